@@ -1,1 +1,3 @@
-//! placeholder
+//! The relay: knows who asks, decides, masks, records, and only then lets it happen.
+
+pub mod config;

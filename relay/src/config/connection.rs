@@ -1,0 +1,142 @@
+//! Targets, and which of their columns are protected.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemas::identifiers::Name;
+use serde::Deserialize;
+
+/// One target database.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connection {
+    /// What clients give as database name.
+    pub name: Name,
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    #[serde(default = "default_port")]
+    pub port: u16,
+    /// Database at the target.
+    pub database: String,
+    /// Login at the target. The relay holds its password; people never see it.
+    pub user: String,
+    /// Where the password comes from.
+    pub password: PasswordSource,
+    /// How the target is reached.
+    #[serde(default)]
+    pub tls: TargetTls,
+    /// The search path that every session has; a client may choose another at start-up, never later.
+    #[serde(default = "default_search_path")]
+    pub search_path: Vec<String>,
+    /// TOML file that classifies columns.
+    pub classification: PathBuf,
+    /// Seconds without any message before a session ends (45 CFR 164.312(a)(2)(iii)).
+    #[serde(default = "default_idle_seconds")]
+    pub idle_seconds: u64,
+    /// Seconds for connecting and logging in at the target.
+    #[serde(default = "default_connect_seconds")]
+    pub connect_seconds: u64,
+}
+
+/// Where a secret comes from; it is read when it is needed and never logged.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum PasswordSource {
+    /// A file whose first line is the password.
+    File(PathBuf),
+    /// An environment variable.
+    Environment(String),
+}
+
+/// TLS towards the target.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "mode")]
+pub enum TargetTls {
+    /// Certificate checked against the system's roots and the host name.
+    #[default]
+    VerifyFull,
+    /// As `verify-full`, against this PEM bundle alone.
+    VerifyFullWith {
+        /// PEM file of the accepted roots.
+        ca: PathBuf,
+    },
+    /// No TLS; accepted for a loopback target alone.
+    Disable,
+}
+
+/// Which columns are protected, and how each is masked. Closed world (rule 7): in a table with any protected
+/// column, a column that is not named here is masked by its type's default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Classification {
+    /// Classified relations.
+    #[serde(default)]
+    pub table: Vec<ClassifiedTable>,
+}
+
+/// One classified relation.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassifiedTable {
+    /// `schema.relation`.
+    pub name: String,
+    /// Column → `clear`, or a mask style: `redact`, `last4`, `null`, `year`, `zip3`, `constant`, `default`.
+    pub columns: BTreeMap<String, String>,
+}
+
+impl Connection {
+    pub(super) fn resolve_paths(&mut self, folder: &Path) {
+        super::rebase(folder, &mut self.classification);
+        if let PasswordSource::File(path) = &mut self.password {
+            super::rebase(folder, path);
+        }
+        if let TargetTls::VerifyFullWith { ca } = &mut self.tls {
+            super::rebase(folder, ca);
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        if matches!(self.tls, TargetTls::Disable) && !is_loopback(&self.host) {
+            return Err(format!("tls.mode is `disable` and {} is not loopback", self.host));
+        }
+        if self.idle_seconds == 0 || self.connect_seconds == 0 {
+            return Err("idle_seconds and connect_seconds must be at least 1".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Classification {
+    /// Reads a classification file.
+    ///
+    /// # Errors
+    /// [`super::ConfigError`] with file, line and column.
+    pub fn read(path: &Path) -> Result<Self, super::ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| super::ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text)
+            .map_err(|source| super::ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn default_port() -> u16 {
+    5432
+}
+
+fn default_search_path() -> Vec<String> {
+    vec!["public".to_owned()]
+}
+
+/// Fifteen minutes, the usual reading of "a predetermined time of inactivity".
+fn default_idle_seconds() -> u64 {
+    900
+}
+
+fn default_connect_seconds() -> u64 {
+    10
+}

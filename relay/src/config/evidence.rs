@@ -1,0 +1,69 @@
+//! How evidence is kept until it is stored remotely.
+
+use std::path::PathBuf;
+
+use schemas::event::Durability;
+use serde::Deserialize;
+
+/// The spool and what leaves it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Folder of the spool; locked exclusively by one relay process.
+    pub spool: PathBuf,
+    /// Before a record's effect: `process` = `write(2)` done, `disk` = `fdatasync(2)` done.
+    #[serde(default = "default_durability")]
+    pub durability: Durability,
+    /// A segment is sealed when it holds this many bytes …
+    #[serde(default = "default_segment_bytes")]
+    pub segment_bytes: u64,
+    /// … or is this old, in seconds.
+    #[serde(default = "default_segment_seconds")]
+    pub segment_seconds: u64,
+    /// Bytes the whole spool may hold; beyond it sessions end, for nothing is served unrecorded.
+    #[serde(default = "default_spool_bytes")]
+    pub spool_bytes: u64,
+    /// Days that stored evidence cannot be deleted; source of the default: 45 CFR 164.316(b)(2)(i), six years.
+    #[serde(default = "default_retain_days")]
+    pub retain_days: u32,
+}
+
+impl Evidence {
+    pub(super) fn check(&self) -> Result<(), String> {
+        if !(SEGMENT_MIN..=SEGMENT_MAX).contains(&self.segment_bytes) {
+            return Err(format!("segment_bytes is {}, expected {SEGMENT_MIN} to {SEGMENT_MAX}", self.segment_bytes));
+        }
+        if self.segment_seconds == 0 {
+            return Err("segment_seconds is 0, expected at least 1".to_owned());
+        }
+        if self.spool_bytes < self.segment_bytes {
+            return Err(format!("spool_bytes is {}, expected at least segment_bytes", self.spool_bytes));
+        }
+        Ok(())
+    }
+}
+
+/// Below it a chunk's signature and request outweigh its content.
+const SEGMENT_MIN: u64 = 64 * 1024;
+/// A segment is sealed in memory.
+const SEGMENT_MAX: u64 = 64 * 1024 * 1024;
+
+fn default_durability() -> Durability {
+    Durability::Process
+}
+
+fn default_segment_bytes() -> u64 {
+    8 * 1024 * 1024
+}
+
+fn default_segment_seconds() -> u64 {
+    60
+}
+
+fn default_spool_bytes() -> u64 {
+    4 * 1024 * 1024 * 1024
+}
+
+fn default_retain_days() -> u32 {
+    2192
+}

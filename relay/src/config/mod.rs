@@ -1,0 +1,153 @@
+//! The relay's configuration: one TOML file, unknown keys refused, every default stated.
+
+mod connection;
+mod evidence;
+mod listener;
+
+use std::path::{Path, PathBuf};
+
+use schemas::identifiers::Name;
+use serde::Deserialize;
+
+pub use connection::{Classification, ClassifiedTable, Connection, PasswordSource, TargetTls};
+pub use evidence::Evidence;
+pub use listener::{Listener, ListenerTls};
+
+/// Everything `relay serve` needs to know.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Whose evidence this is; part of every object key.
+    pub tenant: Name,
+    /// Such as `production` or `demo`; part of every manifest, so that evidence cannot move between them.
+    pub environment: Name,
+    /// This relay's name, stable over restarts.
+    pub relay: Name,
+    /// Where clients connect.
+    pub listener: Vec<Listener>,
+    /// Who may say who somebody is.
+    pub issuer: Vec<Issuer>,
+    /// Targets by name; a client chooses one as its database name.
+    pub connection: Vec<Connection>,
+    /// Folder of `*.cedar` policies; all of them together are the policy set.
+    pub policies: PathBuf,
+    /// The spool and what leaves it.
+    pub evidence: Evidence,
+    /// Seconds that sessions may go on after SIGTERM before they are closed.
+    #[serde(default = "default_drain_seconds")]
+    pub drain_seconds: u64,
+}
+
+/// One trusted OpenID Connect issuer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// Exact `iss`; discovery is read from `<issuer>/.well-known/openid-configuration`.
+    pub issuer: String,
+    /// Required `aud`.
+    pub audience: String,
+    /// Claim that holds the groups.
+    #[serde(default = "default_groups_claim")]
+    pub groups_claim: String,
+}
+
+/// What is wrong with a configuration, for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong shape; the message holds line and column.
+    #[error("{path}: {source}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        source: Box<toml::de::Error>,
+    },
+    /// Well-formed and not acceptable.
+    #[error("{field}: {problem}")]
+    Invalid {
+        /// The field, as a path such as `listener[0].bind`.
+        field: String,
+        /// What was expected.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads and checks a file. Relative paths in it are relative to the file's folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the field and what was expected.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let mut config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.resolve_paths(folder);
+        config.check()?;
+        Ok(config)
+    }
+
+    fn resolve_paths(&mut self, folder: &Path) {
+        rebase(folder, &mut self.policies);
+        rebase(folder, &mut self.evidence.spool);
+        for listener in &mut self.listener {
+            if let Some(tls) = &mut listener.tls {
+                rebase(folder, &mut tls.certificate);
+                rebase(folder, &mut tls.key);
+            }
+        }
+        for connection in &mut self.connection {
+            connection.resolve_paths(folder);
+        }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        for (index, listener) in self.listener.iter().enumerate() {
+            listener.check().map_err(|problem| invalid(format!("listener[{index}]"), problem))?;
+        }
+        for (field, empty) in [
+            ("listener", self.listener.is_empty()),
+            ("issuer", self.issuer.is_empty()),
+            ("connection", self.connection.is_empty()),
+        ] {
+            if empty {
+                return Err(invalid(field.to_owned(), "at least one is needed".to_owned()));
+            }
+        }
+        self.evidence.check().map_err(|problem| invalid("evidence".to_owned(), problem))?;
+        for (index, connection) in self.connection.iter().enumerate() {
+            connection.check().map_err(|problem| invalid(format!("connection[{index}]"), problem))?;
+            if self.connection.iter().take(index).any(|earlier| earlier.name == connection.name) {
+                return Err(invalid(format!("connection[{index}].name"), "this name is taken already".to_owned()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn invalid(field: String, problem: String) -> ConfigError {
+    ConfigError::Invalid { field, problem }
+}
+
+fn rebase(folder: &Path, path: &mut PathBuf) {
+    if path.is_relative() {
+        *path = folder.join(&path);
+    }
+}
+
+fn default_drain_seconds() -> u64 {
+    30
+}
+
+fn default_groups_claim() -> String {
+    "groups".to_owned()
+}
