@@ -1,0 +1,103 @@
+//! The right to send one frontend message to the target, once it is recorded.
+//!
+//! Only this module makes one, and only from a [`Ruling`] or for messages that carry no statement. The recorder
+//! turns it into a `Recorded`, and nothing else can be sent ([`crate::upstream::Upstream::send`]).
+
+use bytes::Bytes;
+use schemas::event::EventBody;
+use wire::postgres::frontend;
+
+use super::{Outcome, Ruling};
+
+/// A message that policy lets through, with what is to be recorded of it.
+#[must_use]
+pub struct Permit {
+    /// What goes to the target.
+    pub(crate) upstream: Bytes,
+    /// Exactly what the client sent.
+    pub(crate) client: Bytes,
+    /// What to write down before anything is sent.
+    pub(crate) events: Vec<EventBody>,
+}
+
+/// Messages that name no statement text and can do nothing that an earlier decision did not permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Control {
+    /// `Describe`, of a name that the session knows.
+    Describe,
+    /// `Close`.
+    Close,
+    /// `Flush`.
+    Flush,
+    /// `Sync`.
+    Sync,
+    /// `Terminate`.
+    Terminate,
+}
+
+/// Proof that the statement behind a `Bind` or `Execute` was ruled on; made only from a permitted [`Ruling`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Admitted(());
+
+impl Permit {
+    /// A simple query: what was ruled to run, or in its place one that must fail.
+    pub(crate) fn query(ruling: &Ruling, client: Bytes, events: Vec<EventBody>) -> Self {
+        let upstream = frontend::encode_query(text_to_run(ruling));
+        Self { upstream: upstream.into(), client, events }
+    }
+
+    /// A `Parse`, likewise. A refused one fails at the target, so that the rest of its pipeline is skipped and the
+    /// transaction is aborted by the target itself (rule 6).
+    pub(crate) fn parse(
+        ruling: &Ruling,
+        name: &str,
+        parameter_types: &[u32],
+        client: Bytes,
+        events: Vec<EventBody>,
+    ) -> Self {
+        let upstream = frontend::encode_parse(name, text_to_run(ruling), parameter_types);
+        Self { upstream: upstream.into(), client, events }
+    }
+
+    /// A `Bind` or `Execute` of an admitted statement, as the client sent it.
+    pub(crate) fn run(_: Admitted, client: Bytes, events: Vec<EventBody>) -> Self {
+        Self { upstream: client.clone(), client, events }
+    }
+
+    /// A message without a statement, as the client sent it.
+    pub(crate) fn control(_: Control, client: Bytes) -> Self {
+        Self { upstream: client.clone(), client, events: Vec::new() }
+    }
+
+    /// In place of a message of the extended protocol that must not run: a `Parse` that fails.
+    pub(crate) fn refused_extended(client: Bytes, events: Vec<EventBody>) -> Self {
+        Self { upstream: frontend::encode_parse("", FAILING_TEXT, &[]).into(), client, events }
+    }
+
+    /// In place of a message outside the extended protocol that must not run: a query that fails.
+    pub(crate) fn refused_simple(client: Bytes, events: Vec<EventBody>) -> Self {
+        Self { upstream: frontend::encode_query(FAILING_TEXT).into(), client, events }
+    }
+
+    /// A `CancelRequest` for the session's own upstream.
+    pub(crate) fn cancel(upstream: Bytes) -> Self {
+        Self { upstream, client: Bytes::new(), events: vec![EventBody::Cancel] }
+    }
+}
+
+impl Ruling {
+    /// The right to bind and execute, if the ruling gives it.
+    pub(crate) fn admitted(&self) -> Option<Admitted> {
+        matches!(self.outcome, Outcome::Permitted { .. }).then_some(Admitted(()))
+    }
+}
+
+fn text_to_run(ruling: &Ruling) -> &str {
+    match &ruling.outcome {
+        Outcome::Permitted { upstream_sql } => upstream_sql,
+        Outcome::Refused { .. } => FAILING_TEXT,
+    }
+}
+
+/// No server version parses this, in no transaction state; its error is replaced by the refusal's.
+const FAILING_TEXT: &str = "REFUSED BY AFFIDAVIT";
