@@ -2,22 +2,22 @@
 .PHONY: setup demo up down test bench check
 
 setup:  ## Installs what is missing (Debian, Ubuntu; elsewhere it names it)
-	tests/setup.sh
+	@tests/setup.sh
 
 demo: setup  ## Tells the whole story once, checks each step of it, leaves nothing running
-	tests/demo/demo.sh
+	@tests/demo/demo.sh
 
 up: setup  ## Leaves PostgreSQL and the relay running and prints what to paste
-	tests/demo/demo.sh up
+	@tests/demo/demo.sh up
 
 down:  ## Ends what `up` started
-	tests/demo/demo.sh down
+	@tests/demo/demo.sh down
 
 test: setup  ## Every test; starts a throwaway PostgreSQL of its own
 	cargo test --workspace $(CARGO_TEST_FLAGS)
 
 bench: setup  ## pgbench against PostgreSQL directly and through the relay
-	tests/bench/bench.sh
+	@tests/bench/bench.sh
 
 check:  ## What CI asks before the tests
 	cargo fmt --check
