@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemas::event::{Outcome, OutcomeKind};
 use wire::postgres::{ErrorFields, SqlState};
 
-use crate::policy::{Admitted, Refusal};
+use crate::policy::{Admitted, Effects, Refusal};
 use crate::session::diagnostics::Exposure;
 
 /// A prepared statement as the target knows it.
@@ -17,6 +17,8 @@ pub struct Prepared {
     pub exposure: Exposure,
     /// Types of its parameters as the client gave them; 0 where it left them to the target.
     pub parameter_types: Arc<[u32]>,
+    /// What changes once it ran.
+    pub effects: Effects,
     /// The right to run it; `None` for a refused one, which the target never parsed.
     pub admitted: Option<Admitted>,
 }
@@ -28,10 +30,12 @@ pub enum Operation {
     Query {
         /// They answer in this order.
         statements: Vec<Execution>,
+        /// How many of them have their outcome on record.
+        answered: usize,
         /// Set when a failing text was sent in its place.
         refusal: Option<Refusal>,
         /// It changes what names mean once it is done.
-        effects: crate::policy::Effects,
+        effects: Effects,
     },
     /// `Parse` of a named or the unnamed statement.
     Parse {
@@ -54,7 +58,12 @@ pub enum Operation {
         exposure: Exposure,
     },
     /// `Execute` of a portal.
-    Execute(Execution),
+    Execute {
+        /// What it has returned so far.
+        started: Execution,
+        /// What changes once it is done.
+        effects: Effects,
+    },
     /// `Describe`.
     Describe {
         /// What may be said of its errors.
@@ -120,11 +129,13 @@ impl Execution {
 }
 
 impl Operation {
-    /// What may be said of an error that answers this message (`part` counts the statements of a simple query).
-    pub fn exposure(&self, part: usize) -> Exposure {
+    /// What may be said of an error or notice that answers this message now.
+    pub fn exposure(&self) -> Exposure {
         match self {
-            Self::Query { statements, .. } => statements.get(part).map_or(Exposure::Withheld, |one| one.exposure),
-            Self::Execute(one) => one.exposure,
+            Self::Query { statements, answered, .. } => {
+                statements.get(*answered).map_or(Exposure::Withheld, |one| one.exposure)
+            }
+            Self::Execute { started, .. } => started.exposure,
             Self::Parse { exposure, .. } | Self::Bind { exposure, .. } | Self::Describe { exposure } => *exposure,
             Self::CloseStatement(_) | Self::ClosePortal(_) | Self::Sync | Self::Refused(_) => Exposure::Withheld,
         }
@@ -139,32 +150,43 @@ impl Operation {
         }
     }
 
-    /// The execution that a row or a completion belongs to.
-    pub fn execution(&mut self, part: usize) -> Option<&mut Execution> {
+    /// The execution that a row or a completion belongs to now.
+    pub fn execution(&mut self) -> Option<&mut Execution> {
         match self {
-            Self::Query { statements, .. } => statements.get_mut(part),
-            Self::Execute(one) => Some(one),
+            Self::Query { statements, answered, .. } => statements.get_mut(*answered),
+            Self::Execute { started, .. } => Some(started),
             _ => None,
         }
     }
 
-    /// What is to be recorded when this message ends without completing: failed, skipped or of unknown outcome.
-    /// For a simple query, statements before `part` have their outcome already, the one at `part` gets `first`,
-    /// later ones never ran.
-    pub fn unfinished(&self, part: usize, first: OutcomeKind, sqlstate: Option<SqlState>) -> Vec<Outcome> {
-        let later = if first == OutcomeKind::Failed { OutcomeKind::Skipped } else { first };
+    /// The current statement of a simple query has its outcome on record: what comes belongs to the next one.
+    pub fn next_statement(&mut self) {
+        if let Self::Query { answered, .. } = self {
+            *answered += 1;
+        }
+    }
+
+    /// What is to be recorded when this message ends without completing: failed, refused, skipped or unknown.
+    /// Of a simple query, the statement in turn gets `kind`; those behind a failed one never ran.
+    pub fn unfinished(&mut self, kind: OutcomeKind, sqlstate: Option<SqlState>) -> Vec<Outcome> {
+        let answered = kind == OutcomeKind::Failed || kind == OutcomeKind::Refused;
         match self {
-            Self::Query { statements, .. } => statements
-                .iter()
-                .enumerate()
-                .skip(part)
-                .map(|(index, one)| if index == part { one.ended(first, sqlstate) } else { one.ended(later, None) })
-                .collect(),
-            Self::Execute(one) => vec![one.ended(first, sqlstate)],
+            Self::Query { statements, answered: done, .. } => {
+                let later = if kind == OutcomeKind::Failed { OutcomeKind::Skipped } else { kind };
+                let open = statements.iter().skip(*done).enumerate();
+                let ends = open.map(|(index, one)| match index {
+                    0 => one.ended(kind, sqlstate),
+                    _ => one.ended(later, sqlstate.filter(|_| kind == OutcomeKind::Refused)),
+                });
+                let ends = ends.collect();
+                *done = statements.len();
+                ends
+            }
+            Self::Execute { started, .. } if started.statement != 0 => vec![started.ended(kind, sqlstate)],
             Self::Parse { statement, exposure, .. } | Self::Bind { statement, exposure, .. }
-                if first != OutcomeKind::Skipped && first != OutcomeKind::Unknown =>
+                if answered && *statement != 0 =>
             {
-                vec![Execution::new(0, *statement, *exposure).ended(first, sqlstate)]
+                vec![Execution::new(0, *statement, *exposure).ended(kind, sqlstate)]
             }
             _ => Vec::new(),
         }
@@ -173,7 +195,8 @@ impl Operation {
 
 /// A refusal as the client sees it.
 pub fn refusal_fields(refusal: &Refusal) -> ErrorFields {
-    let mut fields = ErrorFields::error(refusal.sqlstate, refusal.message.clone());
+    let sqlstate = SqlState::from_code(refusal.sqlstate).unwrap_or(SqlState::INSUFFICIENT_PRIVILEGE);
+    let mut fields = ErrorFields::error(sqlstate, refusal.message.clone());
     fields.hint.clone_from(&refusal.hint);
     fields
 }
@@ -196,8 +219,11 @@ mod tests {
     #[test]
     fn of_a_failed_batch_the_first_failed_and_the_rest_was_skipped() {
         let statements = (1..=3).map(|n| Execution::new(n, n, Exposure::Open)).collect();
-        let query = Operation::Query { statements, refusal: None, effects: crate::policy::Effects::default() };
-        let kinds: Vec<_> = query.unfinished(1, OutcomeKind::Failed, None).iter().map(|o| (o.statement, o.outcome)).collect();
+        let mut query = Operation::Query { statements, answered: 0, refusal: None, effects: Effects::default() };
+        query.next_statement();
+        let ends = query.unfinished(OutcomeKind::Failed, None);
+        let kinds: Vec<_> = ends.iter().map(|outcome| (outcome.statement, outcome.outcome)).collect();
         assert_eq!(kinds, [(2, OutcomeKind::Failed), (3, OutcomeKind::Skipped)]);
+        assert!(query.unfinished(OutcomeKind::Unknown, None).is_empty(), "each has its one outcome");
     }
 }
