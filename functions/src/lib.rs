@@ -2,5 +2,3 @@
 //! each is idempotent, for storage notifications and queues deliver twice, late and out of order.
 
 pub mod certifier;
-
-

@@ -23,6 +23,7 @@ pub enum Command {
     Init(InitArguments),
     /// Runs everything until SIGTERM or SIGINT; prints what to paste.
     Up {
+        /// Where everything is.
         #[command(flatten)]
         data: Data,
     },
@@ -30,6 +31,7 @@ pub enum Command {
     Token {
         /// Name in users.toml.
         name: String,
+        /// Where everything is.
         #[command(flatten)]
         data: Data,
         /// Minutes until the token expires, 1 to 1440.
@@ -38,6 +40,7 @@ pub enum Command {
     },
     /// Lists the sessions in the index; `local up` must not be running.
     Sessions {
+        /// Where everything is.
         #[command(flatten)]
         data: Data,
     },

@@ -70,7 +70,8 @@ impl Error {
         Self::Content { path: path.to_owned(), problem: problem.to_string() }
     }
 
-    pub(crate) fn part(part: &'static str) -> impl Fn(&dyn std::fmt::Display) -> Self {
-        move |problem| Self::Part { part, problem: problem.to_string() }
+    /// For `map_err`: what a part of the system said.
+    pub(crate) fn of<E: std::fmt::Display>(part: &'static str) -> impl Fn(E) -> Self {
+        move |error| Self::Part { part, problem: error.to_string() }
     }
 }

@@ -115,20 +115,20 @@ fn relay_config(settings: &Init) -> Result<String, Error> {
 }
 
 fn write_certificates(folder: &Folder) -> Result<(), Error> {
-    let made = certificates::generate(SystemTime::now()).map_err(|error| part("certificates", error))?;
+    let made = certificates::generate(SystemTime::now()).map_err(Error::of("certificates"))?;
     write::create(&folder.ca(), made.ca.as_bytes(), Readers::All)?;
     write::create(&folder.server_certificate(), made.server.as_bytes(), Readers::All)?;
     write::create(&folder.server_key(), made.server_key.as_bytes(), Readers::Owner)
 }
 
 fn write_issuer_key(folder: &Folder) -> Result<(), Error> {
-    let key = KeyPair::generate_for(&PKCS_RSA_SHA256).map_err(|error| part("issuer key", error))?;
+    let key = KeyPair::generate_for(&PKCS_RSA_SHA256).map_err(Error::of("issuer key"))?;
     write::create(&folder.issuer_key(), key.serialize_pem().as_bytes(), Readers::Owner)
 }
 
 async fn write_keys(folder: &Folder) -> Result<(), Error> {
-    let keys = KeyFiles::open_or_create(&folder.keys()).map_err(|error| part("keys", error))?;
-    let root = keys.public_key(KeyName::Certificates).await.map_err(|error| part("keys", error))?;
+    let keys = KeyFiles::open_or_create(&folder.keys()).map_err(Error::of("keys"))?;
+    let root = keys.public_key(KeyName::Certificates).await.map_err(Error::of("keys"))?;
     write::create(&folder.certificates_root(), root.to_pem().as_bytes(), Readers::All)
 }
 
@@ -169,12 +169,8 @@ fn quoted_path(argument: &'static str, path: &Path) -> Result<String, Error> {
 
 fn random_hex() -> Result<String, Error> {
     let mut bytes = [0_u8; 24];
-    rand::fill(&mut bytes).map_err(|_| part("random numbers", "the generator failed"))?;
+    rand::fill(&mut bytes).map_err(Error::of("random numbers"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-fn part(part: &'static str, problem: impl std::fmt::Display) -> Error {
-    Error::Part { part, problem: problem.to_string() }
 }
 
 const RELAY: &str = include_str!("../demo/relay.toml");

@@ -51,11 +51,9 @@ impl Issuing {
     /// # Errors
     /// [`Error::Part`] when it had ended by itself.
     pub async fn stop(self) -> Result<(), Error> {
-        let failed = |problem: String| Error::Part { part: "issuer", problem };
         // A receiver that is gone means that it ended by itself, which `served` tells.
         let _ = self.stop.send(());
-        let served = self.served.await.map_err(|error| failed(error.to_string()))?;
-        served.map_err(|error| failed(error.to_string()))
+        self.served.await.map_err(Error::of("issuer"))?.map_err(Error::of("issuer"))
     }
 }
 

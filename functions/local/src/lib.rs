@@ -12,8 +12,10 @@ pub mod oidc;
 pub mod settings;
 pub mod tokens;
 pub mod users;
-mod watched_store;
 mod write;
 
 pub use error::Error;
 pub use folder::Folder;
+
+#[cfg(test)]
+mod tests;

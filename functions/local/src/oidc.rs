@@ -29,7 +29,6 @@ pub struct Oidc {
 
 impl Oidc {
     /// The issuer's HTTP interface.
-    #[must_use]
     pub fn router(self) -> Router {
         Router::new()
             .route("/.well-known/openid-configuration", get(discovery))

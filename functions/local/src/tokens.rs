@@ -14,7 +14,10 @@ use crate::users::Users;
 /// [`Error`], naming the file or argument.
 pub fn token(folder: &Folder, name: &str, minutes: u64) -> Result<String, Error> {
     if !(1..=MINUTES_MAX).contains(&minutes) {
-        return Err(Error::Argument { argument: "--minutes", problem: format!("{minutes}, expected 1 to {MINUTES_MAX}") });
+        return Err(Error::Argument {
+            argument: "--minutes",
+            problem: format!("{minutes}, expected 1 to {MINUTES_MAX}"),
+        });
     }
     let users = Users::read(&folder.users())?;
     let user = users.get(name).ok_or_else(|| {
@@ -23,7 +26,7 @@ pub fn token(folder: &Folder, name: &str, minutes: u64) -> Result<String, Error>
     })?;
     let mint = read_mint(folder)?;
     let token = mint.token(&issuer(folder)?, &users, user, now(), minutes.saturating_mul(60));
-    token.map_err(|error| Error::Part { part: "token", problem: error.to_string() })
+    token.map_err(Error::of("token"))
 }
 
 pub(crate) fn read_mint(folder: &Folder) -> Result<Mint, Error> {

@@ -81,7 +81,9 @@ impl Users {
                 UserKind::User | UserKind::Service => user.acts_for.is_none(),
             };
             if !in_order {
-                return Err(format!("user[{index}].acts_for: expected the name of a person for an agent, else nothing"));
+                return Err(format!(
+                    "user[{index}].acts_for: expected the name of a person for an agent, else nothing"
+                ));
             }
             if user.secret.is_some() && user.kind != UserKind::Service {
                 return Err(format!("user[{index}].secret: expected for a service alone"));
