@@ -2,6 +2,7 @@
 //! and the recovery of a dead relay's spool use this one.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use crate::event::{CloseReason, Event, EventBody, Execute, Outcome, OutcomeKind, Recovered, SessionClose, Statement};
 use crate::rule::{Rule, Violation};
@@ -175,7 +176,7 @@ impl Ledger {
     }
 }
 
-fn reference(number: u64, message: String) -> Violation {
+fn reference(number: u64, message: impl Display) -> Violation {
     violation(Rule::EventReference, format!("event {number}: {message}"))
 }
 
