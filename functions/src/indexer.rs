@@ -115,7 +115,8 @@ impl Reader<'_> {
     async fn open(&self, session: &SessionId) -> Result<Indexed, IndexerError> {
         let leaf: SessionOpenLeaf = self.signed_by(&session.incarnation).await?;
         self.same(&scope(&leaf.tenant, &leaf.environment, &leaf.relay), leaf.session == *session)?;
-        let known = SessionRow { connection: Some(leaf.connection), opened_us: Some(leaf.time_us), ..self.row(session) };
+        let known =
+            SessionRow { connection: Some(leaf.connection), opened_us: Some(leaf.time_us), ..self.row(session) };
         self.record(known).await
     }
 
@@ -220,3 +221,6 @@ fn of_index(key: &str, error: &IndexError) -> IndexerError {
         IndexError::Conflict { .. } => rejected(key, error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,11 +41,7 @@ pub(crate) fn certificate(
 ) -> Result<PublicKey, String> {
     let certificate: Certificate =
         Envelope::from_slice(bytes).and_then(|envelope| envelope.open(root)).map_err(|error| error.to_string())?;
-    let says = Scope {
-        tenant: certificate.tenant,
-        environment: certificate.environment,
-        relay: certificate.relay,
-    };
+    let says = Scope { tenant: certificate.tenant, environment: certificate.environment, relay: certificate.relay };
     if &says != scope || &certificate.incarnation != incarnation || &certificate.spki.incarnation() != incarnation {
         return Err("the certificate is of another relay or incarnation".to_owned());
     }

@@ -8,11 +8,7 @@ use seams::{ChunkRow, SessionRow};
 
 use super::{Indexed, IndexerError, Reader, of_index, rejected, scope};
 
-pub(super) async fn index(
-    reader: &Reader<'_>,
-    session: &SessionId,
-    sequence: u64,
-) -> Result<Indexed, IndexerError> {
+pub(super) async fn index(reader: &Reader<'_>, session: &SessionId, sequence: u64) -> Result<Indexed, IndexerError> {
     let refuse = |violation| rejected(reader.key, violation);
     let container = Container::parse(&reader.bytes).map_err(refuse)?;
     let manifest = container.manifest().clone();
@@ -31,7 +27,12 @@ pub(super) async fn index(
         known.subject = Some(open.actor.subject);
     }
     reader.env.index.record_session(known).await.map_err(|error| of_index(reader.key, &error))?;
-    reader.env.index.record_chunk(row(reader, &manifest, digest)).await.map_err(|error| of_index(reader.key, &error))?;
+    reader
+        .env
+        .index
+        .record_chunk(row(reader, &manifest, digest))
+        .await
+        .map_err(|error| of_index(reader.key, &error))?;
     Ok(Indexed::Chunk(session.clone(), sequence))
 }
 
