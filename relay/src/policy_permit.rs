@@ -3,9 +3,9 @@
 //! Only this module makes one, and only from a [`Ruling`] or for messages that carry no statement. The recorder
 //! turns it into a `Recorded`, and nothing else can be sent ([`crate::upstream::Upstream::send`]).
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use schemas::event::EventBody;
-use wire::postgres::frontend;
+use wire::postgres::{EncodeError, frontend};
 
 use super::{Outcome, Ruling};
 
@@ -41,22 +41,30 @@ pub(crate) struct Admitted(());
 
 impl Permit {
     /// A simple query: what was ruled to run, or in its place one that must fail.
-    pub(crate) fn query(ruling: &Ruling, client: Bytes, events: Vec<EventBody>) -> Self {
-        let upstream = frontend::encode_query(text_to_run(ruling));
-        Self { upstream: upstream.into(), client, events }
+    ///
+    /// # Errors
+    /// The text holds a zero byte; nothing may be sent.
+    pub(crate) fn query(ruling: &Ruling, client: Bytes, events: Vec<EventBody>) -> Result<Self, EncodeError> {
+        let mut upstream = BytesMut::new();
+        frontend::query(text_to_run(ruling), &mut upstream)?;
+        Ok(Self { upstream: upstream.freeze(), client, events })
     }
 
     /// A `Parse`, likewise. A refused one fails at the target, so that the rest of its pipeline is skipped and the
     /// transaction is aborted by the target itself (rule 6).
+    ///
+    /// # Errors
+    /// As [`Permit::query`].
     pub(crate) fn parse(
         ruling: &Ruling,
         name: &str,
         parameter_types: &[u32],
         client: Bytes,
         events: Vec<EventBody>,
-    ) -> Self {
-        let upstream = frontend::encode_parse(name, text_to_run(ruling), parameter_types);
-        Self { upstream: upstream.into(), client, events }
+    ) -> Result<Self, EncodeError> {
+        let mut upstream = BytesMut::new();
+        frontend::parse(name, text_to_run(ruling), parameter_types, &mut upstream)?;
+        Ok(Self { upstream: upstream.freeze(), client, events })
     }
 
     /// A `Bind` or `Execute` of an admitted statement, as the client sent it.
@@ -70,18 +78,34 @@ impl Permit {
     }
 
     /// In place of a message of the extended protocol that must not run: a `Parse` that fails.
-    pub(crate) fn refused_extended(client: Bytes, events: Vec<EventBody>) -> Self {
-        Self { upstream: frontend::encode_parse("", FAILING_TEXT, &[]).into(), client, events }
+    ///
+    /// # Errors
+    /// None: the text is a constant.
+    pub(crate) fn refused_extended(client: Bytes) -> Result<Self, EncodeError> {
+        let mut upstream = BytesMut::new();
+        frontend::parse("", FAILING_TEXT, &[], &mut upstream)?;
+        Ok(Self { upstream: upstream.freeze(), client, events: Vec::new() })
     }
 
     /// In place of a message outside the extended protocol that must not run: a query that fails.
-    pub(crate) fn refused_simple(client: Bytes, events: Vec<EventBody>) -> Self {
-        Self { upstream: frontend::encode_query(FAILING_TEXT).into(), client, events }
+    ///
+    /// # Errors
+    /// None: the text is a constant.
+    pub(crate) fn refused_simple(client: Bytes) -> Result<Self, EncodeError> {
+        let mut upstream = BytesMut::new();
+        frontend::query(FAILING_TEXT, &mut upstream)?;
+        Ok(Self { upstream: upstream.freeze(), client, events: Vec::new() })
     }
 
     /// A `CancelRequest` for the session's own upstream.
     pub(crate) fn cancel(upstream: Bytes) -> Self {
         Self { upstream, client: Bytes::new(), events: vec![EventBody::Cancel] }
+    }
+}
+
+impl std::fmt::Debug for Permit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Permit({} bytes upstream, {} events)", self.upstream.len(), self.events.len())
     }
 }
 

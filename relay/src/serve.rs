@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schemas::event::Durability;
 use seams::{EvidenceStore, Keys};
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -47,7 +46,6 @@ pub(crate) struct Shared {
     pub(crate) issuers: Issuers,
     pub(crate) incarnation: Arc<Incarnation>,
     pub(crate) cancellations: Cancellations,
-    pub(crate) durability: Durability,
 }
 
 /// Why a relay does not start, for the operator.
@@ -95,13 +93,12 @@ impl Relay {
             listeners.push(bound.map_err(|source| StartError::Listen { address: listener.bind, source })?);
         }
         let Dependencies { store, keys, certifier, clock } = dependencies;
-        let incarnation = Incarnation::start(Settings::from(&config), store, keys, certifier, clock).await?;
+        let incarnation = Incarnation::start(settings(&config), store, keys, certifier, clock).await?;
         let shared = Shared {
             connections,
             issuers,
             incarnation,
             cancellations: Cancellations::default(),
-            durability: config.evidence.durability,
         };
         Ok(Self { shared: Arc::new(shared), listeners, drain: Duration::from_secs(config.drain_seconds) })
     }
@@ -138,7 +135,7 @@ impl Relay {
         if tokio::time::timeout(AFTER_DUE, sessions.wait()).await.is_err() {
             tracing::error!("sessions did not end in time; their evidence is completed by the next start");
         }
-        self.shared.incarnation.retire().await
+        self.shared.incarnation.retire(RETIRE_LIMIT).await
     }
 }
 
@@ -160,5 +157,18 @@ fn guard(connection: &Connection, policies: &Arc<PolicySet>) -> Result<Guarded, 
     Ok(Guarded::new(connection.clone(), login, classification, Arc::clone(policies)))
 }
 
+fn settings(config: &Config) -> Settings {
+    Settings {
+        tenant: config.tenant.clone(),
+        environment: config.environment.clone(),
+        relay: config.relay.clone(),
+        log_origin: format!("affidavit/{}/{}", config.tenant, config.environment),
+        build: concat!("relay ", env!("CARGO_PKG_VERSION")).to_owned(),
+        evidence: config.evidence.clone(),
+    }
+}
+
+/// Sealing and storing what is left; what does not leave in this time stays in the spool for the next start.
+const RETIRE_LIMIT: Duration = Duration::from_secs(60);
 /// Sessions whose end is due say goodbye to both peers, five seconds at most, and record it.
 const AFTER_DUE: Duration = Duration::from_secs(10);

@@ -23,10 +23,8 @@ use wire::postgres::{Backend, Deframer, ErrorFields, Frontend, SqlState, Transac
 
 use crate::access::{Access, Guarded};
 use crate::cancel::Cancellation;
-use crate::channel::Channel;
 use crate::recorder::{RecordError, Recorder};
 use crate::stop::Stop;
-use crate::upstream::Upstream;
 
 use names::Names;
 use operation::{Operation, Prepared};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use identity::Principal;
-use schemas::event::SessionOpen;
+use schemas::event::{Durability, SessionOpen};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
@@ -208,7 +208,7 @@ async fn open(greeted: &mut Greeted, peer: SocketAddr, shared: &Shared) -> Resul
         tracing::error!(%error, connection = %guarded.connection.name, "the target cannot be used");
         fatal(SqlState::SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, "the target cannot be reached or refuses the relay")
     })?;
-    let event = session_open(greeted, peer, shared, &guarded, &principal, &settings, &upstream);
+    let event = session_open(greeted, peer, &guarded, &principal, &settings, &upstream);
     let recorder = shared.incarnation.open_session(event).await.map_err(|error| {
         tracing::error!(%error, "evidence cannot begin");
         fatal(SqlState::IO_ERROR, error.external())
@@ -266,14 +266,12 @@ async fn authenticate(greeted: &mut Greeted, shared: &Shared) -> Result<Principa
 
 /// A token's bearer may know why it was refused: it is the bearer's own.
 fn told_of(error: &AuthenticationError) -> String {
-    format!("the token was not accepted: {}", error.external())
+    format!("the token was not accepted: {error}")
 }
 
-#[expect(clippy::too_many_arguments, reason = "gathers what six steps found into the one record of it")]
 fn session_open(
     greeted: &Greeted,
     peer: SocketAddr,
-    shared: &Shared,
     guarded: &Guarded,
     principal: &Principal,
     settings: &Settings,
@@ -281,7 +279,9 @@ fn session_open(
 ) -> SessionOpen {
     let connection = &guarded.connection;
     let greeting = upstream.greeting();
+    // The recorder fills in salt and durability.
     SessionOpen {
+        salt: String::new(),
         actor: crate::access::actor(principal),
         expires_at: principal.expires_at,
         client_address: peer.to_string(),
@@ -294,7 +294,7 @@ fn session_open(
         target_version: parameter(&greeting.parameters, "server_version").unwrap_or_default().to_owned(),
         target_tls: greeting.tls.clone(),
         policy_sha256: guarded.policy_sha256(),
-        durability: shared.durability,
+        durability: Durability::Process,
     }
 }
 

@@ -97,7 +97,7 @@ impl Session {
             FrontendMessage::FunctionCall(_) => {
                 let refusal = refusal("0A000", "the fast-path function call is not relayed", "call it in a SELECT");
                 self.expect(OpKind::Query, Operation::Refused(refusal), &mut Vec::new())?;
-                Permit::refused_simple(client, Vec::new())
+                Permit::refused_simple(client)?
             }
             FrontendMessage::Password(_)
             | FrontendMessage::CopyData(_)
@@ -123,7 +123,7 @@ impl Session {
         let (refusal, effects) = (refused(&ruling), effects(&ruling));
         let operation = Operation::Query { statements, answered: 0, refusal, effects };
         self.expect(OpKind::Query, operation, &mut events)?;
-        Ok(Permit::query(&ruling, client, events))
+        Ok(Permit::query(&ruling, client, events)?)
     }
 
     fn parse(
@@ -153,7 +153,7 @@ impl Session {
         if let Some(ticket) = self.expect(OpKind::Parse, operation, &mut events)? {
             self.prepared.change(name, ticket, self.numbers.segment, Some(prepared));
         }
-        Ok(Permit::parse(&ruling, name, parameter_types, client, events))
+        Ok(Permit::parse(&ruling, name, parameter_types, client, events)?)
     }
 
     fn bind(&mut self, bind: &Bind<'_>, client: Bytes) -> Result<Taken, Ending> {
@@ -293,14 +293,14 @@ impl Session {
     fn no_such(&mut self, code: &'static str, kind: &str, name: &str, client: Bytes) -> Result<Taken, Ending> {
         let refusal = refusal(code, &format!("{kind} \"{name}\" does not exist"), "it may have been refused or closed");
         self.expect(OpKind::Parse, Operation::Refused(refusal), &mut Vec::new())?;
-        Ok(Taken::Permit(Permit::refused_extended(client, Vec::new())))
+        Ok(Taken::Permit(Permit::refused_extended(client)?))
     }
 
     /// Follows a refused `Parse` in the same pipeline: the target skips everything until `Sync`.
     fn skipped(&mut self, client: Bytes) -> Result<Taken, Ending> {
         let refusal = refusal("26000", "the statement was refused", "see the refusal before");
         self.expect(OpKind::Parse, Operation::Refused(refusal), &mut Vec::new())?;
-        Ok(Taken::Permit(Permit::refused_extended(client, Vec::new())))
+        Ok(Taken::Permit(Permit::refused_extended(client)?))
     }
 
     fn bound_names(&self) -> Result<(), Ending> {
@@ -315,6 +315,12 @@ impl Session {
 impl Ending {
     pub(super) fn violation(error: &wire::postgres::Error) -> Self {
         Self::told(CloseReason::ProtocolViolation, error.sqlstate(), &error.to_string())
+    }
+}
+
+impl From<wire::postgres::EncodeError> for Ending {
+    fn from(error: wire::postgres::EncodeError) -> Self {
+        Self::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &error.to_string())
     }
 }
 

@@ -35,7 +35,7 @@ async fn one_text(dialogue: &mut Dialogue, sql: &str) -> Result<String, Upstream
         let message = dialogue.hear().await?;
         match BackendMessage::decode(&message)? {
             BackendMessage::DataRow(row) => {
-                let value = row.columns().next().and_then(Result::ok).flatten().unwrap_or_default();
+                let value = row.columns().next().flatten().unwrap_or_default();
                 text = Some(String::from_utf8_lossy(value).into_owned());
             }
             BackendMessage::ReadyForQuery(_) => break,

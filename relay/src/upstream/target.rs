@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use wire::postgres::startup;
+use wire::postgres::Startup;
 
 use crate::channel::{Channel, tune};
 use crate::config::Connection;
@@ -61,7 +62,9 @@ impl Target {
         let Some(config) = &self.tls else {
             return Ok(Reached { channel: Channel::new(Box::new(stream)), tls: "none".to_owned() });
         };
-        stream.write_all(&startup::encode_ssl_request()).await?;
+        let mut request = BytesMut::new();
+        Startup::Ssl.encode(&mut request)?;
+        stream.write_all(&request).await?;
         // Exactly one byte is read before TLS: anything more could have been put there by somebody between.
         match stream.read_u8().await? {
             b'S' => {}
