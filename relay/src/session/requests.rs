@@ -34,7 +34,7 @@ impl Session {
             let decoded = FrontendMessage::decode(&message).map_err(|error| Ending::violation(&error))?;
             terminated = matches!(decoded, FrontendMessage::Terminate);
             self.refresh_for(&decoded).await;
-            match self.take(&message, &decoded)? {
+            match self.take(&message, &decoded).await? {
                 Taken::Permit(permit) => permits.push(permit),
                 Taken::Hold => {
                     self.held = Some(message);
@@ -78,11 +78,11 @@ impl Session {
         }
     }
 
-    fn take(&mut self, message: &RawMessage<Frontend>, decoded: &FrontendMessage<'_>) -> Result<Taken, Ending> {
+    async fn take(&mut self, message: &RawMessage<Frontend>, decoded: &FrontendMessage<'_>) -> Result<Taken, Ending> {
         let client = message.bytes().clone();
         let permit = match decoded {
-            FrontendMessage::Query { text } => self.query(text, client)?,
-            FrontendMessage::Parse { name, query, parameter_types } => self.parse(name, query, parameter_types, client)?,
+            FrontendMessage::Query { text } => self.query(text, client).await?,
+            FrontendMessage::Parse { name, query, parameter_types } => self.parse(name, query, parameter_types, client).await?,
             FrontendMessage::Bind(bind) => return self.bind(bind, client),
             FrontendMessage::Execute { portal, max_rows } => return self.execute(portal, *max_rows, client),
             FrontendMessage::Describe { target, name } => return self.describe(*target, name, client),
@@ -110,8 +110,8 @@ impl Session {
         Ok(Taken::Permit(permit))
     }
 
-    fn query(&mut self, text: &str, client: Bytes) -> Result<Permit, Ending> {
-        let ruling = self.decide(Path::Simple, text, &[]);
+    async fn query(&mut self, text: &str, client: Bytes) -> Result<Permit, Ending> {
+        let ruling = self.decide(Path::Simple, text, &[]).await;
         let admitted = ruling.admitted().is_some();
         let mut events = Vec::new();
         let mut statements = Vec::new();
@@ -126,7 +126,7 @@ impl Session {
         Ok(Permit::query(&ruling, client, events)?)
     }
 
-    fn parse(
+    async fn parse(
         &mut self,
         name: &str,
         text: &str,
@@ -134,7 +134,7 @@ impl Session {
         client: Bytes,
     ) -> Result<Permit, Ending> {
         self.bound_names()?;
-        let ruling = self.decide(Path::Extended, text, parameter_types);
+        let ruling = self.decide(Path::Extended, text, parameter_types).await;
         let mut events = Vec::new();
         let mut statement = 0;
         for ruled in &ruling.statements {
@@ -236,9 +236,20 @@ impl Session {
         Ok(Permit::control(Control::Close, client))
     }
 
-    fn decide(&self, path: Path, text: &str, parameter_types: &[u32]) -> Ruling {
+    /// Decides; a name that the catalog snapshot does not know may be younger than it, so then it is read anew.
+    async fn decide(&mut self, path: Path, text: &str, parameter_types: &[u32]) -> Ruling {
+        let ruling = self.decide_now(path, text, parameter_types);
+        if !refused(&ruling).is_some_and(|refusal| refusal.unknown_name) {
+            return ruling;
+        }
+        self.refresh(UNKNOWN_NAME_MAX_AGE).await;
+        self.decide_now(path, text, parameter_types)
+    }
+
+    fn decide_now(&self, path: Path, text: &str, parameter_types: &[u32]) -> Ruling {
         let tokens = self.recorder.token_key();
-        policy::decide(&self.access.context(&self.search_path, &|bytes| tokens.token(bytes)), path, text, parameter_types)
+        let token = |bytes: &[u8]| tokens.token(bytes);
+        policy::decide(&self.access.context(&self.search_path, &token), path, text, parameter_types)
     }
 
     /// The next statement's number; its event goes first.
@@ -353,3 +364,6 @@ fn refusal(sqlstate: &'static str, message: &str, hint: &str) -> Refusal {
         unknown_name: false,
     }
 }
+
+/// Misspelt names must not make every session read the catalog: at most once in this time for all of them.
+const UNKNOWN_NAME_MAX_AGE: Duration = Duration::from_secs(5);
