@@ -11,6 +11,7 @@
 
 pub mod backend;
 mod body;
+pub mod conversation;
 pub mod deframer;
 mod direction;
 mod error;
@@ -24,6 +25,7 @@ pub mod sqlstate;
 pub mod startup;
 
 pub use backend::{BackendMessage, TransactionStatus};
+pub use conversation::Conversation;
 pub use deframer::Deframer;
 pub use direction::{Backend, Direction, Frontend, Side};
 pub use error::{EncodeError, Error};
