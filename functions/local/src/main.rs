@@ -25,7 +25,9 @@ async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Init(arguments) => {
             let (folder, settings) = arguments.into_parts()?;
-            init::init(&folder, &settings).await
+            init::init(&folder, &settings).await?;
+            let data = folder.root().display();
+            writeln!(out, "{data} is filled; next: local up --data {data}").map_err(Error::of("output"))
         }
         Command::Up { data } => {
             let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));

@@ -63,3 +63,6 @@ fn explain(usage: &clap::Error, out: &mut dyn Write, problems: &mut dyn Write) -
     let written = if usage.use_stderr() { write!(problems, "{usage}") } else { write!(out, "{usage}") };
     if written.is_ok() && !usage.use_stderr() { Exit::Holds } else { Exit::Unreadable }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,7 @@ fn read_root(path: &Path) -> Result<PublicKey, Error> {
 }
 
 fn no_root() -> Error {
-    let problem = "expected the public key that certifies relays, or --unverified to show evidence without verifying it";
+    let problem =
+        "expected the public key that certifies relays, or --unverified to show evidence without verifying it";
     Error::Argument { argument: "--root", problem: problem.to_owned() }
 }

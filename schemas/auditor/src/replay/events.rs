@@ -17,7 +17,8 @@ pub(super) fn print(body: &EventBody, time_us: u64, out: &mut dyn Write) -> io::
             writeln!(out, "{time} statement {} gets parameters {}", bind.statement, tokens(&bind.parameters))
         }
         EventBody::Execute(execute) => {
-            let limit = if execute.row_limit > 0 { format!(", at most {} rows", execute.row_limit) } else { String::new() };
+            let limit =
+                if execute.row_limit > 0 { format!(", at most {} rows", execute.row_limit) } else { String::new() };
             writeln!(out, "{time} execution {} of statement {}{limit}", execute.execution, execute.statement)
         }
         EventBody::Outcome(outcome) => print_outcome(&time, outcome, out),
@@ -35,7 +36,8 @@ pub(super) fn print(body: &EventBody, time_us: u64, out: &mut dyn Write) -> io::
 
 fn print_statement(time: &str, statement: &Statement, out: &mut dyn Write) -> io::Result<()> {
     let decision = &statement.decision;
-    let policies = if decision.policies.is_empty() { String::new() } else { format!(" by {}", decision.policies.join(", ")) };
+    let policies =
+        if decision.policies.is_empty() { String::new() } else { format!(" by {}", decision.policies.join(", ")) };
     let verdict = match decision.outcome {
         Verdict::Permitted => format!("permitted{policies}"),
         Verdict::Refused => {
@@ -47,7 +49,11 @@ fn print_statement(time: &str, statement: &Statement, out: &mut dyn Write) -> io
     writeln!(out, "\n{time} statement {number} ({path}, {}): {}", OneLine(class), OneLine(&verdict))?;
     match &statement.text {
         Some(text) => writeln!(out, "  asked     {}", OneLine(text))?,
-        None => writeln!(out, "  asked     {} bytes that no token stands for, digest {}", statement.text_length, statement.text_token)?,
+        None => writeln!(
+            out,
+            "  asked     {} bytes that no token stands for, digest {}",
+            statement.text_length, statement.text_token
+        )?,
     }
     if !statement.literals.is_empty() {
         writeln!(out, "  literals  {}", tokens(&statement.literals))?;
@@ -73,7 +79,8 @@ fn print_touched(touched: &Touched, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn print_outcome(time: &str, outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
-    let mut text = format!("execution {} of statement {}: {}", outcome.execution, outcome.statement, name(&outcome.outcome));
+    let mut text =
+        format!("execution {} of statement {}: {}", outcome.execution, outcome.statement, name(&outcome.outcome));
     if let Some(command) = &outcome.command {
         text = format!("{text} {command}");
     }
