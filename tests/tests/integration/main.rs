@@ -3,4 +3,16 @@
 //! `tests/setup.sh` installs what they need; a test that lacks something all the same says `SKIPPED` and why.
 
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod drivers;
+#[cfg(test)]
+mod evidence;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod masking;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod structure;
