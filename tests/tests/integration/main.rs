@@ -3,6 +3,10 @@
 //! `tests/setup.sh` installs what they need; a test that lacks something all the same says `SKIPPED` and why.
 
 #[cfg(test)]
+mod authentication;
+#[cfg(test)]
+mod compile_fail;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod drivers;
@@ -12,6 +16,8 @@ mod evidence;
 mod harness;
 #[cfg(test)]
 mod masking;
+#[cfg(test)]
+mod protocol;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]

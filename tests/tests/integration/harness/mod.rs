@@ -3,6 +3,7 @@
 mod clients;
 mod database;
 mod programs;
+pub(crate) mod raw;
 mod relay;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 pub(crate) use clients::{Said, have_psycopg, psycopg};
 pub(crate) use database::Database;
 pub(crate) use programs::Programs;
+pub(crate) use raw::RawClient;
 pub(crate) use relay::{Relay, psql};
 
 /// The repository's folder.

@@ -106,10 +106,9 @@ impl Relay {
     /// A libpq connection string with any password.
     pub(crate) fn connection_with(&self, name: &str, password: &str) -> String {
         let (host, port) = self.address();
-        let ca = self.endpoint("ca");
-        format!(
-            "host={host} port={port} dbname=clinic user={name} password={password} sslmode=verify-full sslrootcert={ca} connect_timeout=15"
-        )
+        let ca = self.ca().display().to_string();
+        let login = format!("dbname=clinic user={name} password={password}");
+        format!("host={host} port={port} {login} sslmode=verify-full sslrootcert={ca} connect_timeout=15")
     }
 
     /// Host and port that clients connect to.
@@ -127,6 +126,16 @@ impl Relay {
     /// psycopg as `name`; the script finds its connection string in `sys.argv[1]`.
     pub(crate) fn psycopg(&self, name: &str, script: &str) -> Said {
         Said::by(&mut psycopg(script, &self.connection(name)))
+    }
+
+    /// The certificate that clients check the relay's against.
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.data.path().join("tls/ca.pem")
+    }
+
+    /// The key that the process's own issuer signs tokens with.
+    pub(crate) fn issuer_key(&self) -> PathBuf {
+        self.data.path().join("issuer.key")
     }
 
     /// Where evidence is stored.
