@@ -22,7 +22,7 @@ main() {
     SCENE="$(mktemp -d "${TMPDIR:-/tmp}/affidavit-bench.XXXXXXXX")"
     trap clean_up EXIT
     trap 'exit 130' INT TERM
-    stage_raise "$SCENE"
+    stage_raise "$SCENE" --target-tls disable
     prepare
     local protocol workload
     for workload in accounts masked; do
@@ -43,7 +43,6 @@ clean_up() {
 
 # pgbench's own tables, open to everybody, and its `-S` as a script: the built-in one reads system catalogs first.
 prepare() {
-    # shellcheck disable=SC2034 # exported by read_env's caller below
     local bin
     bin="$(sed -n 's/^SERVER_BIN=//p' "$SCENE/postgres/env")"
     PGBENCH="$bin/pgbench"
@@ -62,7 +61,7 @@ SQL
     open_to_bench
 }
 
-# Restarts `local` with a policy for the benchmark's table, and plaintext towards PostgreSQL.
+# Restarts `local` with a policy for the benchmark's table.
 open_to_bench() {
     stage_stop_local
     cp "$REPOSITORY/tests/bench/bench.cedar" "$SCENE/local/policies/"

@@ -52,7 +52,7 @@ clean_up() {
 # The scenes ---------------------------------------------------------------------------------------------------------
 
 tell_masking() {
-    scene 'Alice is an analyst. She asks for patients with plain psql; who they are is masked.'
+    scene 'Alice is an engineer. She asks for patients with plain psql; who they are is masked.'
     query alice 'SELECT id, name, ssn, birth_date, zip, email FROM clinic.patients ORDER BY id LIMIT 3'
     has_rows 3
     no_raw_value
@@ -67,7 +67,7 @@ tell_masking() {
 }
 
 tell_reveal() {
-    scene 'Carol runs the front desk: policy reveals names to her, and still no SSN.'
+    scene 'Carol is at the front desk: policy reveals names to her, and still no SSN.'
     query carol 'SELECT id, name, ssn FROM clinic.patients ORDER BY id LIMIT 3'
     has_rows 3
     check 'the names are the true ones' shows_true_names
@@ -241,7 +241,7 @@ up() {
     address="$(endpoint relay)"
     cat <<TEXT
 
-It runs. Paste this to ask as alice (analyst; carol may see names):
+It runs. Paste this to ask as alice (an engineer; carol may see names):
 
   export PGSSLMODE=verify-full PGSSLROOTCERT=$(endpoint ca)
   export PGPASSWORD="\$($BIN/local token alice --data $LASTING/local)"
