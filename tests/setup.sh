@@ -86,7 +86,7 @@ has_libclang() {
     local -a found
     shopt -s nullglob
     found=(/usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib64/libclang*.so* /usr/lib/libclang*.so*
-        /opt/homebrew/opt/llvm/lib/libclang.dylib)
+        /opt/homebrew/opt/llvm/lib/libclang*.dylib)
     shopt -u nullglob
     [ "${#found[@]}" -gt 0 ]
 }
