@@ -23,6 +23,8 @@ mod message;
 pub mod scram;
 pub mod sqlstate;
 pub mod startup;
+#[cfg(test)]
+mod tests;
 
 pub use backend::{BackendMessage, TransactionStatus};
 pub use conversation::Conversation;
