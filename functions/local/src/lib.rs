@@ -6,17 +6,12 @@ pub mod cli;
 mod error;
 mod folder;
 pub mod init;
-mod indexing;
 pub mod issuing;
 pub mod mint;
 pub mod oidc;
-mod relaying;
-pub mod running;
-pub mod sessions;
 pub mod settings;
 pub mod tokens;
 pub mod users;
-mod watched_store;
 mod write;
 
 pub use error::Error;

@@ -16,6 +16,7 @@ mod safe_text;
 mod sessions;
 mod summary;
 mod trust;
+mod unlock;
 mod verify;
 
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! The names that evidence has for things, as text.
+//! Names and counts as text.
 
 use serde::Serialize;
 
@@ -8,4 +8,9 @@ pub(crate) fn name<T: Serialize>(value: &T) -> String {
         Ok(serde_json::Value::String(name)) => name,
         _ => String::new(),
     }
+}
+
+/// `1 chunk`, `2 chunks`.
+pub(crate) fn count(number: u64, singular: &str) -> String {
+    if number == 1 { format!("1 {singular}") } else { format!("{number} {singular}s") }
 }

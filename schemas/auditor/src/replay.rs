@@ -13,6 +13,7 @@ use crate::error::{Error, Exit};
 use crate::folder::Folder;
 use crate::listing;
 use crate::trust::{self, Trust};
+use crate::unlock;
 
 pub(crate) fn run(
     dir: &Path,
@@ -26,6 +27,14 @@ pub(crate) fn run(
     let trust = trust::decide(&folder, arguments, keys, Some(&listed.session))?;
     let told = if trust == Trust::Verified { "verified" } else { "NOT VERIFIED" };
     writeln!(out, "session   {} ({told})", listed.session)?;
+    if let Some(keys) = keys {
+        // BUG: the recorded bytes are opened and not shown until `wire` decodes recordings.
+        let told = match unlock::data_key(&folder, &listed, keys)? {
+            Some(_) => "opens; this build does not show them",
+            None => "gone: the session's key was shredded, or is not among the evidence",
+        };
+        writeln!(out, "data      exact queries and results: {told}")?;
+    }
     for chunk in listed.open(&folder) {
         let chunk = chunk?;
         for event in chunk.events() {

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::error::{Error, Exit};
 use crate::folder::Folder;
 use crate::listing;
+use crate::names::count;
 use crate::safe_text::OneLine;
 use crate::summary::SessionSummary;
 
@@ -28,12 +29,12 @@ pub(crate) fn run(dir: &Path, out: &mut dyn Write) -> Result<Exit, Error> {
         let connection = summary.details.as_ref().map_or("?", |details| &details.connection);
         writeln!(
             out,
-            "{} {state}, {} to {}, opened {}, {} statements",
+            "{} {state}, {} to {}, opened {}, {}",
             listed.session,
             OneLine(who),
             OneLine(connection),
             summary.opened.as_deref().unwrap_or("?"),
-            summary.statements.len(),
+            count(summary.statements.len() as u64, "statement"),
         )?;
     }
     Ok(Exit::Holds)

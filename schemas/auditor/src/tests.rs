@@ -180,7 +180,8 @@ fn a_replay_tells_who_what_and_how_it_was_decided() {
     let session = copy.session();
     let answer = auditor(&["replay", &copy.dir(), &session, "--root", &copy.root()]);
     assert_eq!(answer.exit, Exit::Holds, "{}", answer.problems);
-    for expected in ["(verified)", "who ", "acts for", "from ", "asked ", "touches ", "masked: ssn (last4)", "closed: "] {
+    for expected in ["(verified)", "who ", "acts for", "from ", "asked ", "touches ", "masked: ssn (last4)", "closed: "]
+    {
         assert!(answer.out.contains(expected), "{expected}\n{}", answer.out);
     }
 }

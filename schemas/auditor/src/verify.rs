@@ -9,7 +9,7 @@ use schemas::verify::{Checked, Finding, Report, SessionReport, SessionState};
 use crate::error::{Error, Exit};
 use crate::folder::Folder;
 use crate::instant::rfc3339;
-use crate::names::name;
+use crate::names::{count, name};
 use crate::safe_text::OneLine;
 use crate::trust;
 
@@ -32,29 +32,27 @@ fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for finding in &report.findings {
         print_finding(finding, out)?;
     }
-    match (report.holds(), report.errors().count()) {
+    match (report.holds(), report.errors().count() as u64) {
         (true, _) => writeln!(out, "It holds."),
         (false, 0) => writeln!(out, "It does not hold: nothing certified was found."),
-        (false, 1) => writeln!(out, "It does not hold: 1 error."),
-        (false, errors) => writeln!(out, "It does not hold: {errors} errors."),
+        (false, errors) => writeln!(out, "It does not hold: {}.", count(errors, "error")),
     }
 }
 
 fn print_checked(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "Checked {} objects: {} signatures, {} certificates, {} incarnations, {} sessions, {} voided counters,\n\
-         {} chunks ({} bytes) with {} events and {} encrypted data blocks.",
-        checked.objects,
-        checked.signatures,
-        checked.certificates,
-        checked.incarnations,
-        checked.sessions,
-        checked.voids,
-        checked.chunks,
-        checked.stored_bytes,
-        checked.events,
-        checked.data_blocks,
+        "Checked {}: {}, {}, {}, {}, {},\n{} ({}) with {} and {}.",
+        count(checked.objects, "object"),
+        count(checked.signatures, "signature"),
+        count(checked.certificates, "certificate"),
+        count(checked.incarnations, "incarnation"),
+        count(checked.sessions, "session"),
+        count(checked.voids, "voided counter"),
+        count(checked.chunks, "chunk"),
+        count(checked.stored_bytes, "byte"),
+        count(checked.events, "event"),
+        count(checked.data_blocks, "encrypted data block"),
     )
 }
 
@@ -69,7 +67,8 @@ fn print_session(session: &SessionReport, out: &mut dyn Write) -> io::Result<()>
     }
     let opened = session.opened_us.map_or("?".to_owned(), rfc3339);
     let who = session.details.as_ref().map_or("?".to_owned(), |details| OneLine(&details.actor.subject).to_string());
-    writeln!(out, ", by {who}, opened {opened}, {} chunks, {} events", session.chunks, session.events)
+    let (chunks, events) = (count(session.chunks, "chunk"), count(session.events, "event"));
+    writeln!(out, ", by {who}, opened {opened}, {chunks}, {events}")
 }
 
 fn print_finding(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {

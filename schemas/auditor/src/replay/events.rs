@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use schemas::event::{EventBody, Outcome, Recovered, Statement, Token, Touched, Verdict};
 
 use crate::instant::rfc3339;
-use crate::names::name;
+use crate::names::{count, name};
 use crate::safe_text::OneLine;
 
 pub(super) fn print(body: &EventBody, time_us: u64, out: &mut dyn Write) -> io::Result<()> {
@@ -25,10 +25,10 @@ pub(super) fn print(body: &EventBody, time_us: u64, out: &mut dyn Write) -> io::
         EventBody::Cancel => writeln!(out, "{time} the client asks to cancel what runs"),
         EventBody::SessionClose(close) => writeln!(
             out,
-            "{time} closed: {}, {} statements, {} executions",
+            "{time} closed: {}, {}, {}",
             name(&close.reason),
-            close.statements,
-            close.executions
+            count(close.statements, "statement"),
+            count(close.executions, "execution")
         ),
         EventBody::Recovered(recovered) => print_recovered(&time, recovered, out),
     }
@@ -87,8 +87,8 @@ fn print_outcome(time: &str, outcome: &Outcome, out: &mut dyn Write) -> io::Resu
     if let Some(sqlstate) = &outcome.sqlstate {
         text = format!("{text}, SQLSTATE {sqlstate}");
     }
-    let (returned, affected) = (outcome.rows_returned, outcome.rows_affected);
-    let text = format!("{text}, {returned} rows returned ({} bytes), {affected} affected", outcome.bytes_returned);
+    let (returned, bytes) = (count(outcome.rows_returned, "row"), count(outcome.bytes_returned, "byte"));
+    let text = format!("{text}, {returned} returned ({bytes}), {} affected", outcome.rows_affected);
     writeln!(out, "{time} {}", OneLine(&text))
 }
 
