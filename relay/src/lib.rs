@@ -2,7 +2,10 @@
 
 pub mod clock;
 pub mod config;
+pub mod evidence;
+pub mod issuers;
 pub mod policy;
 pub mod recorder;
 mod seal;
+mod ship;
 mod spool;

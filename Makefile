@@ -1,0 +1,26 @@
+# Thin: each target says what it runs; the work is in cargo and in tests/.
+.PHONY: setup demo up down test bench check
+
+setup:  ## Installs what is missing (Debian, Ubuntu; elsewhere it names it)
+	@tests/setup.sh
+
+demo: setup  ## Tells the whole story once, checks each step of it, leaves nothing running
+	@tests/demo/demo.sh
+
+up: setup  ## Leaves PostgreSQL and the relay running and prints what to paste
+	@tests/demo/demo.sh up
+
+down:  ## Ends what `up` started
+	@tests/demo/demo.sh down
+
+test: setup  ## Every test; starts a throwaway PostgreSQL of its own
+	cargo test --workspace $(CARGO_TEST_FLAGS)
+
+bench: setup  ## pgbench against PostgreSQL directly and through the relay
+	@tests/bench/bench.sh
+
+check:  ## What CI asks before the tests
+	cargo fmt --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+	cargo deny check bans licenses sources

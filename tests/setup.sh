@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Installs what building, testing and the demo need and is missing: on Debian and Ubuntu with apt, elsewhere it
+# names what is missing. Idempotent; says nothing when there is nothing to do.
+#
+#   tests/setup.sh        what `make demo` and `make test` need
+#   tests/setup.sh --ci   also cargo-deny and the toolchain's rustfmt and clippy
+set -euo pipefail
+
+readonly CACHE="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}"
+readonly VENV="$CACHE/venv"
+readonly PSYCOPG='psycopg[binary]==3.3.*'
+readonly CARGO_DENY_VERSION='0.20.2'
+readonly RUST_MINIMUM='1.95'
+
+main() {
+    local ci=no
+    case "${1:-}" in
+        '') ;;
+        --ci) ci=yes ;;
+        *) fail "unknown argument $1 (expected --ci or nothing)" ;;
+    esac
+    mkdir -p "$CACHE"
+    # Two of us at once would both install: the second waits and then finds nothing to do.
+    if command -v flock >/dev/null; then
+        exec 9>"$CACHE/setup.lock"
+        flock 9
+    fi
+    find_cargo
+    install_packages
+    make_venv
+    if [ "$ci" = yes ]; then install_ci_tools; fi
+}
+
+# Packages -----------------------------------------------------------------------------------------------------------
+
+# Prints `package` for each thing that is missing, found by what it brings and not by the package's name, so that
+# another version or another way of installing it will do.
+missing_packages() {
+    has cc && [ -e /usr/include/stdio.h ] || echo build-essential
+    has make || echo make
+    has cmake || echo cmake
+    has pkg-config || echo pkg-config
+    has_libclang || echo libclang-dev
+    "$(dirname "$0")/postgres.sh" bindir >/dev/null 2>&1 || echo postgresql
+    has psql || echo postgresql-client
+    has zstd || echo zstd
+    has jq || echo jq
+    has openssl || echo openssl
+    has_venv || echo python3-venv
+}
+
+install_packages() {
+    local -a missing
+    mapfile -t missing < <(missing_packages)
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    has apt-get || fail "missing, and there is no apt-get to install it with: ${missing[*]}"
+    say "installing ${missing[*]}"
+    hold_back_default_cluster
+    as_root apt-get update -qq || say 'apt-get update failed; going on with the package lists at hand'
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$CACHE/apt.log" 2>&1 </dev/null ||
+        { tail -n 20 "$CACHE/apt.log" >&2; fail "apt-get could not install ${missing[*]}"; }
+    release_default_cluster
+    mapfile -t missing < <(missing_packages)
+    [ "${#missing[@]}" -eq 0 ] || fail "still missing after apt-get: ${missing[*]}"
+}
+
+# Debian's package creates and starts a cluster of its own. We only use throwaway ones, so none is made for us;
+# a machine that has one keeps it.
+readonly CLUSTER_SETTING='/etc/postgresql-common/createcluster.d/affidavit-setup.conf'
+
+hold_back_default_cluster() {
+    case " ${missing[*]} " in *' postgresql '*) ;; *) return 0 ;; esac
+    as_root mkdir -p "${CLUSTER_SETTING%/*}"
+    echo 'create_main_cluster = false' | as_root tee "$CLUSTER_SETTING" >/dev/null
+    trap release_default_cluster EXIT
+}
+
+release_default_cluster() {
+    [ -e "$CLUSTER_SETTING" ] || return 0
+    as_root rm -f "$CLUSTER_SETTING"
+}
+
+has_libclang() {
+    [ -z "${LIBCLANG_PATH:-}" ] || return 0
+    local -a found
+    shopt -s nullglob
+    found=(/usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib64/libclang*.so* /usr/lib/libclang*.so*
+        /opt/homebrew/opt/llvm/lib/libclang.dylib)
+    shopt -u nullglob
+    [ "${#found[@]}" -gt 0 ]
+}
+
+has_venv() { [ -x "$VENV/bin/python" ] || python3 -c 'import ensurepip, venv' 2>/dev/null; }
+
+# Python -------------------------------------------------------------------------------------------------------------
+
+make_venv() {
+    [ "$(cat "$VENV/affidavit-requirement" 2>/dev/null)" != "$PSYCOPG" ] || "$VENV/bin/python" -c 'import psycopg' ||
+        rm -rf "$VENV"
+    [ "$(cat "$VENV/affidavit-requirement" 2>/dev/null)" != "$PSYCOPG" ] || return 0
+    say "making a Python environment with $PSYCOPG"
+    rm -rf "$VENV"
+    python3 -m venv "$VENV"
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "$PSYCOPG"
+    # Written last: a venv without it is half made.
+    echo "$PSYCOPG" >"$VENV/affidavit-requirement"
+}
+
+# Rust ---------------------------------------------------------------------------------------------------------------
+
+find_cargo() {
+    has cargo || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    has cargo || fail "missing: Rust $RUST_MINIMUM or newer (cargo and rustc)"
+    local version
+    version="$(rustc --version | cut -d' ' -f2)"
+    [ "$(printf '%s\n' "$RUST_MINIMUM" "$version" | sort -V | head -n 1)" = "$RUST_MINIMUM" ] ||
+        fail "Rust $version is too old: $RUST_MINIMUM or newer is needed"
+}
+
+install_ci_tools() {
+    cargo fmt --version >/dev/null 2>&1 || fail 'missing: rustfmt (rustup component add rustfmt)'
+    cargo clippy --version >/dev/null 2>&1 || fail 'missing: clippy (rustup component add clippy)'
+    [ "$(cargo deny --version 2>/dev/null)" = "cargo-deny $CARGO_DENY_VERSION" ] && return 0
+    say "building cargo-deny $CARGO_DENY_VERSION (some minutes, once)"
+    cargo install --locked --quiet "cargo-deny@$CARGO_DENY_VERSION" </dev/null
+}
+
+# --------------------------------------------------------------------------------------------------------------------
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif has sudo; then
+        sudo "$@"
+    else
+        fail "needs root and there is no sudo: $*"
+    fi
+}
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+main "$@"
