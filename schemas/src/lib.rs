@@ -15,9 +15,13 @@ mod hex;
 pub mod identifiers;
 pub mod layout;
 pub mod leaf;
+pub mod ledger;
 pub mod manifest;
 pub mod payload_type;
 mod pem;
+pub mod rule;
+#[cfg(test)]
+mod sample;
 mod sealed;
 pub mod session_key;
 pub mod signature;

@@ -264,3 +264,65 @@ const INCOMING: &str = "incoming";
 const DAY_S: u64 = 86_400;
 /// S3's limit on an object key, in bytes, so that the local store accepts nothing S3 would refuse.
 const KEY_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store_at(root: &Path, now_s: u64) -> FileStore {
+        FileStore::open(root, move || now_s).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_folder_keeps_the_contract_of_an_evidence_store() {
+        let folder = tempfile::tempdir().unwrap();
+        crate::contract::evidence_store(&store_at(folder.path(), 1_000)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_object_is_deletable_on_the_day_its_retention_ends_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        store_at(folder.path(), 0).put("evidence/x", b"x", Retention::days(2)).await.unwrap();
+        assert!(store_at(folder.path(), 2 * DAY_S - 1).delete("evidence/x").await.is_err());
+        store_at(folder.path(), 2 * DAY_S).delete("evidence/x").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_half_written_is_no_object_and_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        store_at(folder.path(), 0);
+        let left = folder.path().join(INCOMING).join("1-0");
+        fs::write(&left, b"half").unwrap();
+        let store = store_at(folder.path(), 0);
+        assert!(store.list("").await.unwrap().is_empty() && !left.exists());
+    }
+
+    #[tokio::test]
+    async fn a_damaged_retention_keeps_its_object() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_at(folder.path(), 0);
+        fs::create_dir_all(folder.path().join(RETENTION).join("evidence")).unwrap();
+        fs::write(folder.path().join(RETENTION).join("evidence/x"), b"soon").unwrap();
+        store.put("evidence/x", b"x", Retention::none()).await.unwrap();
+        assert!(matches!(store.delete("evidence/x").await, Err(StoreError::Retained { until_s: u64::MAX, .. })));
+    }
+
+    #[tokio::test]
+    async fn of_many_writers_of_one_object_one_wins_and_the_others_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_at(folder.path(), 0);
+        let mut writers = Vec::new();
+        for writer in 0..8u8 {
+            let store = store.clone();
+            writers.push(tokio::spawn(async move { store.put("evidence/x", &[writer], Retention::days(1)).await }));
+        }
+        let mut created = 0;
+        for writer in writers {
+            match writer.await.unwrap() {
+                Ok(PutOutcome::Created) => created += 1,
+                result => assert!(matches!(result, Err(StoreError::Conflict { .. })), "{result:?}"),
+            }
+        }
+        assert_eq!(created, 1);
+    }
+}

@@ -115,3 +115,41 @@ fn machine(error: schemas::Error) -> KeysError {
 const DATA_KEY_FILE: &str = "data.key";
 #[cfg(unix)]
 const OWNER_ONLY: u32 = 0o600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_of_key_files_keeps_the_contract_of_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        crate::contract::keys(&KeyFiles::open_or_create(folder.path()).unwrap()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn keys_are_made_once_and_read_by_their_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = KeyFiles::open_or_create(folder.path()).unwrap();
+        let again = KeyFiles::open_or_create(folder.path()).unwrap();
+        let name = KeyName::Certificates;
+        assert_eq!(first.public_key(name).await.unwrap(), again.public_key(name).await.unwrap());
+        #[cfg(unix)]
+        for file in ["certificates.pem", "data.key"] {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, OWNER_ONLY, "{file}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_not_there_is_refused_and_a_damaged_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        KeyFiles::open_or_create(folder.path()).unwrap();
+        fs::remove_file(folder.path().join("bundles.pem")).unwrap();
+        let keys = KeyFiles::open(folder.path()).unwrap();
+        assert!(matches!(keys.sign(KeyName::Bundles, b"x").await, Err(KeysError::Refused(_))));
+        fs::write(folder.path().join("approvals.pem"), "secret").unwrap();
+        let error = KeyFiles::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("approvals.pem") && !error.contains("secret"), "{error}");
+    }
+}
