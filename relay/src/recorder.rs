@@ -175,6 +175,7 @@ impl Drop for Recorder {
 
 impl Recorded {
     /// The bytes to send.
+    #[allow(dead_code, reason = "the upstream, its only caller, comes with the session")]
     pub(crate) fn into_bytes(self) -> Bytes {
         self.bytes
     }
@@ -187,7 +188,24 @@ impl Reel {
 
     /// Held for one write at most, never over an await.
     pub(crate) fn tape(&self) -> std::sync::MutexGuard<'_, Tape> {
-        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tape.lock().unwrap_or_else(|broken: PoisonError<_>| {
+            // Somebody panicked in the middle of a write.
+            let mut tape = broken.into_inner();
+            tape.poison();
+            tape
+        })
+    }
+}
+
+impl RecordError {
+    /// What a client may be told.
+    #[must_use]
+    pub fn external(&self) -> &'static str {
+        match self {
+            Self::SpoolFull { .. } => "evidence cannot be written: the spool is full",
+            Self::CertificateExpired => "evidence cannot be signed: the relay's certificate has expired",
+            Self::Spool(_) | Self::Interrupted => "evidence cannot be written",
+        }
     }
 }
 

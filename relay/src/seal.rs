@@ -8,6 +8,8 @@ use schemas::digest::Sha256Digest;
 use schemas::entropy::Entropy;
 use schemas::event::{CloseReason, Event, EventBody, Recovered};
 use schemas::identifiers::Incarnation;
+use schemas::manifest::ChunkManifest;
+use schemas::rule::Violation;
 use schemas::session_key::SessionKey;
 use schemas::signature::Signer;
 use serde::Deserialize;
@@ -22,7 +24,7 @@ pub(crate) struct Sealing<'a> {
     pub(crate) prev: Sha256Digest,
     /// The session's last segment.
     pub(crate) last: bool,
-    /// Set when the session did not end in order: the chunk's last event then says what survived.
+    /// Set for the last segment of a dead incarnation's session: the last event then says what survived.
     pub(crate) survived: Option<Survived>,
     /// The sealing relay's clock, microseconds since 1970.
     pub(crate) now_us: u64,
@@ -78,9 +80,28 @@ pub(crate) fn seal(
     Ok(Sealed { chunk, reason: seen.reason })
 }
 
-/// The close event's reason, if the lines hold one.
-pub(crate) fn close_reason<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<CloseReason> {
-    lines.filter_map(|line| Glance::at(line).ok()).find_map(|glance| glance.reason())
+/// What is needed of a chunk that was sealed earlier, by whomever.
+#[derive(Debug)]
+pub(crate) struct Earlier {
+    pub(crate) manifest: ChunkManifest,
+    pub(crate) digest: Sha256Digest,
+    /// Of the session's close event, if it stands in this chunk.
+    pub(crate) reason: Option<CloseReason>,
+}
+
+/// Reads a sealed chunk, strictly.
+///
+/// # Errors
+/// The rule that it does not keep.
+pub(crate) fn read(bytes: &[u8]) -> Result<Earlier, Violation> {
+    let chunk = schemas::chunk::open(bytes)?;
+    let mut reason = None;
+    for event in chunk.events() {
+        if let EventBody::SessionClose(close) = event?.body {
+            reason = Some(close.reason);
+        }
+    }
+    Ok(Earlier { manifest: chunk.manifest().clone(), digest: chunk.envelope().statement_digest(), reason })
 }
 
 fn head(header: &Header, prev: Sha256Digest) -> ChunkHead {

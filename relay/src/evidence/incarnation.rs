@@ -88,8 +88,7 @@ impl Incarnation {
             move || take_spool(&evidence, &id, &origin)
         })
         .await?;
-        let core =
-            Arc::new(Core::new(Parts { origin, key, id, evidence, shipper, keys, clock, entropy, spool }));
+        let core = Arc::new(Core::new(Parts { origin, key, id, evidence, shipper, keys, clock, entropy, spool }));
         let certificate = certify(&core, certifier.as_ref(), request).await?;
         announce(&core, &certificate).await?;
         let (sender, recovery) = watch::channel(Recovery::Running);
@@ -195,11 +194,7 @@ pub(super) async fn store<T: Statement>(core: &Core, key: &str, leaf: &T) -> Res
 type Taken = (Spool, Vec<(IncarnationId, Folder)>, Folder, Ledger);
 
 /// Dead incarnations are looked at before there is a new one, so that a spool that is not ours stays as it is.
-fn take_spool(
-    evidence: &config::Evidence,
-    id: &IncarnationId,
-    origin: &Origin,
-) -> Result<Taken, EvidenceError> {
+fn take_spool(evidence: &config::Evidence, id: &IncarnationId, origin: &Origin) -> Result<Taken, EvidenceError> {
     let spool = Spool::open(&evidence.spool, evidence.spool_bytes)?;
     let mut dead = Vec::new();
     for incarnation in spool.incarnations()? {

@@ -10,13 +10,15 @@ mod core;
 mod incarnation;
 mod open;
 mod recovery;
+mod sealing;
 mod settlement;
-
 #[cfg(test)]
 mod tests;
 
 pub use certifier::{CertificateRequest, Certifier, CertifierError};
 pub use incarnation::{Incarnation, Settings};
+
+pub use crate::spool::SpoolError;
 
 /// Why evidence could not be begun, kept or ended. The message is for the operator's log; what a client may be told
 /// is [`EvidenceError::external`].
@@ -25,6 +27,9 @@ pub enum EvidenceError {
     /// The spool.
     #[error(transparent)]
     Spool(#[from] crate::spool::SpoolError),
+    /// A live session could not record.
+    #[error(transparent)]
+    Record(#[from] crate::recorder::RecordError),
     /// The evidence store is away, and a session begins only when its opening is stored (rule 16).
     #[error("the evidence store is unavailable")]
     StoreUnavailable,
@@ -78,6 +83,7 @@ impl EvidenceError {
     pub fn external(&self) -> &'static str {
         match self {
             Self::Spool(crate::spool::SpoolError::Full { .. }) => "evidence cannot be written: the spool is full",
+            Self::Record(error) => error.external(),
             Self::StoreUnavailable | Self::TimedOut { .. } => "evidence cannot be stored; try again later",
             Self::CertificateExpired => "evidence cannot be signed: the relay's certificate has expired",
             Self::Retiring => "the relay is stopping",

@@ -10,6 +10,7 @@ use schemas::event::{CloseReason, EventBody, SessionOpen};
 use schemas::identifiers::{Name, SessionId};
 use schemas::leaf::{SessionOpenLeaf, commit_to};
 use schemas::session_key::SessionKey;
+use schemas::token::TokenKey;
 use seams::Retention;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -36,9 +37,8 @@ impl Incarnation {
             return Err(EvidenceError::StoreUnavailable);
         };
         let ledger = Arc::clone(&self.ledger);
-        let counter = blocking(move || {
-            Ok(ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner).allocate()?)
-        });
+        let counter =
+            blocking(move || Ok(ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner).allocate()?));
         let opening = Opening {
             case: Case {
                 core: Arc::clone(&self.core),
@@ -93,6 +93,13 @@ struct Particulars {
     commitment: Sha256Digest,
 }
 
+struct Prepared {
+    facts: Arc<SessionFacts>,
+    key: SessionKey,
+    token_key: TokenKey,
+    tape: Tape,
+}
+
 impl Opening {
     fn number(mut self, counter: u64) -> Self {
         self.case.session.counter = counter;
@@ -101,7 +108,7 @@ impl Opening {
 
     async fn begin(self, details: SessionOpen, particulars: Particulars) -> Result<Recorder, EvidenceError> {
         let Self { case, until_us, active, permit } = self;
-        let (facts, key, tape) = match prepare(&case, details, particulars).await {
+        let Prepared { facts, key, token_key, tape } = match prepare(&case, details, particulars).await {
             Ok(prepared) => prepared,
             Err(error) => {
                 tokio::spawn(async move { case.finish(case.void(), (active, permit)).await });
@@ -112,7 +119,7 @@ impl Opening {
         let reel = Arc::new(Reel::new(tape));
         let recorder = Recorder::new(
             case.session.clone(),
-            key.token_key()?,
+            token_key,
             core.evidence.durability,
             Arc::clone(&core.clock),
             until_us,
@@ -136,14 +143,11 @@ impl Opening {
 }
 
 /// Everything up to the first record on the disk; nothing is in the store yet.
-async fn prepare(
-    case: &Case,
-    details: SessionOpen,
-    particulars: Particulars,
-) -> Result<(Arc<SessionFacts>, SessionKey, Tape), EvidenceError> {
+async fn prepare(case: &Case, details: SessionOpen, particulars: Particulars) -> Result<Prepared, EvidenceError> {
     let core = &case.core;
     let key = SessionKey::generate(core.entropy.as_ref())?;
-    let wrapped_key = core.keys.wrap(&key, &case.session).await?;
+    let wrapping = timeout(OPEN_TIME, core.keys.wrap(&key, &case.session)).await;
+    let wrapped_key = wrapping.map_err(|_| EvidenceError::TimedOut { seconds: OPEN_TIME.as_secs() })??;
     let now_us = core.clock.now_us();
     let leaf = SessionOpenLeaf {
         tenant: core.scope.tenant.clone(),
@@ -171,7 +175,7 @@ async fn prepare(
         Ok(tape)
     })
     .await?;
-    Ok((facts, key, tape))
+    Ok(Prepared { facts, token_key: key.token_key()?, key, tape })
 }
 
 /// One attempt to store wrapped key and session-open leaf, in this order: no session in the log is without a key.

@@ -145,6 +145,15 @@ impl Folder {
         std::fs::read(&path).map_err(SpoolError::disk("cannot read", &path))
     }
 
+    /// As [`Folder::read`]; nothing when there is no such file.
+    pub(crate) fn read_if_there(&self, entry: Entry) -> Result<Option<Vec<u8>>, SpoolError> {
+        match self.read(entry) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(SpoolError::Disk { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Puts a sealed chunk beside its segment, then removes the segment. A crash leaves the segment, both, or the
     /// chunk; never half a chunk.
     pub(crate) fn seal(&self, segment: Entry, chunk: &[u8]) -> Result<(), SpoolError> {

@@ -66,11 +66,8 @@ impl Ledger {
     /// Opens a dead incarnation's ledger to settle what it left open.
     pub(crate) fn reopen(folder: &Path) -> Result<(Self, Account), SpoolError> {
         let path = folder.join(FILE);
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(SpoolError::disk("cannot open", &path))?;
+        let mut file =
+            OpenOptions::new().append(true).create(true).open(&path).map_err(SpoolError::disk("cannot open", &path))?;
         let text = std::fs::read(&path).map_err(SpoolError::disk("cannot read", &path))?;
         if !text.is_empty() && !text.ends_with(b"\n") {
             // Makes the torn line an unreadable one, so that what is appended now is a line of its own.

@@ -19,15 +19,12 @@ mod record;
 mod segment;
 mod tape;
 
-
-
-
 pub(crate) use budget::Budget;
 pub(crate) use folder::{Entry, Folder, Kind, Spool};
 pub(crate) use ledger::{Account, Ledger};
 pub(crate) use record::{Header, Origin, Record, SessionFacts};
 pub(crate) use segment::Contents;
-pub(crate) use tape::{Ending, Progress, Tape, Written};
+pub(crate) use tape::{Ending, Tape, Written};
 
 /// What can go wrong with the spool.
 #[derive(Debug, thiserror::Error)]

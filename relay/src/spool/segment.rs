@@ -45,8 +45,7 @@ impl Segment {
         for executions in pending.chunks(super::record::PENDING_MAX) {
             cipher.seal(Draft::Pending(executions), &mut bytes)?;
         }
-        let entry =
-            Entry { counter: header.facts.session.counter, sequence: header.sequence, kind: Kind::Spool };
+        let entry = Entry { counter: header.facts.session.counter, sequence: header.sequence, kind: Kind::Spool };
         let path = folder.file(entry);
         let mut file = OpenOptions::new()
             .write(true)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemas::data_block::Direction;
 use schemas::event::{CloseReason, Event, EventBody, SessionClose};
@@ -91,6 +92,11 @@ impl Tape {
         })
     }
 
+    /// Writes the session's first event.
+    pub(crate) fn begin(&mut self, event: EventBody, now_us: u64) -> Result<Written, SpoolError> {
+        self.write(vec![event], &[], Direction::Frontend, now_us, true)
+    }
+
     /// Writes a batch with one `write(2)`: the events in order, then the bytes. All of it or an error; after an error
     /// other than [`SpoolError::Full`] and [`SpoolError::TooLarge`] nothing more is taken.
     pub(crate) fn append(
@@ -116,10 +122,10 @@ impl Tape {
         written
     }
 
-    /// Starts a new segment if this one has had content since `limit` or earlier.
-    pub(crate) fn rotate_if_since(&mut self, limit: Instant) -> Result<(), SpoolError> {
+    /// Starts a new segment if this one has had content for `age`.
+    pub(crate) fn rotate_if_older(&mut self, age: Duration) -> Result<(), SpoolError> {
         match self.state {
-            State::Open if self.segment.content_since.is_some_and(|since| since <= limit) => self.rotate(),
+            State::Open if self.segment.content_since.is_some_and(|since| since.elapsed() >= age) => self.rotate(),
             _ => Ok(()),
         }
     }
@@ -168,7 +174,10 @@ impl Tape {
             .collect();
         let length = drafts.iter().fold(0_u64, |sum, draft| sum.saturating_add(framed_length(draft)));
         if length > BATCH_MAX {
-            return Err(SpoolError::TooLarge { what: "a batch", limit: usize::try_from(BATCH_MAX).unwrap_or(usize::MAX) });
+            return Err(SpoolError::TooLarge {
+                what: "a batch",
+                limit: usize::try_from(BATCH_MAX).unwrap_or(usize::MAX),
+            });
         }
         let first = self.segment.content_since.is_none();
         let rotated = !first && self.segment.length().saturating_add(length) > self.segment_bytes;

@@ -1,0 +1,1 @@
+//! A relay that dies, at every point where it leaves a trace.
