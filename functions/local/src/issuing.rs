@@ -15,6 +15,7 @@ use crate::users::Users;
 
 /// A serving issuer.
 pub struct Issuing {
+    configured: SocketAddr,
     url: String,
     stop: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<()>>,
@@ -37,13 +38,19 @@ impl Issuing {
             let _ = stopped.await;
         });
         let served = tokio::spawn(serving.into_future());
-        Ok(Self { url, stop, served })
+        Ok(Self { configured: settings.issuer, url, stop, served })
     }
 
     /// Its URL: the `iss` of its tokens.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its URL as `local.toml` has it, where the port may be 0.
+    #[must_use]
+    pub fn configured_url(&self) -> String {
+        format!("http://{}", self.configured)
     }
 
     /// Stops it.
