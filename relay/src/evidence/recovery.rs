@@ -116,12 +116,15 @@ impl Case {
             return self.recover_from_store().await;
         }
         let key = match &facts {
-            Some(facts) => Some(self.unwrap(facts).await?),
+            Some(facts) => {
+                self.ship_opening(facts).await?;
+                Some(self.unwrap(facts).await?)
+            }
             None => None,
         };
         let first = left.pieces.first().map_or(1, |(sequence, _)| *sequence);
         let (sealed, shipping) = watch::channel(Sealed::default());
-        tokio::try_join!(self.seal_dead(left, key, sealed), self.ship(facts.as_ref(), first, shipping))?;
+        tokio::try_join!(self.seal_dead(left, key, sealed), self.ship(first, shipping))?;
         // All of it is stored; what may be left are segments whose header was torn.
         self.remove(entries).await
     }

@@ -53,8 +53,11 @@ impl Case {
         key: SessionKey,
         reel: &Reel,
     ) -> Result<(), EvidenceError> {
+        if let Some(facts) = unopened {
+            self.ship_opening(facts).await?;
+        }
         let (sealed, shipping) = watch::channel(Sealed::default());
-        let done = tokio::try_join!(self.seal_live(facts, key, reel, sealed), self.ship(unopened, 1, shipping));
+        let done = tokio::try_join!(self.seal_live(facts, key, reel, sealed), self.ship(1, shipping));
         if done.is_err() {
             // What cannot be stored is not recorded any more, so the session ends.
             reel.tape().poison();
@@ -83,15 +86,7 @@ impl Case {
 
     /// Ships chunks from `next` on as they get sealed, then the session-close leaf. A chunk leaves the disk once it is
     /// stored, the last one once the leaf is stored: so recovery finds every session that is not closed.
-    pub(super) async fn ship(
-        &self,
-        unopened: Option<&SessionFacts>,
-        mut next: u64,
-        mut sealed: watch::Receiver<Sealed>,
-    ) -> Result<(), EvidenceError> {
-        if let Some(facts) = unopened {
-            self.ship_opening(facts).await?;
-        }
+    pub(super) async fn ship(&self, mut next: u64, mut sealed: watch::Receiver<Sealed>) -> Result<(), EvidenceError> {
         loop {
             let end = {
                 let ready = |state: &Sealed| state.through >= next || state.end.is_some();
@@ -153,7 +148,8 @@ impl Case {
         Entry { counter: self.session.counter, sequence, kind }
     }
 
-    async fn ship_opening(&self, facts: &SessionFacts) -> Result<(), EvidenceError> {
+    /// Stores wrapped key and session-open leaf. Before any segment is sealed: the segment alone holds them.
+    pub(super) async fn ship_opening(&self, facts: &SessionFacts) -> Result<(), EvidenceError> {
         let (shipper, scope) = (&self.core.shipper, &self.core.scope);
         if self.is_recovered() && shipper.read(&scope.session_open(&self.session)).await.is_some() {
             // Then the key was stored before it, and may have been shredded since.

@@ -30,7 +30,7 @@ use crate::policy::permit::Permit;
 
 /// Store, keys, clock and spool of one relay.
 pub(super) struct Bench {
-    pub(super) root: Arc<TempDir>,
+    root: Arc<TempDir>,
     pub(super) store: Arc<FaultyStore>,
     pub(super) keys: Arc<KeyFiles>,
     pub(super) clock: Arc<Ticking>,
@@ -59,6 +59,8 @@ pub(super) struct FaultyStore {
     /// Puts whose key contains this are not answered well.
     only: Mutex<String>,
     snapshots: Mutex<Option<(PathBuf, Vec<PathBuf>)>>,
+    /// Held while the store changes and while it is copied: a copy is one moment.
+    still: tokio::sync::Mutex<()>,
 }
 
 impl Bench {
@@ -67,26 +69,30 @@ impl Bench {
     }
 
     fn at(root: Arc<TempDir>) -> Self {
-        Self::over(root.path().to_owned(), root)
+        {
+            let folder = root.path().to_owned();
+            Self::over(&folder, root)
+        }
     }
 
     /// Surroundings as they stood when `snapshot` was taken.
     pub(super) fn resume(&self, snapshot: &Path) -> Self {
-        let mut bench = Self::over(snapshot.to_owned(), Arc::clone(&self.root));
+        let mut bench = Self::over(snapshot, Arc::clone(&self.root));
         bench.keys = Arc::clone(&self.keys);
         bench.evidence = config::Evidence { spool: snapshot.join("spool"), ..self.evidence.clone() };
         bench.clock = Arc::new(Ticking(AtomicU64::new(self.clock.0.load(Ordering::Relaxed))));
         bench
     }
 
-    fn over(folder: PathBuf, root: Arc<TempDir>) -> Self {
+    fn over(folder: &Path, root: Arc<TempDir>) -> Self {
         let inner = FileStore::open(folder.join("store"), || 1_800_000_000).unwrap();
         let store = FaultyStore {
             inner,
-            root: folder.clone(),
+            root: folder.to_owned(),
             mood: Mutex::new(Mood::Healthy),
             only: Mutex::new(String::new()),
             snapshots: Mutex::new(None),
+            still: tokio::sync::Mutex::new(()),
         };
         let keys = root.path().join("keys");
         std::fs::create_dir_all(&keys).unwrap();
@@ -141,7 +147,8 @@ impl Bench {
     }
 
     /// Copies spool and store as they stand: what a crash would leave.
-    pub(super) fn snapshot(&self) -> PathBuf {
+    pub(super) async fn snapshot(&self) -> PathBuf {
+        let _still = self.store.still.lock().await;
         let snapshot = tempfile::tempdir_in(self.root.path()).unwrap().keep();
         copy(&self.evidence.spool, &snapshot.join("spool"));
         copy(&self.store.root.join("store"), &snapshot.join("store"));
@@ -264,6 +271,7 @@ impl EvidenceStore for FaultyStore {
         if mood == Mood::Away {
             return Err(away());
         }
+        let _still = self.still.lock().await;
         self.take_snapshot();
         let outcome = self.inner.put(key, bytes, retention).await;
         self.take_snapshot();
@@ -405,18 +413,19 @@ pub(super) fn spool_files(folder: &Path) -> Vec<String> {
     files
 }
 
-/// Copies a folder whose files come and go meanwhile: chunks are renamed and segments removed, nothing is rewritten.
+/// Copies a folder as it stood at one moment: again, if files came or went meanwhile.
 fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).into_iter().flatten().map(|entry| entry.unwrap()) {
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => copy(&source, &target),
-            _ => match std::fs::copy(&source, &target) {
-                Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => panic!("{error}"),
-            },
+    loop {
+        let before = spool_files(from);
+        std::fs::create_dir_all(to).unwrap();
+        let copied = before.iter().all(|file| {
+            let target = to.join(file);
+            std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+            std::fs::copy(from.join(file), target).is_ok()
+        });
+        if copied && spool_files(from) == before {
+            return;
         }
+        std::fs::remove_dir_all(to).unwrap();
     }
 }
