@@ -11,6 +11,7 @@
 
 pub mod backend;
 mod body;
+pub mod conversation;
 pub mod deframer;
 mod direction;
 mod error;
@@ -22,8 +23,11 @@ mod message;
 pub mod scram;
 pub mod sqlstate;
 pub mod startup;
+#[cfg(test)]
+mod tests;
 
 pub use backend::{BackendMessage, TransactionStatus};
+pub use conversation::Conversation;
 pub use deframer::Deframer;
 pub use direction::{Backend, Direction, Frontend, Side};
 pub use error::{EncodeError, Error};
