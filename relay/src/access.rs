@@ -1,5 +1,6 @@
 //! A connection as it is guarded: its target, catalog, classification and policies; and one principal's access.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -34,6 +35,8 @@ struct Taken {
 pub struct Access {
     snapshot: Arc<Snapshot>,
     profile: AccessProfile,
+    /// (relation OID, attribute number) of what this principal must never see unmasked.
+    masked: HashSet<(u32, i16)>,
 }
 
 /// Why there is no access profile.
@@ -47,18 +50,13 @@ pub enum AccessError {
     Catalog(#[from] catalog::SnapshotError),
     /// Classification or policy do not fit the catalog.
     #[error("policy: {0}")]
-    Policy(#[from] crate::policy::PolicyError),
+    Policy(#[from] crate::policy::ProfileError),
 }
 
 impl Guarded {
     /// Puts a connection under guard.
     pub fn new(connection: Connection, login: Login, classification: Classification, policies: Arc<PolicySet>) -> Self {
         Self { connection, login, classification, policies, snapshot: Mutex::new(None) }
-    }
-
-    /// SHA-256 (hex) of policies, schema and classification in force.
-    pub fn policy_sha256(&self) -> String {
-        self.policies.sha256_with(&self.classification)
     }
 
     /// What `principal` may do now.
@@ -81,7 +79,8 @@ impl Guarded {
 
     fn profile(&self, principal: &Principal, snapshot: Arc<Snapshot>) -> Result<Access, AccessError> {
         let profile = self.policies.profile(principal, &self.connection, &self.classification, &snapshot)?;
-        Ok(Access { snapshot, profile })
+        let masked = profile.masked_columns().collect();
+        Ok(Access { snapshot, profile, masked })
     }
 
     /// One session reads the catalog, the others wait for it.
@@ -101,12 +100,17 @@ impl Guarded {
 impl Access {
     /// Whether the principal may connect at all.
     pub fn may_connect(&self) -> bool {
-        self.profile.may_connect()
+        self.profile.may_connect().permitted
+    }
+
+    /// SHA-256 (hex) of policies, schema and classification in force.
+    pub fn policy_sha256(&self) -> &str {
+        self.profile.policy_sha256()
     }
 
     /// Whether a result column of this origin must not appear unmasked.
     pub fn must_be_masked(&self, relation: u32, column: i16) -> bool {
-        self.profile.must_be_masked(relation, column)
+        self.masked.contains(&(relation, column))
     }
 
     /// What decisions are made from.

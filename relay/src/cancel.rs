@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 /// The sessions of this relay that can be cancelled.
 #[derive(Debug, Clone, Default)]
-pub struct Cancellations {
+pub(crate) struct Cancellations {
     sessions: Arc<Mutex<HashMap<i32, Registered>>>,
 }
 
@@ -22,7 +22,7 @@ struct Registered {
 
 /// A session's place in the registry; dropping it takes the session out.
 #[derive(Debug)]
-pub struct Cancellation {
+pub(crate) struct Cancellation {
     registry: Cancellations,
     process_id: i32,
     secret: Vec<u8>,
@@ -32,14 +32,14 @@ pub struct Cancellation {
 /// No randomness or no free process id: the session cannot be offered.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make a cancellation key")]
-pub struct NoCancellationKey;
+pub(crate) struct NoCancellationKey;
 
 impl Cancellations {
     /// Registers a session under a fresh process id and secret.
     ///
     /// # Errors
     /// When the system gives no randomness, or 64 random ids were all taken.
-    pub fn register(&self, secret_length: usize) -> Result<Cancellation, NoCancellationKey> {
+    pub(crate) fn register(&self, secret_length: usize) -> Result<Cancellation, NoCancellationKey> {
         let mut secret = vec![0; secret_length];
         aws_lc_rs::rand::fill(&mut secret).map_err(|_| NoCancellationKey)?;
         let asked = Arc::new(Notify::new());
@@ -58,7 +58,7 @@ impl Cancellations {
     }
 
     /// Passes a client's wish on, when process id and secret are right. The peer learns nothing either way.
-    pub fn request(&self, process_id: i32, secret: &[u8]) {
+    pub(crate) fn request(&self, process_id: i32, secret: &[u8]) {
         let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = sessions.get(&process_id)
             && constant_time::verify_slices_are_equal(&session.secret, secret).is_ok()
@@ -70,12 +70,12 @@ impl Cancellations {
 
 impl Cancellation {
     /// Process id and secret to give to the client.
-    pub fn key(&self) -> (i32, &[u8]) {
+    pub(crate) fn key(&self) -> (i32, &[u8]) {
         (self.process_id, &self.secret)
     }
 
     /// Resolves when the client asked to cancel; several wishes before that count as one.
-    pub async fn asked(&self) {
+    pub(crate) async fn asked(&self) {
         self.asked.notified().await;
     }
 }

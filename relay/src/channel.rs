@@ -12,12 +12,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A byte stream to a peer: TCP, or TLS over it.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A peer: its stream and the bytes waiting to be written to it.
-pub struct Channel {
+pub(crate) struct Channel {
     stream: Box<dyn Stream>,
     outgoing: BytesMut,
     /// Bytes handed to the stream since its last flush; a TLS stream may still hold them.
@@ -26,22 +26,17 @@ pub struct Channel {
 
 impl Channel {
     /// Wraps a stream.
-    pub fn new(stream: Box<dyn Stream>) -> Self {
+    pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
         Self { stream, outgoing: BytesMut::new(), unflushed: false }
     }
 
-    /// Gives the stream back, for a TLS handshake on it. Bytes not yet written are lost, so callers write first.
-    pub fn into_stream(self) -> Box<dyn Stream> {
-        self.stream
-    }
-
     /// Adds bytes to be written by the next [`Channel::poll_write_out`] or [`Channel::write_out`].
-    pub fn queue(&mut self, bytes: &[u8]) {
+    pub(crate) fn queue(&mut self, bytes: &[u8]) {
         self.outgoing.extend_from_slice(bytes);
     }
 
     /// Whether bytes wait to be written: while they do, no more is read from the other peer (back-pressure).
-    pub fn has_outgoing(&self) -> bool {
+    pub(crate) fn has_outgoing(&self) -> bool {
         !self.outgoing.is_empty() || self.unflushed
     }
 
@@ -49,7 +44,7 @@ impl Channel {
     ///
     /// # Errors
     /// The stream's.
-    pub async fn write_out(&mut self) -> io::Result<()> {
+    pub(crate) async fn write_out(&mut self) -> io::Result<()> {
         self.stream.write_all_buf(&mut self.outgoing).await?;
         self.stream.flush().await?;
         self.unflushed = false;
@@ -60,17 +55,17 @@ impl Channel {
     ///
     /// # Errors
     /// The stream's.
-    pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.read(buffer).await
     }
 
     /// Says goodbye to the peer (TLS `close_notify`, TCP FIN). Errors are of no use here.
-    pub async fn shutdown(&mut self) {
+    pub(crate) async fn shutdown(&mut self) {
         let _ = self.stream.shutdown().await;
     }
 
     /// As [`Channel::write_out`], polled.
-    pub fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.outgoing.is_empty() {
             let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.outgoing))?;
             if written == 0 {
@@ -87,7 +82,7 @@ impl Channel {
     }
 
     /// As [`Channel::read`], polled.
-    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
@@ -98,14 +93,14 @@ impl Channel {
 ///
 /// # Errors
 /// The socket's.
-pub fn tune(stream: &TcpStream) -> io::Result<()> {
+pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
     socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
 /// Bytes read at a time: one TLS record holds at most 16 KiB, and four fill a recording block worth compressing.
-pub const READ_SIZE: usize = 64 * 1024;
+pub(crate) const READ_SIZE: usize = 64 * 1024;
 
 /// Below the 350 s idle time-out of a network load balancer (rule 23).
 const KEEPALIVE_IDLE: std::time::Duration = std::time::Duration::from_secs(60);

@@ -14,22 +14,22 @@ use tracing::{info, warn};
 use crate::stop::Stop;
 
 /// A bound listener.
-pub struct Listener {
+pub(crate) struct Listener {
     socket: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     places: Arc<Semaphore>,
 }
 
 /// A connection that was just accepted; it holds one of the listener's places until it is dropped.
-pub struct Accepted {
+pub(crate) struct Accepted {
     /// The TCP stream.
-    pub stream: TcpStream,
+    pub(crate) stream: TcpStream,
     /// The peer.
-    pub peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
     /// TLS to offer; `None` on a plaintext listener.
-    pub tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Arc<ServerConfig>>,
     /// The place held; `None` when the listener is full, and the peer must be told so.
-    pub place: Option<OwnedSemaphorePermit>,
+    pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
 impl Listener {
@@ -37,7 +37,7 @@ impl Listener {
     ///
     /// # Errors
     /// The socket's.
-    pub async fn bind(
+    pub(crate) async fn bind(
         address: SocketAddr,
         tls: Option<Arc<ServerConfig>>,
         max_connections: usize,
@@ -50,12 +50,12 @@ impl Listener {
     ///
     /// # Errors
     /// The socket's.
-    pub fn address(&self) -> std::io::Result<SocketAddr> {
+    pub(crate) fn address(&self) -> std::io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
     /// Accepts until told to stop, giving each connection to `serve` in a task of its own.
-    pub async fn run<F, S>(self, stop: Stop, tasks: TaskTracker, serve: F)
+    pub(crate) async fn run<F, S>(self, stop: Stop, tasks: TaskTracker, serve: F)
     where
         F: Fn(Accepted) -> S,
         S: Future<Output = ()> + Send + 'static,

@@ -6,13 +6,13 @@ use tokio::sync::watch;
 
 /// The receiving side; cloned into every task.
 #[derive(Debug, Clone)]
-pub struct Stop {
+pub(crate) struct Stop {
     stage: watch::Receiver<Stage>,
 }
 
 /// The sending side. Dropping it is the same as both steps at once: nothing outlives its owner.
 #[derive(Debug)]
-pub struct StopSender {
+pub(crate) struct StopSender {
     stage: watch::Sender<Stage>,
 }
 
@@ -25,14 +25,14 @@ enum Stage {
 
 /// A connected pair.
 #[must_use]
-pub fn channel() -> (StopSender, Stop) {
+pub(crate) fn channel() -> (StopSender, Stop) {
     let (sender, receiver) = watch::channel(Stage::Running);
     (StopSender { stage: sender }, Stop { stage: receiver })
 }
 
 impl StopSender {
     /// Asks everything to finish, and makes the end due after `grace`.
-    pub async fn stop_within(&self, grace: Duration, finished: impl Future<Output = ()>) {
+    pub(crate) async fn stop_within(&self, grace: Duration, finished: impl Future<Output = ()>) {
         self.stage.send_replace(Stage::Requested);
         if tokio::time::timeout(grace, finished).await.is_err() {
             self.stage.send_replace(Stage::Due);
@@ -42,12 +42,12 @@ impl StopSender {
 
 impl Stop {
     /// Resolves once stopping was requested.
-    pub async fn requested(&self) {
+    pub(crate) async fn requested(&self) {
         self.reached(Stage::Requested).await;
     }
 
     /// Resolves once the end is due.
-    pub async fn due(&self) {
+    pub(crate) async fn due(&self) {
         self.reached(Stage::Due).await;
     }
 

@@ -23,7 +23,7 @@ pub struct TlsError {
 ///
 /// # Errors
 /// [`TlsError`] naming the file.
-pub fn server_config(tls: &ListenerTls) -> Result<Arc<ServerConfig>, TlsError> {
+pub(crate) fn server_config(tls: &ListenerTls) -> Result<Arc<ServerConfig>, TlsError> {
     let chain = certificates(&tls.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|e| problem(&tls.key, &e))?;
     let config = ServerConfig::builder_with_provider(provider())
@@ -39,7 +39,7 @@ pub fn server_config(tls: &ListenerTls) -> Result<Arc<ServerConfig>, TlsError> {
 ///
 /// # Errors
 /// [`TlsError`] naming the file.
-pub fn client_config(tls: &TargetTls) -> Result<Option<Arc<ClientConfig>>, TlsError> {
+pub(crate) fn client_config(tls: &TargetTls) -> Result<Option<Arc<ClientConfig>>, TlsError> {
     let (path, ca) = match tls {
         TargetTls::Disable => return Ok(None),
         TargetTls::VerifyFull => (Path::new(SYSTEM_ROOTS), certificates(Path::new(SYSTEM_ROOTS))?),
@@ -59,7 +59,7 @@ pub fn client_config(tls: &TargetTls) -> Result<Option<Arc<ClientConfig>>, TlsEr
 }
 
 /// How a TLS connection is told in evidence, e.g. `TLSv1.3 TLS13_AES_256_GCM_SHA384`.
-pub fn describe(connection: &rustls::CommonState) -> String {
+pub(crate) fn describe(connection: &rustls::CommonState) -> String {
     let version = connection.protocol_version().and_then(|v| v.as_str().map(str::to_owned));
     let suite = connection.negotiated_cipher_suite().and_then(|s| s.suite().as_str().map(str::to_owned));
     format!("{} {}", version.unwrap_or_default().replace('_', "."), suite.unwrap_or_default())

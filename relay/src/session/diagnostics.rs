@@ -8,7 +8,7 @@ use wire::postgres::{ErrorFields, Severity, SqlState};
 
 /// How much of a diagnostic may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exposure {
+pub(crate) enum Exposure {
     /// No protected column can be in it. The position would point into the rewritten text, so it is dropped.
     Open,
     /// Only severity and a standard SQLSTATE.
@@ -16,7 +16,7 @@ pub enum Exposure {
 }
 
 /// The diagnostic to send in place of the target's.
-pub fn released(fields: &ErrorFields, exposure: Exposure) -> ErrorFields {
+pub(crate) fn released(fields: &ErrorFields, exposure: Exposure) -> ErrorFields {
     match exposure {
         Exposure::Open => {
             let mut fields = fields.clone();

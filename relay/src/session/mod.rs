@@ -30,7 +30,7 @@ use names::Names;
 use operation::{Operation, Prepared};
 use pump::{Activity, Pump};
 
-pub use open::serve;
+pub(crate) use open::serve;
 
 /// An open session.
 struct Session {
@@ -76,7 +76,7 @@ struct Limits {
 #[derive(Debug)]
 struct Ending {
     reason: CloseReason,
-    told: Option<ErrorFields>,
+    told: Option<Box<ErrorFields>>,
 }
 
 impl Session {
@@ -162,7 +162,7 @@ impl Session {
 
 impl Ending {
     fn told(reason: CloseReason, sqlstate: SqlState, message: &str) -> Self {
-        Self { reason, told: Some(ErrorFields::fatal(sqlstate, message)) }
+        Self { reason, told: Some(Box::new(ErrorFields::fatal(sqlstate, message))) }
     }
 
     fn silent(reason: CloseReason) -> Self {

@@ -10,13 +10,13 @@ use std::collections::HashMap;
 
 /// Names of one kind in one session.
 #[derive(Debug)]
-pub struct Names<T> {
+pub(crate) struct Names<T> {
     entries: HashMap<String, Entry<T>>,
 }
 
 /// What a name means now.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Lookup<T> {
+pub(crate) enum Lookup<T> {
     /// It has this value.
     Known(T),
     /// The target does not know it.
@@ -41,17 +41,17 @@ struct Change<T> {
 
 impl<T: Clone> Names<T> {
     /// No names.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { entries: HashMap::new() }
     }
 
     /// Names held, pending ones included; the session bounds it.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// What `name` means to a message of pipeline segment `segment`.
-    pub fn lookup(&self, name: &str, segment: u64) -> Lookup<T> {
+    pub(crate) fn lookup(&self, name: &str, segment: u64) -> Lookup<T> {
         let Some(entry) = self.entries.get(name) else { return Lookup::Unknown };
         let value = match entry.pending.last() {
             Some(change) if change.segment == segment => &change.value,
@@ -62,14 +62,14 @@ impl<T: Clone> Names<T> {
     }
 
     /// A message was sent that sets (or, with `None`, closes) a name.
-    pub fn change(&mut self, name: &str, ticket: u64, segment: u64, value: Option<T>) {
+    pub(crate) fn change(&mut self, name: &str, ticket: u64, segment: u64, value: Option<T>) {
         let entry =
             self.entries.entry(name.to_owned()).or_insert_with(|| Entry { confirmed: None, pending: Vec::new() });
         entry.pending.push(Change { ticket, segment, value });
     }
 
     /// The target answered: `done` tells whether the change took effect.
-    pub fn answered(&mut self, name: &str, ticket: u64, done: bool) {
+    pub(crate) fn answered(&mut self, name: &str, ticket: u64, done: bool) {
         let Some(entry) = self.entries.get_mut(name) else { return };
         if let Some(index) = entry.pending.iter().position(|change| change.ticket == ticket) {
             let change = entry.pending.remove(index);
@@ -83,7 +83,7 @@ impl<T: Clone> Names<T> {
     }
 
     /// The target forgot one confirmed name by itself (the unnamed statement, at a simple query).
-    pub fn forget(&mut self, name: &str) {
+    pub(crate) fn forget(&mut self, name: &str) {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.confirmed = None;
             if entry.pending.is_empty() {
@@ -93,7 +93,7 @@ impl<T: Clone> Names<T> {
     }
 
     /// The target forgot every confirmed name (portals at the end of a transaction, `DEALLOCATE ALL`).
-    pub fn forget_all(&mut self) {
+    pub(crate) fn forget_all(&mut self) {
         self.entries.retain(|_, entry| {
             entry.confirmed = None;
             !entry.pending.is_empty()

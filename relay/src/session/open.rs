@@ -20,7 +20,6 @@ use wire::postgres::{
 use crate::access::{Access, Guarded};
 use crate::cancel::Cancellation;
 use crate::channel::{Channel, Stream, tune};
-use crate::issuers::AuthenticationError;
 use crate::listener::Accepted;
 use crate::recorder::Recorder;
 use crate::serve::Shared;
@@ -34,7 +33,7 @@ use super::settings::Settings;
 use super::{Limits, Numbers, Session};
 
 /// Serves one accepted connection to its end.
-pub async fn serve(accepted: Accepted, shared: Arc<Shared>, stop: Stop) {
+pub(crate) async fn serve(accepted: Accepted, shared: Arc<Shared>, stop: Stop) {
     let peer = accepted.peer;
     let place = accepted.place;
     if tune(&accepted.stream).is_err() {
@@ -180,18 +179,18 @@ struct Opened {
     cancellation: Cancellation,
 }
 
-async fn open(greeted: &mut Greeted, peer: SocketAddr, shared: &Shared) -> Result<Opened, ErrorFields> {
+async fn open(greeted: &mut Greeted, peer: SocketAddr, shared: &Shared) -> Result<Opened, Box<ErrorFields>> {
     if greeted.plaintext_refused {
-        return Err(fatal(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, "this listener requires TLS")
-            .with_hint("set sslmode=verify-full"));
+        let refused = fatal(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, "this listener requires TLS");
+        return Err(with_hint(refused, "set sslmode=verify-full"));
     }
     negotiate(greeted)?;
     let principal = authenticate(greeted, shared).await?;
     let name = parameter(&greeted.parameters, "database").or_else(|| parameter(&greeted.parameters, "user"));
     let name = name.unwrap_or_default();
     let guarded = shared.connection(name).ok_or_else(|| {
-        fatal(SqlState::INVALID_CATALOG_NAME, format!("no connection is named \"{name}\""))
-            .with_hint("the database name chooses the connection")
+        let refused = fatal(SqlState::INVALID_CATALOG_NAME, format!("no connection is named \"{name}\""));
+        with_hint(refused, "the database name chooses the connection")
     })?;
     let settings = Settings::read(&greeted.parameters, &guarded.connection)?;
     let access = guarded.access(&principal).await.map_err(|error| {
@@ -208,7 +207,7 @@ async fn open(greeted: &mut Greeted, peer: SocketAddr, shared: &Shared) -> Resul
         tracing::error!(%error, connection = %guarded.connection.name, "the target cannot be used");
         fatal(SqlState::SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, "the target cannot be reached or refuses the relay")
     })?;
-    let event = session_open(greeted, peer, &guarded, &principal, &settings, &upstream);
+    let event = session_open(greeted, peer, &guarded, &access, &principal, &settings, &upstream);
     let recorder = shared.incarnation.open_session(event).await.map_err(|error| {
         tracing::error!(%error, "evidence cannot begin");
         fatal(SqlState::IO_ERROR, error.external())
@@ -223,7 +222,7 @@ async fn open(greeted: &mut Greeted, peer: SocketAddr, shared: &Shared) -> Resul
 }
 
 /// PostgreSQL, "NegotiateProtocolVersion": a newer minor version or unknown `_pq_.` options are answered, not refused.
-fn negotiate(greeted: &mut Greeted) -> Result<(), ErrorFields> {
+fn negotiate(greeted: &mut Greeted) -> Result<(), Box<ErrorFields>> {
     let asked = greeted.protocol;
     let unknown: Vec<&str> =
         greeted.parameters.iter().map(|(name, _)| name.as_str()).filter(|name| name.starts_with("_pq_.")).collect();
@@ -238,7 +237,7 @@ fn negotiate(greeted: &mut Greeted) -> Result<(), ErrorFields> {
     Ok(())
 }
 
-async fn authenticate(greeted: &mut Greeted, shared: &Shared) -> Result<Principal, ErrorFields> {
+async fn authenticate(greeted: &mut Greeted, shared: &Shared) -> Result<Principal, Box<ErrorFields>> {
     greeted.channel.queue(&backend::authentication_cleartext_password());
     greeted.channel.write_out().await.map_err(|_| gone())?;
     let message = loop {
@@ -259,20 +258,16 @@ async fn authenticate(greeted: &mut Greeted, shared: &Shared) -> Result<Principa
     let token = cleartext_password(message.body()).map_err(|e| fatal(e.sqlstate(), e.to_string()))?;
     shared.issuers.authenticate(token).await.map_err(|error| {
         tracing::info!(%error, "token refused");
-        let fields = fatal(SqlState::INVALID_PASSWORD, told_of(&error));
-        fields.with_hint("give an OIDC token as the password")
+        let refused = fatal(SqlState::INVALID_PASSWORD, format!("the token was not accepted: {error}"));
+        with_hint(refused, "give an OIDC token as the password")
     })
-}
-
-/// A token's bearer may know why it was refused: it is the bearer's own.
-fn told_of(error: &AuthenticationError) -> String {
-    format!("the token was not accepted: {error}")
 }
 
 fn session_open(
     greeted: &Greeted,
     peer: SocketAddr,
     guarded: &Guarded,
+    access: &Access,
     principal: &Principal,
     settings: &Settings,
     upstream: &Upstream,
@@ -293,13 +288,13 @@ fn session_open(
         target_role: connection.user.clone(),
         target_version: parameter(&greeting.parameters, "server_version").unwrap_or_default().to_owned(),
         target_tls: greeting.tls.clone(),
-        policy_sha256: guarded.policy_sha256(),
+        policy_sha256: access.policy_sha256().to_owned(),
         durability: Durability::Process,
     }
 }
 
 /// `AuthenticationOk`, the target's parameters, a cancel key of the relay's own, `ReadyForQuery`.
-fn welcome(greeted: &mut Greeted, upstream: &Upstream, cancellation: &Cancellation) -> Result<(), ErrorFields> {
+fn welcome(greeted: &mut Greeted, upstream: &Upstream, cancellation: &Cancellation) -> Result<(), Box<ErrorFields>> {
     let failed = |error: wire::postgres::EncodeError| fatal(SqlState::INTERNAL_ERROR, error.to_string());
     greeted.channel.queue(&backend::authentication_ok());
     for (name, value) in &upstream.greeting().parameters {
@@ -367,11 +362,15 @@ fn parameter<'a>(parameters: &'a [(String, String)], name: &str) -> Option<&'a s
     parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-fn fatal(sqlstate: SqlState, message: impl Into<String>) -> ErrorFields {
-    ErrorFields::fatal(sqlstate, message)
+fn fatal(sqlstate: SqlState, message: impl Into<String>) -> Box<ErrorFields> {
+    Box::new(ErrorFields::fatal(sqlstate, message))
 }
 
-fn gone() -> ErrorFields {
+fn with_hint(fields: Box<ErrorFields>, hint: &str) -> Box<ErrorFields> {
+    Box::new(fields.with_hint(hint))
+}
+
+fn gone() -> Box<ErrorFields> {
     fatal(SqlState::CONNECTION_FAILURE, "the client left during start-up")
 }
 

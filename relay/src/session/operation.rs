@@ -10,22 +10,22 @@ use crate::session::diagnostics::Exposure;
 
 /// A prepared statement as the target knows it.
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// Its number in the evidence.
-    pub statement: u64,
+    pub(crate) statement: u64,
     /// What may be said of its errors.
-    pub exposure: Exposure,
+    pub(crate) exposure: Exposure,
     /// Types of its parameters as the client gave them; 0 where it left them to the target.
-    pub parameter_types: Arc<[u32]>,
+    pub(crate) parameter_types: Arc<[u32]>,
     /// What changes once it ran.
-    pub effects: Effects,
+    pub(crate) effects: Arc<[Effects]>,
     /// The right to run it; `None` for a refused one, which the target never parsed.
-    pub admitted: Option<Admitted>,
+    pub(crate) admitted: Option<Admitted>,
 }
 
 /// One message in flight.
 #[derive(Debug)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// A simple query and its statements, in order.
     Query {
         /// They answer in this order.
@@ -34,8 +34,10 @@ pub enum Operation {
         answered: usize,
         /// Set when a failing text was sent in its place.
         refusal: Option<Refusal>,
-        /// It changes what names mean once it is done.
-        effects: Effects,
+        /// An error ended it.
+        failed: bool,
+        /// What changes once it is done, a statement each.
+        effects: Arc<[Effects]>,
     },
     /// `Parse` of a named or the unnamed statement.
     Parse {
@@ -62,7 +64,7 @@ pub enum Operation {
         /// What it has returned so far.
         started: Execution,
         /// What changes once it is done.
-        effects: Effects,
+        effects: Arc<[Effects]>,
     },
     /// `Describe`.
     Describe {
@@ -81,27 +83,27 @@ pub enum Operation {
 
 /// One execution and what it has returned so far.
 #[derive(Debug)]
-pub struct Execution {
+pub(crate) struct Execution {
     /// Its number in the evidence; 0 when it never got one.
-    pub execution: u64,
+    pub(crate) execution: u64,
     /// The statement's number.
-    pub statement: u64,
+    pub(crate) statement: u64,
     /// What may be said of its errors.
-    pub exposure: Exposure,
+    pub(crate) exposure: Exposure,
     /// Rows so far.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// Bytes of rows so far.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Execution {
     /// An execution that has returned nothing yet.
-    pub fn new(execution: u64, statement: u64, exposure: Exposure) -> Self {
+    pub(crate) fn new(execution: u64, statement: u64, exposure: Exposure) -> Self {
         Self { execution, statement, exposure, rows: 0, bytes: 0 }
     }
 
     /// Its end as an event, without a command tag.
-    pub fn ended(&self, outcome: OutcomeKind, sqlstate: Option<SqlState>) -> Outcome {
+    pub(crate) fn ended(&self, outcome: OutcomeKind, sqlstate: Option<SqlState>) -> Outcome {
         Outcome {
             execution: self.execution,
             statement: self.statement,
@@ -115,7 +117,7 @@ impl Execution {
     }
 
     /// Its end as the target's `CommandComplete` tells it: a tag such as `INSERT 0 5`.
-    pub fn completed(&self, tag: &str) -> Outcome {
+    pub(crate) fn completed(&self, tag: &str) -> Outcome {
         let mut words = tag.split(' ');
         let command: Vec<&str> = words.by_ref().take_while(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect();
         let count = tag.rsplit(' ').next().and_then(|last| last.parse().ok()).unwrap_or(0);
@@ -130,7 +132,7 @@ impl Execution {
 
 impl Operation {
     /// What may be said of an error or notice that answers this message now.
-    pub fn exposure(&self) -> Exposure {
+    pub(crate) fn exposure(&self) -> Exposure {
         match self {
             Self::Query { statements, answered, .. } => {
                 statements.get(*answered).map_or(Exposure::Withheld, |one| one.exposure)
@@ -142,7 +144,7 @@ impl Operation {
     }
 
     /// The refusal that stands behind a failing text sent in this message's place.
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Query { refusal, .. } | Self::Parse { refusal, .. } => refusal.as_ref(),
             Self::Refused(refusal) => Some(refusal),
@@ -151,7 +153,7 @@ impl Operation {
     }
 
     /// The execution that a row or a completion belongs to now.
-    pub fn execution(&mut self) -> Option<&mut Execution> {
+    pub(crate) fn execution(&mut self) -> Option<&mut Execution> {
         match self {
             Self::Query { statements, answered, .. } => statements.get_mut(*answered),
             Self::Execute { started, .. } => Some(started),
@@ -160,7 +162,7 @@ impl Operation {
     }
 
     /// The current statement of a simple query has its outcome on record: what comes belongs to the next one.
-    pub fn next_statement(&mut self) {
+    pub(crate) fn next_statement(&mut self) {
         if let Self::Query { answered, .. } = self {
             *answered += 1;
         }
@@ -168,10 +170,11 @@ impl Operation {
 
     /// What is to be recorded when this message ends without completing: failed, refused, skipped or unknown.
     /// Of a simple query, the statement in turn gets `kind`; those behind a failed one never ran.
-    pub fn unfinished(&mut self, kind: OutcomeKind, sqlstate: Option<SqlState>) -> Vec<Outcome> {
+    pub(crate) fn unfinished(&mut self, kind: OutcomeKind, sqlstate: Option<SqlState>) -> Vec<Outcome> {
         let answered = kind == OutcomeKind::Failed || kind == OutcomeKind::Refused;
         match self {
-            Self::Query { statements, answered: done, .. } => {
+            Self::Query { statements, answered: done, failed, .. } => {
+                *failed = true;
                 let later = if kind == OutcomeKind::Failed { OutcomeKind::Skipped } else { kind };
                 let open = statements.iter().skip(*done).enumerate();
                 let ends = open.map(|(index, one)| match index {
@@ -194,7 +197,7 @@ impl Operation {
 }
 
 /// A refusal as the client sees it.
-pub fn refusal_fields(refusal: &Refusal) -> ErrorFields {
+pub(crate) fn refusal_fields(refusal: &Refusal) -> ErrorFields {
     let sqlstate = SqlState::from_code(refusal.sqlstate).unwrap_or(SqlState::INSUFFICIENT_PRIVILEGE);
     let mut fields = ErrorFields::error(sqlstate, refusal.message.clone());
     fields.hint.clone_from(&refusal.hint);
@@ -219,7 +222,7 @@ mod tests {
     #[test]
     fn of_a_failed_batch_the_first_failed_and_the_rest_was_skipped() {
         let statements = (1..=3).map(|n| Execution::new(n, n, Exposure::Open)).collect();
-        let mut query = Operation::Query { statements, answered: 0, refusal: None, effects: Effects::default() };
+        let mut query = Operation::Query { statements, answered: 0, refusal: None, failed: false, effects: Arc::default() };
         query.next_statement();
         let ends = query.unfinished(OutcomeKind::Failed, None);
         let kinds: Vec<_> = ends.iter().map(|outcome| (outcome.statement, outcome.outcome)).collect();

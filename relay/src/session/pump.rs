@@ -14,16 +14,16 @@ use crate::upstream::Upstream;
 use super::Ending;
 
 /// The two peers of a session.
-pub struct Pump {
+pub(crate) struct Pump {
     /// Who asks.
-    pub client: Channel,
+    pub(crate) client: Channel,
     /// Who answers.
-    pub upstream: Upstream,
+    pub(crate) upstream: Upstream,
 }
 
 /// What the pump did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activity {
+pub(crate) enum Activity {
     /// Waiting bytes were written, to either peer.
     Written,
     /// The client sent something.
@@ -34,7 +34,7 @@ pub enum Activity {
 
 impl Pump {
     /// Waits for the next thing that can be done. The client is read only if `may_read_client`.
-    pub async fn next(
+    pub(crate) async fn next(
         &mut self,
         may_read_client: bool,
         from_client: &mut Deframer<Frontend>,
@@ -44,7 +44,7 @@ impl Pump {
     }
 
     /// Writes what waits for either peer and closes both streams, within a time.
-    pub async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         let closing = async {
             let _ = self.client.write_out().await;
             self.client.shutdown().await;

@@ -5,6 +5,8 @@ use schemas::event::{CloseReason, EventBody, OutcomeKind};
 use wire::postgres::conversation::{Incoming, Reply};
 use wire::postgres::{Backend, BackendMessage, ErrorFields, RawMessage, SqlState, TransactionStatus, backend};
 
+use crate::policy::{Effects, EndsPrepared};
+
 use super::diagnostics::{Exposure, released};
 use super::operation::{Operation, refusal_fields};
 use super::{Ending, Session};
@@ -189,21 +191,32 @@ impl Session {
             Some(Operation::Bind { portal: name, .. } | Operation::ClosePortal(name)) => {
                 self.portals.answered(&name, ticket, done);
             }
-            Some(Operation::Query { effects, .. }) => {
+            Some(Operation::Query { effects, failed, .. }) => {
                 // A simple query takes the unnamed statement with it.
                 self.prepared.forget("");
-                self.took_effect(effects);
+                self.took_effect(&effects, failed);
             }
-            Some(Operation::Execute { effects, .. }) if done => self.took_effect(effects),
+            Some(Operation::Execute { effects, .. }) => self.took_effect(&effects, !done),
             _ => {}
         }
     }
 
-    fn took_effect(&mut self, effects: crate::policy::Effects) {
-        if effects.ends_prepared {
-            self.prepared.forget_all();
+    /// A failed text may have changed the catalog before it failed; names it left as they are.
+    fn took_effect(&mut self, effects: &[Effects], failed: bool) {
+        for effect in effects {
+            self.catalog_changed |= effect.changes_catalog;
+            if failed {
+                continue;
+            }
+            match &effect.ends_prepared {
+                EndsPrepared::None => {}
+                EndsPrepared::Named(name) => self.prepared.forget(name),
+                EndsPrepared::All => self.prepared.forget_all(),
+            }
+            if effect.closes_portals {
+                self.portals.forget_all();
+            }
         }
-        self.catalog_changed |= effects.changes_catalog;
     }
 }
 

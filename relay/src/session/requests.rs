@@ -121,7 +121,7 @@ impl Session {
             statements.push(Execution::new(execution, statement, exposure(ruled)));
         }
         let (refusal, effects) = (refused(&ruling), effects(&ruling));
-        let operation = Operation::Query { statements, answered: 0, refusal, effects };
+        let operation = Operation::Query { statements, answered: 0, refusal, failed: false, effects };
         self.expect(OpKind::Query, operation, &mut events)?;
         Ok(Permit::query(&ruling, client, events)?)
     }
@@ -344,8 +344,8 @@ fn exposure(ruled: &policy::StatementRuling) -> Exposure {
     if ruled.scrub_diagnostics { Exposure::Withheld } else { Exposure::Open }
 }
 
-fn effects(ruling: &Ruling) -> Effects {
-    ruling.statements.iter().fold(Effects::default(), |all, one| all.and(one.effects))
+fn effects(ruling: &Ruling) -> Arc<[Effects]> {
+    ruling.statements.iter().map(|statement| statement.effects.clone()).collect()
 }
 
 fn refused(ruling: &Ruling) -> Option<Refusal> {

@@ -6,13 +6,13 @@ use crate::config::Connection;
 
 /// Settings of one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// For the target's start-up packet, pinned ones last so that they win.
-    pub upstream: Vec<(String, String)>,
+    pub(crate) upstream: Vec<(String, String)>,
     /// Where unqualified names are looked for; fixed for the session.
-    pub search_path: Vec<String>,
+    pub(crate) search_path: Vec<String>,
     /// The client's claim of itself.
-    pub application: String,
+    pub(crate) application: String,
 }
 
 impl Settings {
@@ -20,7 +20,7 @@ impl Settings {
     ///
     /// # Errors
     /// The FATAL error to send: a setting that is not on the list, or a value the relay cannot accept.
-    pub fn read(parameters: &[(String, String)], connection: &Connection) -> Result<Self, ErrorFields> {
+    pub(crate) fn read(parameters: &[(String, String)], connection: &Connection) -> Result<Self, Box<ErrorFields>> {
         let mut settings =
             Self { upstream: Vec::new(), search_path: connection.search_path.clone(), application: String::new() };
         for (name, value) in parameters {
@@ -39,7 +39,7 @@ impl Settings {
         Ok(settings)
     }
 
-    fn set(&mut self, name: &str, value: &str) -> Result<(), ErrorFields> {
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Box<ErrorFields>> {
         let lower = name.to_ascii_lowercase();
         match lower.as_str() {
             "client_encoding" if is_utf8(value) => {}
@@ -67,7 +67,7 @@ impl Settings {
 
 /// `-c name=value`, `-cname=value` or `--name=value`, separated by spaces; a backslash keeps the next character
 /// (PostgreSQL, "libpq: options").
-fn options(text: &str) -> Result<Vec<(String, String)>, ErrorFields> {
+fn options(text: &str) -> Result<Vec<(String, String)>, Box<ErrorFields>> {
     let malformed = || refused("options", "expected -c name=value");
     let mut words = words(text).into_iter();
     let mut found = Vec::new();
@@ -105,7 +105,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// Plain or quoted schema names; `$user`, `pg_temp` and `pg_catalog` in it would change what names mean.
-fn search_path(value: &str) -> Result<Vec<String>, ErrorFields> {
+fn search_path(value: &str) -> Result<Vec<String>, Box<ErrorFields>> {
     let path: Vec<String> = value.split(',').map(|schema| schema.trim().trim_matches('"').to_owned()).collect();
     let plain = |schema: &String| {
         !schema.is_empty()
@@ -129,9 +129,9 @@ fn is_utf8(encoding: &str) -> bool {
     ["utf8", "unicode"].iter().any(|known| plain.eq_ignore_ascii_case(known))
 }
 
-fn refused(name: &str, why: &str) -> ErrorFields {
+fn refused(name: &str, why: &str) -> Box<ErrorFields> {
     let shown: String = name.chars().filter(|c| c.is_ascii_graphic()).take(IDENTIFIER_MAX).collect();
-    ErrorFields::fatal(SqlState::INVALID_PARAMETER_VALUE, format!("start-up setting \"{shown}\": {why}"))
+    Box::new(ErrorFields::fatal(SqlState::INVALID_PARAMETER_VALUE, format!("start-up setting \"{shown}\": {why}")))
 }
 
 /// Settings that change neither how text is parsed nor what a plan or an error can tell.
@@ -170,7 +170,7 @@ mod tests {
         .unwrap()
     }
 
-    fn read(parameters: &[(&str, &str)]) -> Result<Settings, ErrorFields> {
+    fn read(parameters: &[(&str, &str)]) -> Result<Settings, Box<ErrorFields>> {
         let parameters: Vec<_> = parameters.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         Settings::read(&parameters, &connection())
     }

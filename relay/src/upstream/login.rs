@@ -27,7 +27,14 @@ pub struct Login {
 /// Derived SCRAM keys by login, so that PBKDF2 (0.65 ms) is paid once and not a session (rule 26).
 #[derive(Clone, Default)]
 pub struct Logins {
-    keys: Arc<Mutex<HashMap<String, (Zeroizing<String>, SaltedKeys)>>>,
+    keys: Arc<Mutex<HashMap<String, Derived>>>,
+}
+
+/// Keys, and the password that they were derived from: a rotated one must not be answered with old keys.
+#[derive(Clone)]
+struct Derived {
+    password: Zeroizing<String>,
+    keys: SaltedKeys,
 }
 
 impl Login {
@@ -99,12 +106,12 @@ impl Login {
         let password = self.read_password()?;
         let known = self.keys.keys.lock().unwrap_or_else(PoisonError::into_inner).get(&self.user).cloned();
         let keys = match known {
-            Some((of, keys)) if of == password && keys.fit(challenge) => keys,
+            Some(known) if known.password == password && known.keys.fit(challenge) => known.keys,
             _ => challenge.derive(&password),
         };
         let answered = challenge.answer(&keys).map_err(login)?;
         let mut cache = self.keys.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.insert(self.user.clone(), (password, keys));
+        cache.insert(self.user.clone(), Derived { password, keys });
         Ok(answered)
     }
 
@@ -179,7 +186,6 @@ fn nonce() -> Result<[u8; 18], UpstreamError> {
     Ok(nonce)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "shaped for map_err")]
 fn login(error: ScramError) -> UpstreamError {
     UpstreamError::Login(error.to_string())
 }

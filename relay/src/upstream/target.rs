@@ -26,11 +26,11 @@ pub struct Target {
 }
 
 /// A connection to a target, before any login.
-pub struct Reached {
+pub(super) struct Reached {
     /// The stream, nothing read from it yet.
-    pub channel: Channel,
+    pub(super) channel: Channel,
     /// How it is protected, as told in evidence.
-    pub tls: String,
+    pub(super) tls: String,
 }
 
 impl Target {
@@ -38,7 +38,7 @@ impl Target {
     ///
     /// # Errors
     /// When the CA file cannot be used.
-    pub fn new(connection: &Connection) -> Result<Self, tls::TlsError> {
+    pub(crate) fn new(connection: &Connection) -> Result<Self, tls::TlsError> {
         Ok(Self {
             host: connection.host.clone(),
             port: connection.port,
@@ -48,7 +48,7 @@ impl Target {
     }
 
     /// The time that connecting and logging in may take together.
-    pub fn limit(&self) -> Duration {
+    pub(super) fn limit(&self) -> Duration {
         self.limit
     }
 
@@ -56,7 +56,7 @@ impl Target {
     ///
     /// # Errors
     /// [`UpstreamError`]; the target not offering TLS is an error, never a fall-back.
-    pub async fn reach(&self) -> Result<Reached, UpstreamError> {
+    pub(super) async fn reach(&self) -> Result<Reached, UpstreamError> {
         let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         tune(&stream)?;
         let Some(config) = &self.tls else {
