@@ -12,10 +12,12 @@
 //! ```
 //! Counters have ten digits, sequences eight.
 
+use serde::{Deserialize, Serialize};
+
 use crate::identifiers::{Incarnation, Name, SessionId};
 
 /// Where a relay's objects stand.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Scope {
     /// Tenant.
     pub tenant: Name,

@@ -26,6 +26,7 @@ mod sealed;
 pub mod session_key;
 pub mod signature;
 pub mod token;
+pub mod verify;
 pub mod wrapped_key;
 
 pub use error::Error;

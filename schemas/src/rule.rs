@@ -80,6 +80,30 @@ rules! {
     OutcomeUnknown = "outcome.unknown", "Every execution that was sent has an outcome that is known.";
 }
 
+/// What breaking a rule means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The ordinary state of a running system; nothing is wrong.
+    Notice,
+    /// True, and weaker than evidence can be: somebody should look.
+    Warning,
+    /// The evidence does not hold.
+    Error,
+}
+
+impl Rule {
+    /// What breaking this rule means.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::IncarnationUnretired => Severity::Notice,
+            Self::IncarnationRecovered | Self::SessionRecovered | Self::OutcomeUnknown => Severity::Warning,
+            _ => Severity::Error,
+        }
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.id())

@@ -247,7 +247,7 @@ impl ChunkHead {
     }
 }
 
-pub(super) fn append_envelope(envelope: &Envelope, bytes: &mut Vec<u8>) -> Result<(), Error> {
+pub(crate) fn append_envelope(envelope: &Envelope, bytes: &mut Vec<u8>) -> Result<(), Error> {
     let envelope = envelope.to_vec()?;
     let length = u32::try_from(envelope.len() + TRAILER_LENGTH).map_err(|_| Error::Bug("an envelope is too large"))?;
     bytes.extend_from_slice(&SKIPPABLE_MAGIC.to_le_bytes());

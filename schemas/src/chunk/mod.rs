@@ -11,6 +11,8 @@ mod raw_frame;
 mod tests;
 mod zstd_frames;
 
+#[cfg(test)]
+pub(crate) use builder::append_envelope;
 pub use builder::{ChunkBuilder, ChunkHead, Seal, SealedChunk};
 pub use container::Container;
 
