@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(out, b"");
         exact.print_before(8, &mut out).unwrap();
         let told = String::from_utf8(out).unwrap();
-        assert!(told.contains("SELECT 1 AS one") && told.contains("| one"), "{told}");
+        assert!(told.contains("SELECT 1 AS one") && told.contains("|    1\n"), "{told}");
         assert!(told.contains("(1 row)"), "{told}");
         assert!(told.lines().all(|line| line.starts_with("  | ")), "{told}");
     }
