@@ -12,7 +12,7 @@ use std::fmt;
 /// recording, never for a log.
 ///
 /// `Display` writes lines of text without a newline at the end. Control characters of recorded values never reach
-/// the terminal, and in values backslash, newline, tab and SQL NULL are written as COPY writes them: `\\`, `\n`,
+/// the terminal, their lines never begin where ours do, and in values backslash, newline, tab and SQL NULL are written as COPY writes them: `\\`, `\n`,
 /// `\t`, `\N`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
@@ -212,14 +212,19 @@ impl fmt::Display for Entry {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.severity.as_str(), self.sqlstate, text(&self.message))?;
+        write!(f, "{} {}: {}", self.severity.as_str(), self.sqlstate, indented(&self.message))?;
         for (label, field) in [("DETAIL", &self.detail), ("HINT", &self.hint), ("CONTEXT", &self.context)] {
             if let Some(field) = field {
-                write!(f, "\n{label}: {}", text(field))?;
+                write!(f, "\n   {label}: {}", indented(field))?;
             }
         }
-        self.position.map_or(Ok(()), |position| write!(f, "\nat character {position}"))
+        self.position.map_or(Ok(()), |position| write!(f, "\n   at character {position}"))
     }
+}
+
+/// Lines after the first cannot pass for lines of ours: those begin at the margin.
+fn indented(field: &str) -> String {
+    text(field).replace('\n', "\n   | ")
 }
 
 fn statement(f: &mut fmt::Formatter<'_>, prompt: &str, statement: &str) -> fmt::Result {

@@ -85,7 +85,8 @@ pub struct CopyPiece {
 
 impl fmt::Display for CopyPiece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes:\n{}", self.bytes, text(self.data.trim_end_matches('\n')))
+        write!(f, "{} bytes:", self.bytes)?;
+        text(&self.data).lines().try_for_each(|line| write!(f, "\n   | {line}"))
     }
 }
 

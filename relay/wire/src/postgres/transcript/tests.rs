@@ -178,10 +178,10 @@ fn copy_is_told_both_ways() {
     let expected = "\
 => copy t from stdin; copy t to stdout
 COPY data from the frontend, 6 bytes:
-1\tAnn
+\x20  | 1\tAnn
 COPY 1
 COPY data from the backend, 6 bytes:
-1\tAnn
+\x20  | 1\tAnn
 COPY 1
 ";
     assert_eq!(recording.replay(), expected);
@@ -232,6 +232,23 @@ fn bytes_of_another_protocol_are_counted_and_said_to_be_unreadable() {
     assert!(matches!(told.as_slice(), [Entry::Unreadable { side: Side::Frontend, .. }]));
     assert_eq!(transcript.feed(Side::Frontend, b"more"), []);
     assert_eq!(transcript.finish(), [Entry::CutOff { side: Side::Frontend, bytes: 20 }]);
+}
+
+#[test]
+fn what_a_server_says_cannot_pass_for_what_a_client_did() {
+    let mut recording = Recording::default();
+    recording.frontend(|out| frontend::query("select 1 /*\nDELETE 5 */", out).unwrap());
+    let error = ErrorFields::error(SqlState::RAISE_EXCEPTION, "no\n=> drop table t").with_detail("a\nDROP TABLE");
+    recording.backend(&[BackendMessage::ErrorResponse(Box::new(error)), READY]);
+    let expected = "\
+=> select 1 /*
+-> DELETE 5 */
+ERROR P0001: no
+   | => drop table t
+   DETAIL: a
+   | DROP TABLE
+";
+    assert_eq!(recording.replay(), expected);
 }
 
 #[test]
