@@ -130,6 +130,12 @@ impl Recorder {
         self.flush(closed?).await
     }
 
+    /// From now on the disk refuses.
+    #[cfg(test)]
+    pub(crate) fn break_file(&self) {
+        self.reel.tape().break_file();
+    }
+
     async fn write(&mut self, events: Vec<EventBody>, data: &[u8], direction: Direction) -> Result<(), RecordError> {
         if events.is_empty() && data.is_empty() {
             return Ok(());

@@ -10,6 +10,7 @@ use schemas::identifiers::{Incarnation as IncarnationId, Name};
 use schemas::leaf::{Certificate, RelayRetired, RelayStart};
 use schemas::signature::{P256Key, Signer};
 use seams::{EvidenceStore, KeyName, Keys};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
@@ -90,12 +91,13 @@ impl Incarnation {
         .await?;
         let core = Arc::new(Core::new(Parts { origin, key, id, evidence, shipper, keys, clock, entropy, spool }));
         let certificate = certify(&core, certifier.as_ref(), request).await?;
-        announce(&core, &certificate).await?;
+        let folder = Arc::new(folder);
+        announce(&core, &folder, &certificate).await?;
         let (sender, recovery) = watch::channel(Recovery::Running);
         tokio::spawn(recover(Arc::clone(&core), dead, sender));
         Ok(Arc::new(Self {
             core,
-            folder: Arc::new(folder),
+            folder,
             ledger: Arc::new(Mutex::new(ledger)),
             openings: Arc::new(Semaphore::new(OPENINGS)),
             until_us: certificate.not_after_us.saturating_sub(SEALING_MARGIN_US),
@@ -236,8 +238,8 @@ struct Certified {
     not_after_us: u64,
 }
 
-/// Nothing is served before certificate and relay-start are stored.
-async fn announce(core: &Core, certified: &Certified) -> Result<(), EvidenceError> {
+/// Keeps certificate and relay-start in the spool, then stores them: nothing is served before.
+async fn announce(core: &Core, folder: &Arc<Folder>, certified: &Certified) -> Result<(), EvidenceError> {
     let leaf = RelayStart {
         tenant: core.scope.tenant.clone(),
         environment: core.scope.environment.clone(),
@@ -247,13 +249,28 @@ async fn announce(core: &Core, certified: &Certified) -> Result<(), EvidenceErro
         log_origin: core.origin.log_origin.clone(),
         time_us: core.clock.now_us(),
     };
-    let stored = async {
-        let bytes = certified.envelope.to_vec()?;
-        core.shipper.until_stored(&core.scope.certificate(&core.id), &bytes, core.retention()).await?;
-        store(core, &core.scope.relay_start(&core.id), &leaf).await
-    };
-    timeout(START_TIME, stored).await.map_err(|_| EvidenceError::StoreUnavailable)??;
-    Ok(())
+    let announcement = Announcement { certificate: certified.envelope.clone(), start: Envelope::of(&leaf, &core.key)? };
+    let (bytes, folder) = (schemas::canonical::to_vec(&announcement)?, Arc::clone(folder));
+    blocking(move || Ok(folder.keep_announcement(&bytes)?)).await?;
+    let stored = timeout(START_TIME, announcement.store(core, &core.id)).await;
+    stored.map_err(|_| EvidenceError::StoreUnavailable)?
+}
+
+/// Certificate and relay-start of an incarnation. Kept in its spool, so that recovery can store them should it have
+/// died in between.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Announcement {
+    certificate: Envelope,
+    start: Envelope,
+}
+
+impl Announcement {
+    pub(super) async fn store(&self, core: &Core, id: &IncarnationId) -> Result<(), EvidenceError> {
+        let (certificate, start) = (self.certificate.to_vec()?, self.start.to_vec()?);
+        core.shipper.until_stored(&core.scope.certificate(id), &certificate, core.retention()).await?;
+        core.shipper.until_stored(&core.scope.relay_start(id), &start, core.retention()).await?;
+        Ok(())
+    }
 }
 
 impl std::fmt::Debug for Incarnation {

@@ -91,7 +91,7 @@ impl Spool {
         let path = self.root.join(incarnation.as_str());
         let file = path.join(ORIGIN);
         let json = std::fs::read(&file).map_err(SpoolError::disk("cannot read", &file))?;
-        if serde_json::from_slice::<Origin>(&json).ok().as_ref() != Some(origin) {
+        if serde_json::from_slice::<Origin>(&json).ok().map(|found| found.scope()) != Some(origin.scope()) {
             return Err(SpoolError::Foreign { path });
         }
         let folder = Folder { path, budget: Arc::clone(&self.budget) };
@@ -126,6 +126,22 @@ impl Folder {
 
     pub(crate) fn file(&self, entry: Entry) -> PathBuf {
         self.path.join(entry.name())
+    }
+
+    /// Keeps what announces the incarnation, durably, before any of it is stored.
+    pub(crate) fn keep_announcement(&self, bytes: &[u8]) -> Result<(), SpoolError> {
+        write_durably(&self.path.join(ANNOUNCEMENT), bytes)?;
+        sync(&self.path)
+    }
+
+    /// What announces the incarnation; nothing when it died before it could be announced.
+    pub(crate) fn announcement(&self) -> Result<Option<Vec<u8>>, SpoolError> {
+        let path = self.path.join(ANNOUNCEMENT);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(SpoolError::disk("cannot read", &path)(source)),
+        }
     }
 
     /// Every segment and chunk, by counter, sequence and kind.
@@ -231,6 +247,7 @@ fn names(folder: &Path) -> Result<Vec<String>, SpoolError> {
 const FILE_MAX: u64 = 256 * 1024 * 1024;
 const LOCK: &str = "lock";
 const ORIGIN: &str = "origin.json";
+const ANNOUNCEMENT: &str = "announcement.json";
 const SPOOL: &str = "spool";
 const CHUNK: &str = "chunk";
 const UNFINISHED: &str = ".unfinished";
