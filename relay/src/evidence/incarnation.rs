@@ -7,16 +7,16 @@ use std::time::Duration;
 use schemas::dsse::{Envelope, Statement};
 use schemas::entropy::{Entropy, SystemEntropy};
 use schemas::identifiers::{Incarnation as IncarnationId, Name};
-use schemas::leaf::{Certificate, RelayRetired, RelayStart};
+use schemas::leaf::RelayRetired;
 use schemas::signature::{P256Key, Signer};
-use seams::{EvidenceStore, KeyName, Keys};
-use serde::{Deserialize, Serialize};
+use seams::{EvidenceStore, Keys};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use super::announcement::{announce, certify};
 use super::core::{Core, Parts, blocking};
 use super::recovery::{Recovery, recover};
-use super::{CertificateRequest, Certifier, EvidenceError};
+use super::{Certifier, EvidenceError};
 use crate::clock::Clock;
 use crate::config;
 use crate::ship::Shipper;
@@ -69,20 +69,8 @@ impl Incarnation {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let key = P256Key::generate()?;
         let id = key.public_key().incarnation();
-        let request = CertificateRequest {
-            tenant: settings.tenant.clone(),
-            environment: settings.environment.clone(),
-            relay: settings.relay.clone(),
-            public_key: key.public_key().clone(),
-            build: settings.build,
-        };
-        let origin = Origin {
-            tenant: settings.tenant,
-            environment: settings.environment,
-            relay: settings.relay,
-            log_origin: settings.log_origin,
-        };
-        let evidence = settings.evidence;
+        let Settings { tenant, environment, relay, log_origin, build, evidence } = settings;
+        let origin = Origin { tenant, environment, relay, log_origin };
         let shipper = Shipper::new(store, Arc::clone(&entropy));
         let (spool, dead, folder, ledger) = blocking({
             let (origin, id, evidence) = (origin.clone(), id.clone(), evidence.clone());
@@ -90,8 +78,8 @@ impl Incarnation {
         })
         .await?;
         let core = Arc::new(Core::new(Parts { origin, key, id, evidence, shipper, keys, clock, entropy, spool }));
-        let certificate = certify(&core, certifier.as_ref(), request).await?;
         let folder = Arc::new(folder);
+        let certificate = certify(&core, certifier.as_ref(), build).await?;
         announce(&core, &folder, &certificate).await?;
         let (sender, recovery) = watch::channel(Recovery::Running);
         tokio::spawn(recover(Arc::clone(&core), dead, sender));
@@ -100,7 +88,7 @@ impl Incarnation {
             folder,
             ledger: Arc::new(Mutex::new(ledger)),
             openings: Arc::new(Semaphore::new(OPENINGS)),
-            until_us: certificate.not_after_us.saturating_sub(SEALING_MARGIN_US),
+            until_us: certificate.until_us,
             recovery,
         }))
     }
@@ -156,7 +144,9 @@ impl Incarnation {
     }
 
     async fn end(&self) -> Result<(), EvidenceError> {
-        self.recovered().await?;
+        // What recovery had to leave is the next incarnation's to try; nothing more may be signed after this end.
+        let mut recovery = self.recovery.clone();
+        let _ = recovery.wait_for(|state| *state != Recovery::Running).await;
         let mut active = self.core.active();
         active.wait_for(|active| *active == 0).await.map_err(|_| EvidenceError::Interrupted)?;
         match self.core.stuck() {
@@ -207,81 +197,11 @@ fn take_spool(evidence: &config::Evidence, id: &IncarnationId, origin: &Origin) 
     Ok((spool, dead, folder, ledger))
 }
 
-async fn certify(
-    core: &Core,
-    certifier: &dyn Certifier,
-    request: CertificateRequest,
-) -> Result<Certified, EvidenceError> {
-    let envelope = certifier.certify(request.clone()).await?;
-    let root = core.keys.public_key(KeyName::Certificates).await?;
-    let certificate: Certificate =
-        envelope.open(&root).map_err(|_| EvidenceError::Certificate("not signed by the certificates' root"))?;
-    let asked = (&request.tenant, &request.environment, &request.relay, &request.public_key, &core.id);
-    let given = (
-        &certificate.tenant,
-        &certificate.environment,
-        &certificate.relay,
-        &certificate.spki,
-        &certificate.incarnation,
-    );
-    if asked != given {
-        return Err(EvidenceError::Certificate("not what was asked for"));
-    }
-    if core.clock.now_us() >= certificate.not_after_us.saturating_sub(SEALING_MARGIN_US) {
-        return Err(EvidenceError::CertificateExpired);
-    }
-    Ok(Certified { envelope, not_after_us: certificate.not_after_us })
-}
-
-struct Certified {
-    envelope: Envelope,
-    not_after_us: u64,
-}
-
-/// Keeps certificate and relay-start in the spool, then stores them: nothing is served before.
-async fn announce(core: &Core, folder: &Arc<Folder>, certified: &Certified) -> Result<(), EvidenceError> {
-    let leaf = RelayStart {
-        tenant: core.scope.tenant.clone(),
-        environment: core.scope.environment.clone(),
-        relay: core.scope.relay.clone(),
-        incarnation: core.id.clone(),
-        certificate: certified.envelope.statement_digest(),
-        log_origin: core.origin.log_origin.clone(),
-        time_us: core.clock.now_us(),
-    };
-    let announcement = Announcement { certificate: certified.envelope.clone(), start: Envelope::of(&leaf, &core.key)? };
-    let (bytes, folder) = (schemas::canonical::to_vec(&announcement)?, Arc::clone(folder));
-    blocking(move || Ok(folder.keep_announcement(&bytes)?)).await?;
-    let stored = timeout(START_TIME, announcement.store(core, &core.id)).await;
-    stored.map_err(|_| EvidenceError::StoreUnavailable)?
-}
-
-/// Certificate and relay-start of an incarnation. Kept in its spool, so that recovery can store them should it have
-/// died in between.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Announcement {
-    certificate: Envelope,
-    start: Envelope,
-}
-
-impl Announcement {
-    pub(super) async fn store(&self, core: &Core, id: &IncarnationId) -> Result<(), EvidenceError> {
-        let (certificate, start) = (self.certificate.to_vec()?, self.start.to_vec()?);
-        core.shipper.until_stored(&core.scope.certificate(id), &certificate, core.retention()).await?;
-        core.shipper.until_stored(&core.scope.relay_start(id), &start, core.retention()).await?;
-        Ok(())
-    }
-}
-
 impl std::fmt::Debug for Incarnation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Incarnation({})", self.core.id)
     }
 }
 
-/// A supervisor that restarts the relay does the rest.
-const START_TIME: Duration = Duration::from_secs(60);
-/// Recording ends so long before the certificate that what was recorded can still be sealed under it.
-const SEALING_MARGIN_US: u64 = 30_000_000;
 /// A few kilobytes each while the store is away.
 const OPENINGS: usize = 256;

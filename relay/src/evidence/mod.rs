@@ -5,6 +5,7 @@
 //!                                                  └── a dead relay's spool takes the same way ──┘
 //! ```
 
+mod announcement;
 mod certifier;
 mod core;
 mod incarnation;

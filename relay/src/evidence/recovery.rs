@@ -17,8 +17,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::EvidenceError;
+use super::announcement::Announcement;
 use super::core::{Case, Core, blocking};
-use super::incarnation::{Announcement, store_retired};
+use super::incarnation::store_retired;
 use super::sealing::Left;
 use super::settlement::{End, Sealed};
 use crate::ship::Pause;

@@ -59,7 +59,8 @@ impl Spool {
             Err(TryLockError::Error(source)) => return Err(SpoolError::disk("cannot lock", &path)(source)),
         }
         let spool = Self { root: root.to_owned(), budget: Arc::new(Budget::new(limit)), _lock: lock };
-        for name in names(root)?.iter().filter(|name| name.starts_with('.')) {
+        let half = |name: &&String| name.starts_with(BEING_MADE) || name.starts_with(BEING_REMOVED);
+        for name in names(root)?.iter().filter(half) {
             let path = root.join(name);
             std::fs::remove_dir_all(&path).map_err(SpoolError::disk("cannot remove", &path))?;
         }
@@ -74,7 +75,7 @@ impl Spool {
     /// Makes a new incarnation's folder, whole or not at all, durable.
     pub(crate) fn create(&self, incarnation: &Incarnation, origin: &Origin) -> Result<(Folder, Ledger), SpoolError> {
         let path = self.root.join(incarnation.as_str());
-        let hidden = self.root.join(format!(".new-{incarnation}"));
+        let hidden = self.root.join(format!("{BEING_MADE}{incarnation}"));
         std::fs::create_dir(&hidden).map_err(SpoolError::disk("cannot create", &hidden))?;
         let json = schemas::canonical::to_vec(origin).map_err(|_| SpoolError::Internal("origin"))?;
         write_durably(&hidden.join(ORIGIN), &json)?;
@@ -108,7 +109,7 @@ impl Spool {
     /// Removes the folder of an incarnation that owes nothing more.
     pub(crate) fn remove(&self, incarnation: &Incarnation) -> Result<(), SpoolError> {
         let path = self.root.join(incarnation.as_str());
-        let hidden = self.root.join(format!(".old-{incarnation}"));
+        let hidden = self.root.join(format!("{BEING_REMOVED}{incarnation}"));
         std::fs::rename(&path, &hidden).map_err(SpoolError::disk("cannot rename", &path))?;
         sync(&self.root)?;
         std::fs::remove_dir_all(&hidden).map_err(SpoolError::disk("cannot remove", &hidden))
@@ -245,6 +246,8 @@ fn names(folder: &Path) -> Result<Vec<String>, SpoolError> {
 
 /// A file is read into memory to be sealed or shipped: the largest segment and one batch more, twice over.
 const FILE_MAX: u64 = 256 * 1024 * 1024;
+const BEING_MADE: &str = ".new-";
+const BEING_REMOVED: &str = ".old-";
 const LOCK: &str = "lock";
 const ORIGIN: &str = "origin.json";
 const ANNOUNCEMENT: &str = "announcement.json";

@@ -2,7 +2,7 @@
 //! store: a copy of both is a death at that moment.
 
 use schemas::data_block::Direction;
-use schemas::event::{CloseReason, EventBody, Recovered};
+use schemas::event::{CloseReason, Durability, EventBody, Recovered};
 
 use schemas::verify::SessionState;
 
@@ -18,28 +18,31 @@ fn recovery_of(session: &Found) -> Recovered {
 
 #[tokio::test]
 async fn what_was_recorded_before_a_death_is_evidence_after_it() {
-    let bench = Bench::new();
-    let incarnation = bench.start().await.unwrap();
-    let mut recorder = incarnation.open_session(details()).await.unwrap();
-    let _sent = recorder.record(vec![query(1, "one;"), query(2, "two;")]).await.unwrap();
-    recorder.record_replies(b"rows", vec![outcome(1)]).await.unwrap();
-    let dead = bench.resume(&bench.snapshot().await);
+    for durability in [Durability::Process, Durability::Disk] {
+        let mut bench = Bench::new();
+        bench.evidence.durability = durability;
+        let incarnation = bench.start().await.unwrap();
+        let mut recorder = incarnation.open_session(details()).await.unwrap();
+        let _sent = recorder.record(vec![query(1, "one;"), query(2, "two;")]).await.unwrap();
+        recorder.record_replies(b"rows", vec![outcome(1)]).await.unwrap();
+        let dead = bench.resume(&bench.snapshot().await);
 
-    let next = dead.start().await.unwrap();
-    next.recovered().await.unwrap();
-    let report = dead.verified().await;
-    assert_eq!(report.sessions[0].state, SessionState::Aborted);
-    assert_eq!(report.sessions[0].outcome_unknown, [2]);
-    let sessions = dead.sessions().await;
-    let (id, session) = sessions.first_key_value().unwrap();
-    let recovered = recovery_of(session);
-    assert_eq!((recovered.outcome_unknown, recovered.discarded_bytes), (vec![2], 0));
-    assert_eq!(recovered.by_incarnation, next.id().to_string());
-    let close = session.close.as_ref().unwrap();
-    assert_eq!((close.reason, close.recovered, &close.sealed_by), (CloseReason::Aborted, true, next.id()));
-    assert!(session.chunks.values().all(|chunk| chunk.manifest().recovered));
-    assert_eq!(dead.bytes(id, session, Direction::Frontend).await, b"one;two;");
-    assert_eq!(dead.bytes(id, session, Direction::Backend).await, b"rows");
+        let next = dead.start().await.unwrap();
+        next.recovered().await.unwrap();
+        let report = dead.verified().await;
+        assert_eq!(report.sessions[0].state, SessionState::Aborted);
+        assert_eq!(report.sessions[0].outcome_unknown, [2]);
+        let sessions = dead.sessions().await;
+        let (id, session) = sessions.first_key_value().unwrap();
+        let recovered = recovery_of(session);
+        assert_eq!((recovered.outcome_unknown, recovered.discarded_bytes), (vec![2], 0));
+        assert_eq!(recovered.by_incarnation, next.id().to_string());
+        let close = session.close.as_ref().unwrap();
+        assert_eq!((close.reason, close.recovered, &close.sealed_by), (CloseReason::Aborted, true, next.id()));
+        assert!(session.chunks.values().all(|chunk| chunk.manifest().recovered));
+        assert_eq!(dead.bytes(id, session, Direction::Frontend).await, b"one;two;");
+        assert_eq!(dead.bytes(id, session, Direction::Backend).await, b"rows");
+    }
 }
 
 #[tokio::test]

@@ -238,3 +238,26 @@ async fn a_session_whose_chunk_cannot_be_stored_ends() {
     }
     assert!(matches!(incarnation.open_session(details()).await, Err(EvidenceError::Fenced { .. })));
 }
+
+#[tokio::test]
+async fn a_counter_that_was_burnt_gets_a_void_while_the_relay_lives() {
+    let bench = Bench::new();
+    let incarnation = bench.start().await.unwrap();
+    std::fs::write(incarnation.folder.path().join("0000000001.0000000001.spool"), b"in the way").unwrap();
+    assert!(matches!(incarnation.open_session(details()).await, Err(EvidenceError::Spool(_))));
+    incarnation.open_session(details()).await.unwrap().close(CloseReason::ClientTerminated).await.unwrap();
+    incarnation.retire(PATIENCE).await.unwrap();
+    let report = bench.verified().await;
+    assert_eq!((report.checked.voids, report.checked.sessions), (1, 1));
+}
+
+#[tokio::test]
+async fn bytes_without_any_record_are_not_made_sendable() {
+    let bench = Bench::new();
+    let incarnation = bench.start().await.unwrap();
+    let mut recorder = incarnation.open_session(details()).await.unwrap();
+    let mut permit = query(1, "q");
+    permit.client = bytes::Bytes::new();
+    permit.events.clear();
+    assert!(matches!(recorder.record(vec![permit]).await, Err(RecordError::NothingToRecord)));
+}
