@@ -54,6 +54,7 @@ install_packages() {
     mapfile -t missing < <(missing_packages)
     [ "${#missing[@]}" -gt 0 ] || return 0
     has apt-get || fail "missing, and there is no apt-get to install it with: ${missing[*]}"
+    [ "$(id -u)" -eq 0 ] || has sudo || fail "missing; as root: apt-get install ${missing[*]}"
     say "installing ${missing[*]}"
     hold_back_default_cluster
     as_root apt-get update -qq || say 'apt-get update failed; going on with the package lists at hand'
@@ -86,7 +87,7 @@ has_libclang() {
     local -a found
     shopt -s nullglob
     found=(/usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib64/libclang*.so* /usr/lib/libclang*.so*
-        /opt/homebrew/opt/llvm/lib/libclang.dylib)
+        /opt/homebrew/opt/llvm/lib/libclang*.dylib)
     shopt -u nullglob
     [ "${#found[@]}" -gt 0 ]
 }
@@ -133,10 +134,8 @@ has() { command -v "$1" >/dev/null 2>&1; }
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
-    elif has sudo; then
-        sudo "$@"
     else
-        fail "needs root and there is no sudo: $*"
+        sudo "$@"
     fi
 }
 

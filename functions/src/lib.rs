@@ -1,1 +1,7 @@
-//! placeholder
+//! The handlers behind the relay. Each is a plain `async fn` over an `Env` that holds what it may use and nothing more;
+//! each is idempotent, for storage notifications and queues deliver twice, late and out of order.
+
+pub mod certifier;
+
+pub mod indexer;
+mod signers;

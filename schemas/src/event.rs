@@ -74,6 +74,9 @@ pub struct Actor {
 /// First event of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionOpen {
+    /// 32 random bytes, hex: makes the session-open leaf's commitment to this event ([`crate::leaf::commit_to`])
+    /// unguessable.
+    pub salt: String,
     /// Who.
     pub actor: Actor,
     /// Absolute end of the session: the token's expiry, seconds since 1970.

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Sha256Digest;
+
 /// One life of a relay: its key, its certificate and its name are one thing and never used again (rule 15).
 ///
 /// 32 lowercase hex digits: the first 128 bits of the SHA-256 of the key's SubjectPublicKeyInfo (DER).
@@ -39,6 +41,12 @@ pub struct InvalidIdentifier {
 }
 
 impl Incarnation {
+    /// The incarnation whose key has this id (SHA-256 of its SubjectPublicKeyInfo).
+    #[must_use]
+    pub fn of_key(key_id: &Sha256Digest) -> Self {
+        Self(key_id.to_string().chars().take(INCARNATION_DIGITS).collect())
+    }
+
     /// The identifier as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -2,5 +2,31 @@
 //!
 //! No I/O, no async. `SPEC.md` beside this crate is the normative text.
 
+pub mod canonical;
+pub mod chunk;
+pub mod data_block;
+pub mod digest;
+pub mod dsse;
+pub mod entropy;
+mod error;
 pub mod event;
+pub mod frame;
+mod hex;
 pub mod identifiers;
+pub mod layout;
+pub mod leaf;
+pub mod ledger;
+pub mod manifest;
+pub mod payload_type;
+mod pem;
+pub mod rule;
+#[cfg(test)]
+mod sample;
+mod sealed;
+pub mod session_key;
+pub mod signature;
+pub mod token;
+pub mod verify;
+pub mod wrapped_key;
+
+pub use error::Error;

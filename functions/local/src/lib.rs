@@ -1,1 +1,21 @@
-//! placeholder
+//! Affidavit on one machine: everything in one process. Wiring, and stand-ins for what a customer brings (a small OIDC
+//! issuer); nothing here behaves otherwise than the deployed system.
+
+mod certificates;
+pub mod cli;
+mod error;
+mod folder;
+pub mod init;
+pub mod issuing;
+pub mod mint;
+pub mod oidc;
+pub mod settings;
+pub mod tokens;
+pub mod users;
+mod write;
+
+pub use error::Error;
+pub use folder::Folder;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Who may do what: Cedar policies, asked once per principal and object, and decisions on statements over the answers.
 
 mod decide;
+pub mod permit;
 mod profile;
 mod protection;
 mod ruling;

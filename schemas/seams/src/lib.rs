@@ -1,1 +1,19 @@
-//! placeholder
+//! The three seams between Affidavit and where it runs: [`EvidenceStore`], [`Keys`], [`Index`].
+//!
+//! Each trait's comments are its contract; [`contract`] holds one test suite a trait, which every adapter passes. The
+//! local adapters stand here: files, key files, an embedded database.
+
+pub mod contract;
+mod evidence_store;
+pub mod file_store;
+mod index;
+pub mod key_files;
+mod keys;
+pub mod redb_index;
+
+pub use evidence_store::{EvidenceStore, PutOutcome, Retention, StoreError};
+pub use file_store::FileStore;
+pub use index::{ChunkRow, Index, IndexError, SessionRow};
+pub use key_files::KeyFiles;
+pub use keys::{KeyName, Keys, KeysError};
+pub use redb_index::RedbIndex;

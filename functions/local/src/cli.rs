@@ -1,0 +1,131 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::init::{Init, Target, TargetTls};
+
+/// Affidavit on one machine: a small OIDC issuer, certifier, relay and indexer in one process.
+#[derive(Debug, Parser)]
+#[command(name = "local", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fills a data folder: keys, certificates, users, policies, configuration.
+    Init(InitArguments),
+    /// Runs everything until SIGTERM or SIGINT; prints what to paste.
+    Up {
+        /// Where everything is.
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Prints a token for somebody in users.toml.
+    Token {
+        /// Name in users.toml.
+        name: String,
+        /// Where everything is.
+        #[command(flatten)]
+        data: Data,
+        /// Minutes until the token expires, 1 to 1440.
+        #[arg(long, default_value_t = 60)]
+        minutes: u64,
+    },
+    /// Lists the sessions in the index.
+    Sessions {
+        /// Where everything is.
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+/// The data folder.
+#[derive(Debug, Args)]
+pub struct Data {
+    /// Data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+impl Data {
+    /// The folder.
+    ///
+    /// # Errors
+    /// [`Error`] when the path is none.
+    pub fn folder(&self) -> Result<Folder, Error> {
+        Folder::new(&self.data).map_err(Error::of("--data"))
+    }
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    #[command(flatten)]
+    data: Data,
+    /// Host of the PostgreSQL to stand in front of.
+    #[arg(long, default_value = "localhost")]
+    target_host: String,
+    /// Its port.
+    #[arg(long, default_value_t = 5432)]
+    target_port: u16,
+    /// Its database.
+    #[arg(long, default_value = "clinic")]
+    target_database: String,
+    /// The relay's login there.
+    #[arg(long, default_value = "affidavit_relay")]
+    target_user: String,
+    /// File whose first line is that login's password; without it, the variable AFFIDAVIT_TARGET_PASSWORD.
+    #[arg(long, value_name = "FILE")]
+    target_password_file: Option<PathBuf>,
+    /// PEM file of the roots that its certificate is checked against; without it, the system's.
+    #[arg(long, value_name = "FILE")]
+    target_ca: Option<PathBuf>,
+    /// TLS towards it; `disable` for loopback targets alone.
+    #[arg(long, value_enum, default_value_t = TlsMode::VerifyFull)]
+    target_tls: TlsMode,
+    /// Where the relay listens: loopback; port 0 takes a free one at each start.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Where the issuer listens: loopback; port 0 takes a free one at each start.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    issuer_listen: SocketAddr,
+}
+
+/// TLS towards the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TlsMode {
+    VerifyFull,
+    Disable,
+}
+
+impl InitArguments {
+    /// The folder, and what to put there.
+    ///
+    /// # Errors
+    /// [`Error`] when the folder's path is none.
+    pub fn into_parts(self) -> Result<(Folder, Init), Error> {
+        let tls = match self.target_tls {
+            TlsMode::VerifyFull => TargetTls::VerifyFull(self.target_ca),
+            TlsMode::Disable => TargetTls::Disable,
+        };
+        let target = Target {
+            host: self.target_host,
+            port: self.target_port,
+            database: self.target_database,
+            user: self.target_user,
+            password_file: self.target_password_file,
+            tls,
+        };
+        let settings = Init { target, listen: self.listen, issuer_listen: self.issuer_listen };
+        Ok((self.data.folder()?, settings))
+    }
+}

@@ -1,0 +1,137 @@
+//! Everything in one process, started and stopped in order. Wiring only.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use functions::indexer;
+use relay::config::Config;
+use seams::{EvidenceStore, FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::indexing::Indexing;
+use crate::issuing::Issuing;
+use crate::oidc::now;
+use crate::relaying::Relaying;
+use crate::settings::Endpoints;
+use crate::watched_store::WatchedStore;
+
+/// Runs everything until SIGTERM or SIGINT, having told `out` how to get in; then stops in order.
+///
+/// # Errors
+/// [`Error`]: something did not start, ended by itself, or did not end as it should.
+pub async fn up(folder: &Folder, out: &mut dyn Write) -> Result<(), Error> {
+    let failed = Error::of("signals");
+    let mut terminate = signal(SignalKind::terminate()).map_err(&failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(&failed)?;
+    let mut running = Running::start(folder).await?;
+    print_invitation(folder, running.endpoints(), out).map_err(Error::of("output"))?;
+    let asked = tokio::select! {
+        _ = terminate.recv() => true,
+        _ = interrupt.recv() => true,
+        () = running.ended() => false,
+    };
+    running.stop().await?;
+    if asked { Ok(()) } else { Err(Error::of("relay")("it ended by itself")) }
+}
+
+/// A running system.
+pub struct Running {
+    folder: Folder,
+    endpoints: Endpoints,
+    issuing: Issuing,
+    relaying: Relaying,
+    indexing: Indexing,
+    index: Arc<dyn Index>,
+}
+
+impl Running {
+    /// Starts everything in this folder. When it returns, everything serves, and `endpoints.toml` says where.
+    ///
+    /// # Errors
+    /// [`Error`], naming the file, address or part.
+    pub async fn start(folder: &Folder) -> Result<Self, Error> {
+        let mut config = Config::read(&folder.relay_config()).map_err(Error::of("relay"))?;
+        // Held from here on: only one process at a time serves from a folder.
+        let index: Arc<dyn Index> = Arc::new(RedbIndex::open(&folder.index()).map_err(Error::of("index"))?);
+        Endpoints::remove(folder)?;
+        let issuing = Issuing::start(folder).await?;
+        name_issuer(folder, &mut config, &issuing)?;
+
+        let keys: Arc<dyn Keys> = Arc::new(KeyFiles::open(&folder.keys()).map_err(Error::of("keys"))?);
+        let root = keys.public_key(KeyName::Certificates).await.map_err(Error::of("keys"))?;
+        let store: Arc<dyn EvidenceStore> =
+            Arc::new(FileStore::open(folder.evidence(), now).map_err(Error::of("evidence store"))?);
+        let (watched, stored) = WatchedStore::new(store.clone());
+        let indexing = Indexing::start(indexer::Env { store, index: index.clone(), root }, stored);
+
+        let relaying = Relaying::start(config, Arc::new(watched), keys).await?;
+        let endpoints = Endpoints {
+            relay: relaying.endpoint(),
+            issuer: issuing.url().to_owned(),
+            ca: folder.ca().display().to_string(),
+            pid: std::process::id(),
+        };
+        endpoints.write(folder)?;
+        Ok(Self { folder: folder.clone(), endpoints, issuing, relaying, indexing, index })
+    }
+
+    /// Where it serves.
+    #[must_use]
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// The index.
+    #[must_use]
+    pub fn index(&self) -> &Arc<dyn Index> {
+        &self.index
+    }
+
+    /// Resolves when the relay has ended by itself; [`Running::stop`] then tells why.
+    pub async fn ended(&mut self) {
+        self.relaying.ended().await;
+    }
+
+    /// Stops in order: no new sessions; those that run may finish; their evidence is sealed and stored, then indexed.
+    ///
+    /// # Errors
+    /// The first part that did not end as it should; the others are stopped all the same.
+    pub async fn stop(self) -> Result<(), Error> {
+        let unnamed = Endpoints::remove(&self.folder);
+        let drained = self.relaying.stop().await;
+        let indexed = self.indexing.stop().await;
+        let issued = self.issuing.stop().await;
+        unnamed.and(drained).and(indexed).and(issued)
+    }
+}
+
+/// Tells how to get in.
+///
+/// # Errors
+/// Those of `out`.
+pub fn print_invitation(folder: &Folder, endpoints: &Endpoints, out: &mut dyn Write) -> std::io::Result<()> {
+    let (host, port) = endpoints.relay.rsplit_once(':').unwrap_or((endpoints.relay.as_str(), "5432"));
+    let data = folder.root().display();
+    writeln!(
+        out,
+        "The relay serves on {relay}. To ask as alice (others: {data}/users.toml):\n\n  \
+         PGPASSWORD=\"$(local token alice --data {data})\" \\\n  \
+         psql \"host={host} port={port} dbname=clinic user=alice sslmode=verify-full sslrootcert={ca}\"\n",
+        relay = endpoints.relay,
+        ca = endpoints.ca,
+    )?;
+    out.flush()
+}
+
+/// The issuer's port may have been free to choose: the relay must know the one it got.
+fn name_issuer(folder: &Folder, config: &mut Config, issuing: &Issuing) -> Result<(), Error> {
+    let configured = issuing.configured_url();
+    let ours = config.issuer.iter_mut().find(|issuer| issuer.issuer == configured).ok_or_else(|| {
+        let problem = format!("issuer: none is {configured}, the address in local.toml");
+        Error::content(&folder.relay_config(), problem)
+    })?;
+    issuing.url().clone_into(&mut ours.issuer);
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! `local.toml`, and `endpoints.toml` beside it: where things listen.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::write::{self, Readers};
+
+/// `local.toml`: what stands in for what a customer brings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where the issuer listens: loopback; port 0 takes a free one.
+    pub issuer: SocketAddr,
+}
+
+/// `endpoints.toml`: where a running `local` really is. It exists exactly while everything serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// `host:port` of the relay; the host is a name its certificate has.
+    pub relay: String,
+    /// The issuer's URL.
+    pub issuer: String,
+    /// PEM file to check the relay's certificate against.
+    pub ca: String,
+    /// Process that serves.
+    pub pid: u32,
+}
+
+impl Settings {
+    /// Reads `local.toml`.
+    ///
+    /// # Errors
+    /// [`Error`], naming the file and what was expected.
+    pub fn read(folder: &Folder) -> Result<Self, Error> {
+        let path = folder.settings();
+        let text = std::fs::read_to_string(&path).map_err(|source| Error::read(&path, source))?;
+        let settings: Self = toml::from_str(&text).map_err(|error| Error::content(&path, error))?;
+        if !settings.issuer.ip().is_loopback() {
+            return Err(Error::content(&path, "issuer: expected a loopback address, for it speaks without TLS"));
+        }
+        Ok(settings)
+    }
+}
+
+impl Endpoints {
+    /// Reads `endpoints.toml`; nothing when no `local` serves from this folder.
+    ///
+    /// # Errors
+    /// [`Error`], naming the file.
+    pub fn read(folder: &Folder) -> Result<Option<Self>, Error> {
+        let path = folder.endpoints();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map(Some).map_err(|error| Error::content(&path, error)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::read(&path, source)),
+        }
+    }
+
+    /// Writes `endpoints.toml`, whole.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write(&self, folder: &Folder) -> Result<(), Error> {
+        let path = folder.endpoints();
+        let text = toml::to_string(self).map_err(|error| Error::content(&path, error))?;
+        write::replace(&path, text.as_bytes(), Readers::All)
+    }
+
+    /// Removes `endpoints.toml`.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn remove(folder: &Folder) -> Result<(), Error> {
+        let path = folder.endpoints();
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::Write { path, source: error }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Verifies and reads evidence, offline. Exit codes: 0 it holds, 1 findings, 2 wrong usage or unreadable.
+#[derive(Debug, Parser)]
+#[command(name = "auditor", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Checks signatures, chains, counters and contents; says what was checked and names every object that breaks a
+    /// rule.
+    Verify {
+        /// Folder of the evidence.
+        dir: PathBuf,
+        /// Public key that certifies relays (PEM).
+        #[arg(long, value_name = "FILE")]
+        root: PathBuf,
+        /// The report as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows one session: who, from where, each statement, decision, masked columns and outcome; with the keys also
+    /// the exact queries and results.
+    Replay {
+        /// Folder of the evidence.
+        dir: PathBuf,
+        /// Session, or the beginning of its identifier where that is unique.
+        session: String,
+        /// Folder with `data.key`; recorded results may then show protected health information.
+        #[arg(long, value_name = "FOLDER")]
+        keys: Option<PathBuf>,
+        /// How far it is trusted.
+        #[command(flatten)]
+        trust: TrustArguments,
+    },
+    /// Writes all sessions with their statements.
+    Export {
+        /// Folder of the evidence.
+        dir: PathBuf,
+        /// Form of the output.
+        #[arg(long, value_enum)]
+        format: Format,
+        /// File to write; it must not exist. Without it, standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// How far it is trusted.
+        #[command(flatten)]
+        trust: TrustArguments,
+    },
+    /// Lists the sessions, verified or not.
+    Sessions {
+        /// Folder of the evidence.
+        dir: PathBuf,
+    },
+}
+
+/// How far evidence is trusted that is only shown.
+#[derive(Debug, Args)]
+pub struct TrustArguments {
+    /// Public key that certifies relays (PEM); where absent, `certificates.pub.pem` of `--keys`.
+    #[arg(long, value_name = "FILE")]
+    pub root: Option<PathBuf>,
+    /// Show it though it does not verify, or without verifying it.
+    #[arg(long)]
+    pub unverified: bool,
+}
+
+/// Form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One line a statement, with its session (RFC 4180).
+    Csv,
+    /// Sessions that hold their statements.
+    Json,
+}

@@ -1,0 +1,92 @@
+//! A folder of evidence: the root of a local store, or objects below their keys as they were downloaded.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use schemas::chunk::STORED_MAX;
+use schemas::verify::Source;
+
+use crate::error::Error;
+
+/// Evidence on disk.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    objects: PathBuf,
+}
+
+impl Folder {
+    /// The folder `path`, or its `objects` where it is the root of a local store.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let store = path.join("objects");
+        let objects = if store.is_dir() { store } else { path.to_owned() };
+        if !objects.join("evidence").is_dir() {
+            return Err(Error::content(path, "expected a folder that holds `evidence/` or `objects/evidence/`"));
+        }
+        Ok(Self { objects })
+    }
+
+    /// Where the objects stand.
+    pub(crate) fn root(&self) -> &Path {
+        &self.objects
+    }
+
+    /// Keys of all objects, sorted.
+    pub(crate) fn list(&self) -> Result<Vec<String>, Error> {
+        let mut keys = Vec::new();
+        for area in ["evidence", "keys"] {
+            if self.objects.join(area).exists() {
+                self.collect(area, &mut keys)?;
+            }
+        }
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    /// An object's bytes.
+    pub(crate) fn read(&self, key: &str) -> Result<Vec<u8>, Error> {
+        self.get(key, STORED_MAX).map_err(Error::file(&self.path(key)))
+    }
+
+    /// Where an object stands.
+    pub(crate) fn path(&self, key: &str) -> PathBuf {
+        self.objects.join(key)
+    }
+
+    fn collect(&self, prefix: &str, keys: &mut Vec<String>) -> Result<(), Error> {
+        let folder = self.path(prefix);
+        for entry in fs::read_dir(&folder).map_err(Error::file(&folder))? {
+            let entry = entry.map_err(Error::file(&folder))?;
+            let name = entry.file_name().into_string();
+            let name = name.map_err(|_| Error::content(&entry.path(), "expected a name in UTF-8"))?;
+            let key = format!("{prefix}/{name}");
+            // Links are not followed: what was handed over stands in the folder, not elsewhere on this machine.
+            let kind = entry.file_type().map_err(Error::file(&entry.path()))?;
+            if kind.is_dir() {
+                self.collect(&key, keys)?;
+            } else if kind.is_file() {
+                keys.push(key);
+            } else {
+                return Err(Error::content(&entry.path(), "expected a file or folder, found a link or device"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Source for Folder {
+    fn keys(&self) -> io::Result<Vec<String>> {
+        self.list().map_err(io::Error::other)
+    }
+
+    fn get(&self, key: &str, limit: u64) -> io::Result<Vec<u8>> {
+        let file = fs::File::open(self.path(key))?;
+        if file.metadata()?.len() > limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let mut bytes = Vec::new();
+        // Again, for the file may grow while it is read.
+        file.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,65 @@
+//! Times for people and spreadsheets: RFC 3339 in UTC.
+
+/// `2026-11-20T10:00:00.000001Z` for microseconds since 1970-01-01T00:00:00Z; the plain number with ` µs` where the
+/// year would have five digits.
+#[must_use]
+pub(crate) fn rfc3339(time_us: u64) -> String {
+    let (seconds, micros) = (time_us / 1_000_000, time_us % 1_000_000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    if year > 9999 {
+        return format!("{time_us} µs");
+    }
+    let (hour, minute, second) = (second / 3600, second % 3600 / 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+}
+
+/// Gregorian year, month and day of a number of days since 1970-01-01. Years are counted from March, so that the leap
+/// day is the last of its year and months have a regular pattern (153 days every five).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + DAYS_TO_1970_FROM_YEAR_0_MARCH;
+    let (era, day_of_era) = (days / DAYS_IN_400_YEARS, days % DAYS_IN_400_YEARS);
+    let leaps = day_of_era / 1_460 + day_of_era / 146_096 - day_of_era / 36_524;
+    let year_of_era = (day_of_era - leaps) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+const DAYS_IN_400_YEARS: u64 = 146_097;
+const DAYS_TO_1970_FROM_YEAR_0_MARCH: u64 = 719_468;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_fall_where_the_calendar_has_them() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (951_782_399, "2000-02-28T23:59:59.000000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000000Z"),
+            (1_709_164_800, "2024-02-29T00:00:00.000000Z"),
+            (1_795_168_984, "2026-11-20T10:03:04.000000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000000Z"),
+            (253_402_300_799, "9999-12-31T23:59:59.000000Z"),
+        ] {
+            assert_eq!(rfc3339(seconds * 1_000_000), text);
+        }
+        assert_eq!(rfc3339(u64::MAX), "18446744073709551615 µs");
+    }
+
+    #[test]
+    fn every_day_follows_the_one_before() {
+        let mut before = civil(0);
+        for day in 1..200_000 {
+            let now = civil(day);
+            let next_day = (now.0, now.1) == (before.0, before.1) && now.2 == before.2 + 1;
+            let next_month = now.2 == 1 && (now == (before.0, before.1 + 1, 1) || now == (before.0 + 1, 1, 1));
+            assert!(next_day || next_month, "{before:?} {now:?}");
+            before = now;
+        }
+    }
+}

@@ -1,0 +1,83 @@
+use schemas::digest::Sha256Digest;
+use schemas::event::CloseReason;
+use schemas::identifiers::{InvalidIdentifier, SessionId};
+
+use super::{Breach, clause, failed};
+use crate::index::{ChunkRow, Index, IndexError, SessionRow};
+
+/// The contract of [`Index`]. `index` must be empty.
+///
+/// # Errors
+/// The first clause that is broken.
+pub async fn index(index: &dyn Index) -> Result<(), Breach> {
+    facts_merge_in_any_order(index).await?;
+    conflicts_change_nothing(index).await?;
+    chunks_are_added_once(index).await
+}
+
+/// A session of which only its name is known.
+///
+/// # Errors
+/// Never, for counters from 1.
+pub fn sample_session(counter: u32) -> Result<SessionRow, InvalidIdentifier> {
+    let session: SessionId = format!("{}-{counter:010}", "0123456789abcdef".repeat(2)).parse()?;
+    Ok(SessionRow::new(session, "clinic".parse()?, "test".parse()?, "r1".parse()?))
+}
+
+async fn facts_merge_in_any_order(index: &dyn Index) -> Result<(), Breach> {
+    let plain = sample_session(1).map_err(failed)?;
+    let connection = Some("db".parse().map_err(failed)?);
+    let opened = SessionRow { connection, opened_us: Some(5), ..plain.clone() };
+    let closed = SessionRow {
+        closed_us: Some(9),
+        reason: Some(CloseReason::Idle),
+        chunks: Some(2),
+        events: Some(7),
+        recovered: Some(false),
+        ..plain.clone()
+    };
+    clause(index.session(&plain.session).await.map_err(failed)?.is_none(), "an unknown session is nothing")?;
+    for row in [&closed, &opened, &closed, &plain, &opened] {
+        index.record_session(row.clone()).await.map_err(failed)?;
+    }
+    let expected = SessionRow { connection: opened.connection.clone(), opened_us: Some(5), ..closed };
+    let known = index.session(&plain.session).await.map_err(failed)?;
+    clause(known.as_ref() == Some(&expected), "facts merge in any order, repeated or not")?;
+    let second = sample_session(2).map_err(failed)?;
+    index.record_session(second.clone()).await.map_err(failed)?;
+    clause(index.sessions().await.map_err(failed)? == [expected, second], "sessions gives all, by id")
+}
+
+async fn conflicts_change_nothing(index: &dyn Index) -> Result<(), Breach> {
+    let plain = sample_session(1).map_err(failed)?;
+    let before = index.session(&plain.session).await.map_err(failed)?;
+    let other = SessionRow { issuer: Some("new".to_owned()), opened_us: Some(6), ..plain.clone() };
+    let refused = index.record_session(other).await;
+    clause(matches!(refused, Err(IndexError::Conflict { .. })), "another value for a known fact is a conflict")?;
+    let after = index.session(&plain.session).await.map_err(failed)?;
+    clause(before == after, "a conflict changes nothing")
+}
+
+async fn chunks_are_added_once(index: &dyn Index) -> Result<(), Breach> {
+    let session = sample_session(1).map_err(failed)?.session;
+    let chunk = |sequence: u64, content: &[u8]| ChunkRow {
+        session: session.clone(),
+        sequence,
+        key: format!("chunk-{sequence}"),
+        manifest: Sha256Digest::of(content),
+        length: 10,
+        events: 1,
+        first_time_us: 1,
+        last_time_us: 2,
+    };
+    for sequence in [11, 2, 1, 2] {
+        index.record_chunk(chunk(sequence, b"content")).await.map_err(failed)?;
+    }
+    let refused = index.record_chunk(chunk(2, b"other")).await;
+    clause(matches!(refused, Err(IndexError::Conflict { .. })), "a second version of a chunk is a conflict")?;
+    let known = index.chunks(&session).await.map_err(failed)?;
+    let expected = [chunk(1, b"content"), chunk(2, b"content"), chunk(11, b"content")];
+    clause(known == expected, "chunks gives each once, by sequence")?;
+    let other = sample_session(2).map_err(failed)?.session;
+    clause(index.chunks(&other).await.map_err(failed)?.is_empty(), "chunks gives only the session's own")
+}

@@ -1,0 +1,86 @@
+use async_trait::async_trait;
+
+/// Write-once objects with retention.
+///
+/// Contract: an object that was put is complete, durable and visible to `get` and `list` before `put` returns; no
+/// reader ever sees a part of one; nothing that this trait offers can replace an object.
+#[async_trait]
+pub trait EvidenceStore: Send + Sync {
+    /// Stores `bytes` under `key` if nothing stands there (S3: `If-None-Match: *`). If an object stands there, nothing
+    /// changes: with equal bytes that is success, for delivery may be repeated; with others it is
+    /// [`StoreError::Conflict`], and the caller must stop.
+    async fn put(&self, key: &str, bytes: &[u8], retention: Retention) -> Result<PutOutcome, StoreError>;
+
+    /// The object's bytes; nothing when there is none.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Keys that start with `prefix`, sorted. The empty prefix lists all.
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
+
+    /// Deletes an object that is under no retention (crypto-shredding of wrapped keys). Deleting nothing is success.
+    /// Under retention it is [`StoreError::Retained`].
+    async fn delete(&self, key: &str) -> Result<(), StoreError>;
+}
+
+/// How long an object cannot be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    days: u32,
+}
+
+/// What a successful put did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// The object is new.
+    Created,
+    /// The same bytes stood there already.
+    AlreadyIdentical,
+}
+
+/// Why a store did not do what it was asked. No variant carries an object's content.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another object stands under this key. Never worth a retry: somebody else writes in this place.
+    #[error("{key}: another object stands there")]
+    Conflict {
+        /// Object key.
+        key: String,
+    },
+    /// The object is under retention.
+    #[error("{key}: under retention until {until_s} s after 1970")]
+    Retained {
+        /// Object key.
+        key: String,
+        /// End of the retention, seconds since 1970.
+        until_s: u64,
+    },
+    /// The caller: not a key this store can hold.
+    #[error("{key:?}: no object key")]
+    InvalidKey {
+        /// What was given.
+        key: String,
+    },
+    /// The store is away or broken; the same call may succeed later.
+    #[error("{0}: store unavailable")]
+    Unavailable(String, #[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Retention {
+    /// Deletable at once: wrapped keys only.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { days: 0 }
+    }
+
+    /// Not deletable for this many days. Evidence: at least 2,192, six years (45 CFR 164.316(b)(2)(i)).
+    #[must_use]
+    pub fn days(days: u32) -> Self {
+        Self { days }
+    }
+
+    /// Days; 0 = none.
+    #[must_use]
+    pub fn in_days(self) -> u32 {
+        self.days
+    }
+}

@@ -1,0 +1,152 @@
+//! The index in an embedded database: one file, one process at a time.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use schemas::identifiers::SessionId;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::index::{ChunkRow, Index, IndexError, SessionRow};
+
+/// An [`Index`] in a redb file.
+#[derive(Clone)]
+pub struct RedbIndex(Arc<Database>);
+
+impl RedbIndex {
+    /// Opens or creates the database.
+    ///
+    /// # Errors
+    /// [`IndexError::Unavailable`] when the file cannot be used, also when another process holds it.
+    pub fn open(path: &Path) -> Result<Self, IndexError> {
+        let database = Database::create(path).map_err(away)?;
+        let transaction = database.begin_write().map_err(away)?;
+        transaction.open_table(SESSIONS).map_err(away)?;
+        transaction.open_table(CHUNKS).map_err(away)?;
+        transaction.commit().map_err(away)?;
+        Ok(Self(Arc::new(database)))
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, IndexError> + Send + 'static,
+    ) -> Result<T, IndexError> {
+        let database = self.0.clone();
+        tokio::task::spawn_blocking(move || work(&database)).await.map_err(away)?
+    }
+}
+
+#[async_trait]
+impl Index for RedbIndex {
+    async fn record_session(&self, row: SessionRow) -> Result<(), IndexError> {
+        self.run(move |database| record_session(database, row)).await
+    }
+
+    async fn record_chunk(&self, row: ChunkRow) -> Result<(), IndexError> {
+        self.run(move |database| record_chunk(database, &row)).await
+    }
+
+    async fn session(&self, session: &SessionId) -> Result<Option<SessionRow>, IndexError> {
+        let id = session.to_string();
+        self.run(move |database| {
+            let table = database.begin_read().map_err(away)?.open_table(SESSIONS).map_err(away)?;
+            table.get(id.as_str()).map_err(away)?.map(|row| read(row.value())).transpose()
+        })
+        .await
+    }
+
+    async fn sessions(&self) -> Result<Vec<SessionRow>, IndexError> {
+        self.run(|database| {
+            let table = database.begin_read().map_err(away)?.open_table(SESSIONS).map_err(away)?;
+            table.iter().map_err(away)?.map(|entry| read(entry.map_err(away)?.1.value())).collect()
+        })
+        .await
+    }
+
+    async fn chunks(&self, session: &SessionId) -> Result<Vec<ChunkRow>, IndexError> {
+        let id = session.to_string();
+        self.run(move |database| {
+            let table = database.begin_read().map_err(away)?.open_table(CHUNKS).map_err(away)?;
+            let range = table.range((id.as_str(), 0)..=(id.as_str(), u64::MAX)).map_err(away)?;
+            range.map(|entry| read(entry.map_err(away)?.1.value())).collect()
+        })
+        .await
+    }
+}
+
+fn record_session(database: &Database, row: SessionRow) -> Result<(), IndexError> {
+    let transaction = database.begin_write().map_err(away)?;
+    {
+        let mut table = transaction.open_table(SESSIONS).map_err(away)?;
+        let id = row.session.to_string();
+        let known: Option<SessionRow> =
+            table.get(id.as_str()).map_err(away)?.map(|row| read(row.value())).transpose()?;
+        let merged = match known {
+            Some(mut known) => {
+                known.merge(row)?;
+                known
+            }
+            None => row,
+        };
+        table.insert(id.as_str(), write(&merged)?.as_slice()).map_err(away)?;
+    }
+    transaction.commit().map_err(away)
+}
+
+fn record_chunk(database: &Database, row: &ChunkRow) -> Result<(), IndexError> {
+    let transaction = database.begin_write().map_err(away)?;
+    {
+        let mut table = transaction.open_table(CHUNKS).map_err(away)?;
+        let id = row.session.to_string();
+        let key = (id.as_str(), row.sequence);
+        let known: Option<ChunkRow> = table.get(key).map_err(away)?.map(|row| read(row.value())).transpose()?;
+        match known {
+            Some(known) if known == *row => return Ok(()),
+            Some(_) => {
+                return Err(IndexError::Conflict { what: format!("{id} chunk {}", row.sequence), member: "chunk" });
+            }
+            None => table.insert(key, write(row)?.as_slice()).map_err(away)?,
+        };
+    }
+    transaction.commit().map_err(away)
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexError> {
+    serde_json::from_slice(bytes).map_err(away)
+}
+
+fn write<T: Serialize>(row: &T) -> Result<Vec<u8>, IndexError> {
+    serde_json::to_vec(row).map_err(away)
+}
+
+fn away(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> IndexError {
+    IndexError::Unavailable("local index".to_owned(), error.into())
+}
+
+/// Session id → row as JSON.
+const SESSIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sessions");
+/// Session id and sequence → row as JSON.
+const CHUNKS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("chunks");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_database_keeps_the_contract_of_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = RedbIndex::open(&folder.path().join("index.redb")).unwrap();
+        crate::contract::index(&index).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn rows_survive_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.redb");
+        let row = crate::contract::sample_session(1).unwrap();
+        RedbIndex::open(&path).unwrap().record_session(row.clone()).await.unwrap();
+        assert_eq!(RedbIndex::open(&path).unwrap().sessions().await.unwrap(), [row]);
+    }
+}

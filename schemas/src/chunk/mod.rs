@@ -1,0 +1,110 @@
+//! Chunks: a session's frames, compressed, with one signature at the end.
+//!
+//! A chunk is a zstd file (RFC 8878): one or more standard frames that hold the [frames](crate::frame), then one
+//! skippable frame that holds the DSSE envelope over the [manifest](crate::manifest) and ends with its own length and
+//! magic, so that it is found from the end. `zstd -dc` prints the frames. `SPEC.md`, section "Chunk", is normative.
+
+mod builder;
+mod container;
+mod raw_frame;
+#[cfg(test)]
+mod tests;
+mod zstd_frames;
+
+#[cfg(test)]
+pub(crate) use builder::append_envelope;
+pub use builder::{ChunkBuilder, ChunkHead, Seal, SealedChunk};
+pub use container::Container;
+
+use crate::canonical;
+use crate::data_block::{OpenedBlock, Place};
+use crate::dsse::Envelope;
+use crate::event::Event;
+use crate::frame::{Frame, Frames, Kind};
+use crate::manifest::ChunkManifest;
+use crate::rule::{Rule, Violation};
+use crate::session_key::DataKey;
+
+/// A chunk whose structure and digests are sound. Whether its signer is to be trusted is
+/// [`crate::verify`]'s to say.
+pub struct OpenedChunk {
+    manifest: ChunkManifest,
+    envelope: Envelope,
+    content: Vec<u8>,
+}
+
+/// Takes a chunk apart, strictly, and checks its digests; not its signature.
+///
+/// # Errors
+/// The rule that the chunk does not keep.
+pub fn open(bytes: &[u8]) -> Result<OpenedChunk, Violation> {
+    Container::parse(bytes)?.decode()
+}
+
+impl OpenedChunk {
+    /// What was signed.
+    #[must_use]
+    pub fn manifest(&self) -> &ChunkManifest {
+        &self.manifest
+    }
+
+    /// The signed statement.
+    #[must_use]
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// The frames, in order; ends after the first violation.
+    pub fn frames(&self) -> impl Iterator<Item = Result<Frame<'_>, Violation>> {
+        Frames::new(&self.content)
+            .map(|frame| frame.map_err(|error| Violation::new(Rule::ChunkFrames, error.to_string())))
+    }
+
+    /// The events, in order.
+    pub fn events(&self) -> impl Iterator<Item = Result<Event, Violation>> {
+        self.frames().filter_map(|frame| match frame {
+            Ok(frame) if frame.kind == Kind::Event => Some(read_event(frame.payload)),
+            Ok(_) => None,
+            Err(violation) => Some(Err(violation)),
+        })
+    }
+
+    /// The data blocks, in order, opened with the session's data key.
+    pub fn blocks(&self, key: &DataKey) -> impl Iterator<Item = Result<OpenedBlock, crate::Error>> {
+        let frames =
+            Frames::new(&self.content).filter(|frame| !matches!(frame, Ok(frame) if frame.kind == Kind::Event));
+        (0..).zip(frames).map(|(block, frame)| {
+            let place = Place { session: &self.manifest.session, sequence: self.manifest.sequence, block };
+            OpenedBlock::open(frame?.payload, key, &place)
+        })
+    }
+}
+
+/// Reads an event frame's payload.
+///
+/// # Errors
+/// `event.form`.
+pub fn read_event(payload: &[u8]) -> Result<Event, Violation> {
+    canonical::from_slice("event", payload).map_err(|error| Violation::new(Rule::EventForm, error.to_string()))
+}
+
+impl std::fmt::Debug for OpenedChunk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OpenedChunk({} sequence {})", self.manifest.session, self.manifest.sequence)
+    }
+}
+
+/// Magic of the skippable frame that holds the envelope (RFC 8878 section 3.1.2 gives 0x184D2A50 to 0x184D2A5F).
+pub const SKIPPABLE_MAGIC: u32 = 0x184D_2A5A;
+/// Decoded bytes that a reader accepts and a writer makes: the largest spool segment (64 MiB) with room for framing.
+pub const DECODED_MAX: u64 = 96 * 1024 * 1024;
+/// Stored bytes that a reader accepts: incompressible content of [`DECODED_MAX`] with room for the envelope.
+pub const STORED_MAX: u64 = 100 * 1024 * 1024;
+/// The last bytes of a chunk: u32 little-endian length of the skippable frame's content, u32 little-endian magic.
+const TRAILER_LENGTH: usize = 8;
+/// Magic and length before the skippable frame's content.
+const SKIPPABLE_HEADER: usize = 8;
+/// Magic of a standard frame (RFC 8878 section 3.1.1).
+const STANDARD_MAGIC: u32 = 0xFD2F_B528;
+/// Largest window a reader accepts, in bytes: what every decoder must support (RFC 8878 section 3.1.1.1.2).
+const WINDOW_MAX: u32 = 8 * 1024 * 1024;

@@ -1,0 +1,240 @@
+//! Object keys: the only place where a path of evidence is written or read.
+//!
+//! ```text
+//! evidence/<tenant>/<environment>/<relay>/<incarnation>/certificate.json
+//!                                                       relay-start.json
+//!                                                       relay-retired.json
+//!                                                       sessions/<counter>/open.json
+//!                                                                          chunk-<sequence>.zst
+//!                                                                          close.json
+//!                                                                          void.json
+//! keys/<tenant>/<environment>/<relay>/<incarnation>/<counter>.json
+//! ```
+//! Counters have ten digits, sequences eight.
+
+use serde::{Deserialize, Serialize};
+
+use crate::identifiers::{Incarnation, Name, SessionId};
+
+/// Where a relay's objects stand.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Scope {
+    /// Tenant.
+    pub tenant: Name,
+    /// Environment.
+    pub environment: Name,
+    /// Relay.
+    pub relay: Name,
+}
+
+/// What an object key names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Object {
+    /// The relay it belongs to.
+    pub scope: Scope,
+    /// Which of the relay's objects.
+    pub kind: ObjectKind,
+}
+
+/// One of a relay's objects.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectKind {
+    /// Envelope of a [`crate::leaf::Certificate`].
+    Certificate(Incarnation),
+    /// Envelope of a [`crate::leaf::RelayStart`].
+    RelayStart(Incarnation),
+    /// Envelope of a [`crate::leaf::RelayRetired`].
+    RelayRetired(Incarnation),
+    /// Envelope of a [`crate::leaf::SessionOpenLeaf`].
+    SessionOpen(SessionId),
+    /// A [chunk](crate::chunk) and its sequence in the session, from 1.
+    Chunk(SessionId, u64),
+    /// Envelope of a [`crate::leaf::SessionCloseLeaf`].
+    SessionClose(SessionId),
+    /// Envelope of a [`crate::leaf::SessionVoid`].
+    SessionVoid(SessionId),
+    /// A [`crate::wrapped_key::WrappedKey`]; not evidence, deletable.
+    WrappedKey(SessionId),
+}
+
+impl Scope {
+    /// `evidence/…/<incarnation>/certificate.json`
+    #[must_use]
+    pub fn certificate(&self, incarnation: &Incarnation) -> String {
+        format!("{}/{incarnation}/certificate.json", self.evidence())
+    }
+
+    /// `evidence/…/<incarnation>/relay-start.json`
+    #[must_use]
+    pub fn relay_start(&self, incarnation: &Incarnation) -> String {
+        format!("{}/{incarnation}/relay-start.json", self.evidence())
+    }
+
+    /// `evidence/…/<incarnation>/relay-retired.json`
+    #[must_use]
+    pub fn relay_retired(&self, incarnation: &Incarnation) -> String {
+        format!("{}/{incarnation}/relay-retired.json", self.evidence())
+    }
+
+    /// `evidence/…/sessions/<counter>/open.json`
+    #[must_use]
+    pub fn session_open(&self, session: &SessionId) -> String {
+        format!("{}/open.json", self.session(session))
+    }
+
+    /// `evidence/…/sessions/<counter>/chunk-<sequence>.zst`
+    #[must_use]
+    pub fn chunk(&self, session: &SessionId, sequence: u64) -> String {
+        format!("{}/chunk-{sequence:0width$}.zst", self.session(session), width = SEQUENCE_DIGITS)
+    }
+
+    /// `evidence/…/sessions/<counter>/close.json`
+    #[must_use]
+    pub fn session_close(&self, session: &SessionId) -> String {
+        format!("{}/close.json", self.session(session))
+    }
+
+    /// `evidence/…/sessions/<counter>/void.json`
+    #[must_use]
+    pub fn session_void(&self, session: &SessionId) -> String {
+        format!("{}/void.json", self.session(session))
+    }
+
+    /// `keys/…/<incarnation>/<counter>.json`
+    #[must_use]
+    pub fn wrapped_key(&self, session: &SessionId) -> String {
+        format!("keys/{}/{}/{:010}.json", self.path(), session.incarnation, session.counter)
+    }
+
+    /// Prefix of everything an incarnation stored as evidence, with the slash.
+    #[must_use]
+    pub fn incarnation_prefix(&self, incarnation: &Incarnation) -> String {
+        format!("{}/{incarnation}/", self.evidence())
+    }
+
+    /// Prefix of everything of one session but its wrapped key, with the slash.
+    #[must_use]
+    pub fn session_prefix(&self, session: &SessionId) -> String {
+        format!("{}/", self.session(session))
+    }
+
+    /// Prefix of everything this relay stored as evidence, with the slash.
+    #[must_use]
+    pub fn relay_prefix(&self) -> String {
+        format!("{}/", self.evidence())
+    }
+
+    fn session(&self, session: &SessionId) -> String {
+        format!("{}/{}/sessions/{:010}", self.evidence(), session.incarnation, session.counter)
+    }
+
+    fn evidence(&self) -> String {
+        format!("{EVIDENCE_PREFIX}{}", self.path())
+    }
+
+    fn path(&self) -> String {
+        format!("{}/{}/{}", self.tenant, self.environment, self.relay)
+    }
+}
+
+impl Object {
+    /// The object's key.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let scope = &self.scope;
+        match &self.kind {
+            ObjectKind::Certificate(incarnation) => scope.certificate(incarnation),
+            ObjectKind::RelayStart(incarnation) => scope.relay_start(incarnation),
+            ObjectKind::RelayRetired(incarnation) => scope.relay_retired(incarnation),
+            ObjectKind::SessionOpen(session) => scope.session_open(session),
+            ObjectKind::Chunk(session, sequence) => scope.chunk(session, *sequence),
+            ObjectKind::SessionClose(session) => scope.session_close(session),
+            ObjectKind::SessionVoid(session) => scope.session_void(session),
+            ObjectKind::WrappedKey(session) => scope.wrapped_key(session),
+        }
+    }
+}
+
+/// What a key names; nothing for a key that this layout does not write.
+#[must_use]
+pub fn parse(key: &str) -> Option<Object> {
+    let mut segments = key.split('/');
+    let root = segments.next()?;
+    let mut name = || segments.next()?.parse::<Name>().ok();
+    let scope = Scope { tenant: name()?, environment: name()?, relay: name()? };
+    let incarnation: Incarnation = segments.next()?.parse().ok()?;
+    let rest: Vec<&str> = segments.collect();
+    let session = |counter: &str| format!("{incarnation}-{counter}").parse::<SessionId>().ok();
+    let kind = match (root, rest.as_slice()) {
+        ("evidence", ["certificate.json"]) => ObjectKind::Certificate(incarnation),
+        ("evidence", ["relay-start.json"]) => ObjectKind::RelayStart(incarnation),
+        ("evidence", ["relay-retired.json"]) => ObjectKind::RelayRetired(incarnation),
+        ("evidence", ["sessions", counter, "open.json"]) => ObjectKind::SessionOpen(session(counter)?),
+        ("evidence", ["sessions", counter, "close.json"]) => ObjectKind::SessionClose(session(counter)?),
+        ("evidence", ["sessions", counter, "void.json"]) => ObjectKind::SessionVoid(session(counter)?),
+        ("evidence", ["sessions", counter, chunk]) => {
+            let digits = chunk.strip_prefix("chunk-")?.strip_suffix(".zst")?;
+            ObjectKind::Chunk(session(counter)?, digits.parse().ok()?)
+        }
+        ("keys", [counter]) => ObjectKind::WrappedKey(session(counter.strip_suffix(".json")?)?),
+        _ => return None,
+    };
+    let object = Object { scope, kind };
+    // One spelling an object: leading zeros, signs and sequence 0 are no keys of ours.
+    let is_first_or_later = !matches!(object.kind, ObjectKind::Chunk(_, 0));
+    (is_first_or_later && object.key() == key).then_some(object)
+}
+
+/// Prefix of all evidence: written once, kept under retention.
+pub const EVIDENCE_PREFIX: &str = "evidence/";
+/// Prefix of the wrapped session keys: written once, deletable.
+pub const KEYS_PREFIX: &str = "keys/";
+/// At a chunk a second, a session lasts three years.
+const SEQUENCE_DIGITS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope() -> Scope {
+        let name = |text: &str| text.parse().unwrap();
+        Scope { tenant: name("clinic"), environment: name("test"), relay: name("r1") }
+    }
+
+    #[test]
+    fn every_object_is_found_again_from_its_key() {
+        let session: SessionId = "0123456789abcdef0123456789abcdef-0000000042".parse().unwrap();
+        let incarnation = session.incarnation.clone();
+        for kind in [
+            ObjectKind::Certificate(incarnation.clone()),
+            ObjectKind::RelayStart(incarnation.clone()),
+            ObjectKind::RelayRetired(incarnation),
+            ObjectKind::SessionOpen(session.clone()),
+            ObjectKind::Chunk(session.clone(), 7),
+            ObjectKind::SessionClose(session.clone()),
+            ObjectKind::SessionVoid(session.clone()),
+            ObjectKind::WrappedKey(session),
+        ] {
+            let object = Object { scope: scope(), kind };
+            assert_eq!(parse(&object.key()), Some(object.clone()), "{}", object.key());
+        }
+    }
+
+    #[test]
+    fn any_other_key_is_nothing() {
+        let root = "evidence/clinic/test/r1/0123456789abcdef0123456789abcdef";
+        for bad in [
+            String::new(),
+            "evidence/clinic".to_owned(),
+            format!("{root}/sessions/0000000001/chunk-1.zst"),
+            format!("{root}/sessions/0000000001/chunk-00000000.zst"),
+            format!("{root}/sessions/0000000001/chunk-+0000001.zst"),
+            format!("{root}/sessions/1/open.json"),
+            format!("{root}/sessions/0000000001/open.json/x"),
+            format!("{root}/certificate.json~"),
+            format!("/{root}/certificate.json"),
+        ] {
+            assert_eq!(parse(&bad), None, "{bad}");
+        }
+    }
+}

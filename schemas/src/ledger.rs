@@ -1,0 +1,257 @@
+//! The order of a session's events: what may follow what, and which executions still have no outcome. The verifier
+//! and the recovery of a dead relay's spool use this one.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use crate::event::{CloseReason, Event, EventBody, Execute, Outcome, OutcomeKind, Recovered, SessionClose, Statement};
+use crate::rule::{Rule, Violation};
+
+/// The state of a session after the events observed so far.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    events: u64,
+    statements: u64,
+    executions: u64,
+    /// Executions without outcome, each with its statement.
+    unanswered: BTreeMap<u64, u64>,
+    /// Executions whose recorded outcome is that it is unknown.
+    said_unknown: Vec<u64>,
+    closed: Option<CloseReason>,
+    recovered: bool,
+}
+
+impl Ledger {
+    /// A session before its first event.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// The rule that it does not keep. What follows cannot be judged after that.
+    pub fn observe(&mut self, event: &Event) -> Result<(), Violation> {
+        let expected = self.events.saturating_add(1);
+        if event.number != expected {
+            return Err(violation(Rule::EventNumber, format!("event {}: expected number {expected}", event.number)));
+        }
+        self.check_order(event)?;
+        match &event.body {
+            EventBody::SessionOpen(_) | EventBody::Cancel => {}
+            EventBody::Statement(statement) => self.statement(event.number, statement)?,
+            EventBody::Bind(bind) => self.check_statement(event.number, bind.statement)?,
+            EventBody::Execute(execute) => self.execute(event.number, execute)?,
+            EventBody::Outcome(outcome) => self.outcome(event.number, outcome)?,
+            EventBody::SessionClose(close) => self.close(event.number, close)?,
+            EventBody::Recovered(recovered) => self.recover(event.number, recovered)?,
+        }
+        self.events = expected;
+        Ok(())
+    }
+
+    /// Events observed: the number of the last one.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Statements decided.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements
+    }
+
+    /// Executions started.
+    #[must_use]
+    pub fn executions(&self) -> u64 {
+        self.executions
+    }
+
+    /// Executions that have no outcome on record, in order.
+    #[must_use]
+    pub fn unanswered(&self) -> Vec<u64> {
+        self.unanswered.keys().copied().collect()
+    }
+
+    /// Executions of which it is not known whether they ran: those whose outcome says so, and those without any.
+    #[must_use]
+    pub fn outcome_unknown(&self) -> Vec<u64> {
+        let mut unknown = self.unanswered();
+        unknown.extend_from_slice(&self.said_unknown);
+        unknown.sort_unstable();
+        unknown
+    }
+
+    /// Reason of the session-close event, if there was one.
+    #[must_use]
+    pub fn closed(&self) -> Option<CloseReason> {
+        self.closed
+    }
+
+    /// Whether a recovered event ended it.
+    #[must_use]
+    pub fn recovered(&self) -> bool {
+        self.recovered
+    }
+
+    fn check_order(&self, event: &Event) -> Result<(), Violation> {
+        let refused =
+            |expected: &str| Err(violation(Rule::EventOrder, format!("event {}: expected {expected}", event.number)));
+        let opens = matches!(event.body, EventBody::SessionOpen(_));
+        if self.recovered {
+            return refused("nothing after the recovered event");
+        }
+        if self.closed.is_some() && !matches!(event.body, EventBody::Recovered(_)) {
+            return refused("nothing but a recovered event after the session-close event");
+        }
+        match (self.events, opens) {
+            (0, false) => refused("a session-open event first"),
+            (1.., true) => refused("no second session-open event"),
+            _ => Ok(()),
+        }
+    }
+
+    fn statement(&mut self, number: u64, statement: &Statement) -> Result<(), Violation> {
+        let expected = self.statements.saturating_add(1);
+        if statement.statement != expected {
+            return Err(reference(number, format!("statement {}: expected {expected}", statement.statement)));
+        }
+        self.statements = expected;
+        Ok(())
+    }
+
+    fn execute(&mut self, number: u64, execute: &Execute) -> Result<(), Violation> {
+        self.check_statement(number, execute.statement)?;
+        let expected = self.executions.saturating_add(1);
+        if execute.execution != expected {
+            return Err(reference(number, format!("execution {}: expected {expected}", execute.execution)));
+        }
+        self.executions = expected;
+        self.unanswered.insert(execute.execution, execute.statement);
+        Ok(())
+    }
+
+    fn outcome(&mut self, number: u64, outcome: &Outcome) -> Result<(), Violation> {
+        if outcome.execution == 0 {
+            return self.check_statement(number, outcome.statement);
+        }
+        if self.unanswered.get(&outcome.execution) != Some(&outcome.statement) {
+            let found = format!("execution {} of statement {}", outcome.execution, outcome.statement);
+            return Err(reference(number, format!("{found}: expected one that was started and has no outcome yet")));
+        }
+        self.unanswered.remove(&outcome.execution);
+        if outcome.outcome == OutcomeKind::Unknown {
+            self.said_unknown.push(outcome.execution);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, number: u64, close: &SessionClose) -> Result<(), Violation> {
+        if (close.statements, close.executions) != (self.statements, self.executions) {
+            let found = format!("{} statements and {} executions", close.statements, close.executions);
+            let message = format!("event {number}: {found}, expected {} and {}", self.statements, self.executions);
+            return Err(violation(Rule::EventTotals, message));
+        }
+        self.closed = Some(close.reason);
+        Ok(())
+    }
+
+    fn recover(&mut self, number: u64, recovered: &Recovered) -> Result<(), Violation> {
+        if recovered.outcome_unknown != self.unanswered() {
+            let message = format!("event {number}: expected exactly the executions without outcome");
+            return Err(violation(Rule::EventRecovered, message));
+        }
+        self.recovered = true;
+        Ok(())
+    }
+
+    fn check_statement(&self, number: u64, statement: u64) -> Result<(), Violation> {
+        if (1..=self.statements).contains(&statement) {
+            Ok(())
+        } else {
+            Err(reference(number, format!("statement {statement}: expected one of 1 to {}", self.statements)))
+        }
+    }
+}
+
+fn reference(number: u64, message: impl Display) -> Violation {
+    violation(Rule::EventReference, format!("event {number}: {message}"))
+}
+
+fn violation(rule: Rule, message: String) -> Violation {
+    Violation::new(rule, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Bind;
+    use crate::sample;
+
+    fn observe(bodies: &[EventBody]) -> (Ledger, Result<(), Violation>) {
+        let mut ledger = Ledger::new();
+        let result = (1..)
+            .zip(bodies)
+            .try_for_each(|(number, body)| ledger.observe(&Event { number, time_us: 0, body: body.clone() }));
+        (ledger, result)
+    }
+
+    fn execute(execution: u64, statement: u64) -> EventBody {
+        EventBody::Execute(Execute { execution, statement, row_limit: 0 })
+    }
+
+    fn close(statements: u64, executions: u64) -> EventBody {
+        EventBody::SessionClose(SessionClose { reason: CloseReason::ClientTerminated, statements, executions })
+    }
+
+    fn recovered(outcome_unknown: Vec<u64>) -> EventBody {
+        EventBody::Recovered(Recovered { by_incarnation: String::new(), discarded_bytes: 0, outcome_unknown })
+    }
+
+    #[test]
+    fn an_ordinary_session_leaves_nothing_open() {
+        let (ledger, result) = observe(&[
+            sample::session_open(),
+            sample::statement(1),
+            EventBody::Bind(Bind { statement: 1, parameters: Vec::new() }),
+            execute(1, 1),
+            sample::outcome(1, 1),
+            close(1, 1),
+        ]);
+        result.unwrap();
+        assert!(ledger.outcome_unknown().is_empty() && ledger.closed().is_some());
+    }
+
+    #[test]
+    fn a_dead_session_names_what_was_sent_and_never_answered() {
+        let events =
+            [sample::session_open(), sample::statement(1), execute(1, 1), execute(2, 1), sample::outcome(1, 1)];
+        let (ledger, result) = observe(&events);
+        result.unwrap();
+        assert_eq!(ledger.outcome_unknown(), [2]);
+        observe(&[&events[..], &[recovered(vec![2])]].concat()).1.unwrap();
+        assert_eq!(observe(&[&events[..], &[recovered(vec![])]].concat()).1.unwrap_err().rule, Rule::EventRecovered);
+    }
+
+    #[test]
+    fn each_disorder_has_its_rule() {
+        let open = sample::session_open();
+        for (bodies, rule) in [
+            (vec![sample::statement(1)], Rule::EventOrder),
+            (vec![open.clone(), open.clone()], Rule::EventOrder),
+            (vec![open.clone(), close(0, 0), EventBody::Cancel], Rule::EventOrder),
+            (vec![open.clone(), recovered(vec![]), EventBody::Cancel], Rule::EventOrder),
+            (vec![open.clone(), sample::statement(2)], Rule::EventReference),
+            (vec![open.clone(), execute(1, 1)], Rule::EventReference),
+            (vec![open.clone(), sample::statement(1), execute(2, 1)], Rule::EventReference),
+            (vec![open.clone(), sample::statement(1), sample::outcome(1, 1)], Rule::EventReference),
+            (vec![open.clone(), close(1, 0)], Rule::EventTotals),
+        ] {
+            assert_eq!(observe(&bodies).1.unwrap_err().rule, rule, "{bodies:?}");
+        }
+        let event = Event { number: 2, time_us: 0, body: open };
+        assert_eq!(Ledger::new().observe(&event).unwrap_err().rule, Rule::EventNumber);
+    }
+}

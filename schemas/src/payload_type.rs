@@ -1,0 +1,69 @@
+//! What an envelope's payload is. Each kind has a type of its own, so that no signature can serve for another kind.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Kind of a signed statement; serialised as its media type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum PayloadType {
+    /// [`crate::leaf::Certificate`].
+    #[serde(rename = "application/vnd.affidavit.certificate.v1+json")]
+    Certificate,
+    /// [`crate::leaf::RelayStart`].
+    #[serde(rename = "application/vnd.affidavit.relay-start.v1+json")]
+    RelayStart,
+    /// [`crate::leaf::SessionOpenLeaf`].
+    #[serde(rename = "application/vnd.affidavit.session-open.v1+json")]
+    SessionOpen,
+    /// [`crate::manifest::ChunkManifest`].
+    #[serde(rename = "application/vnd.affidavit.chunk.v1+json")]
+    Chunk,
+    /// [`crate::leaf::SessionCloseLeaf`].
+    #[serde(rename = "application/vnd.affidavit.session-close.v1+json")]
+    SessionClose,
+    /// [`crate::leaf::SessionVoid`].
+    #[serde(rename = "application/vnd.affidavit.session-void.v1+json")]
+    SessionVoid,
+    /// [`crate::leaf::RelayRetired`].
+    #[serde(rename = "application/vnd.affidavit.relay-retired.v1+json")]
+    RelayRetired,
+}
+
+impl PayloadType {
+    /// The media type.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Certificate => "application/vnd.affidavit.certificate.v1+json",
+            Self::RelayStart => "application/vnd.affidavit.relay-start.v1+json",
+            Self::SessionOpen => "application/vnd.affidavit.session-open.v1+json",
+            Self::Chunk => "application/vnd.affidavit.chunk.v1+json",
+            Self::SessionClose => "application/vnd.affidavit.session-close.v1+json",
+            Self::SessionVoid => "application/vnd.affidavit.session-void.v1+json",
+            Self::RelayRetired => "application/vnd.affidavit.relay-retired.v1+json",
+        }
+    }
+}
+
+impl fmt::Display for PayloadType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_serialised_form_is_the_media_type_and_no_two_are_equal() {
+        use PayloadType::*;
+        let all = [Certificate, RelayStart, SessionOpen, Chunk, SessionClose, SessionVoid, RelayRetired];
+        let texts: std::collections::BTreeSet<_> = all.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(texts.len(), all.len());
+        for kind in all {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The rules evidence must keep. `SPEC.md`, section "Rules", is normative; a finding names one of them.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+macro_rules! rules {
+    ($($variant:ident = $id:literal, $requires:literal;)*) => {
+        /// A rule that the verifier checks.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Rule {
+            $(#[doc = $requires] $variant,)*
+        }
+
+        impl Rule {
+            /// All rules, in the order of `SPEC.md`.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The rule's name, e.g. `chunk.digest`; stable.
+            #[must_use]
+            pub fn id(self) -> &'static str {
+                match self { $(Self::$variant => $id),* }
+            }
+
+            /// What the rule asks for, one sentence.
+            #[must_use]
+            pub fn requires(self) -> &'static str {
+                match self { $(Self::$variant => $requires),* }
+            }
+        }
+    };
+}
+
+rules! {
+    ObjectLayout = "object.layout", "Every object under `evidence/` and `keys/` has a key of the layout.";
+    ObjectRead = "object.read", "Every listed object can be read and is no longer than its limit.";
+    EnvelopeForm = "envelope.form", "An envelope is canonical JSON of the kind its place asks for, with one signature.";
+    CertificateMissing = "certificate.missing", "Every incarnation with evidence has a certificate.";
+    CertificateSignature = "certificate.signature", "A certificate is signed by the certificates root.";
+    CertificateIdentity = "certificate.identity", "A certificate names the place it stands in, and the incarnation of its key.";
+    CertificateValidity = "certificate.validity", "A statement's time lies within the validity of its signer's certificate, with grace.";
+    SignerCertified = "signer.certified", "The signer is a certified incarnation of the same relay.";
+    SignerRecovered = "signer.recovered", "`recovered` is said exactly when another incarnation than the session's own signed.";
+    RelayStartMissing = "relay-start.missing", "Every incarnation that served has a relay-start.";
+    RelayStartSignature = "relay-start.signature", "A relay-start is signed by its incarnation.";
+    RelayStartIdentity = "relay-start.identity", "A relay-start names the place it stands in and the certificate beside it.";
+    RelayRetiredSignature = "relay-retired.signature", "A relay-retired is signed by its incarnation or by one that recovered it.";
+    RelayRetiredIdentity = "relay-retired.identity", "A relay-retired names the place it stands in.";
+    IncarnationCounter = "incarnation.counter", "Counters of an incarnation run from 1 without gaps to the last one that its relay-retired names.";
+    IncarnationUnretired = "incarnation.unretired", "An incarnation has ended by a relay-retired; before it, sessions after the last one seen could be missing.";
+    IncarnationRecovered = "incarnation.recovered", "An incarnation was retired by itself, not by one that recovered it.";
+    SessionOpenMissing = "session-open.missing", "Every session has a session-open.";
+    SessionOpenSignature = "session-open.signature", "A session-open is signed by the session's own incarnation.";
+    SessionOpenIdentity = "session-open.identity", "A session-open names the place it stands in.";
+    SessionOpenCommitment = "session-open.commitment", "The session-open's commitment, connection and policy are those of the session's first event.";
+    SessionVoid = "session-void.alone", "A void counter has no other object.";
+    SessionVoidSignature = "session-void.signature", "A session-void is signed by its incarnation or by one that recovered it.";
+    SessionVoidIdentity = "session-void.identity", "A session-void names the place it stands in.";
+    SessionSequence = "session.sequence", "Chunks of a session run from 1 without gaps to the number that its session-close names.";
+    SessionChain = "session.chain", "A chunk's `prev` is the statement digest of the chunk before; the first one's, of the session-open.";
+    SessionLast = "session.last", "The last chunk of a closed session, and no other, says so.";
+    SessionClose = "session.close", "A session that ended has a session-close.";
+    SessionCloseSignature = "session-close.signature", "A session-close is signed by the session's incarnation or by one that recovered it.";
+    SessionCloseIdentity = "session-close.identity", "A session-close names the place it stands in.";
+    SessionTotals = "session-close.totals", "A session-close's chunks, events, last manifest and reason are those of the session.";
+    SessionRecovered = "session.recovered", "A session was sealed by its own incarnation; evidence recovered by another one is weaker.";
+    ChunkContainer = "chunk.container", "A chunk is one or more standard zstd frames and exactly one skippable frame at its end, with our magic, no dictionary, and a window of at most 8 MiB.";
+    ChunkManifest = "chunk.manifest", "A chunk's manifest is canonical JSON of a known format, within the limits.";
+    ChunkSignature = "chunk.signature", "A chunk's manifest is signed by the incarnation that it names.";
+    ChunkIdentity = "chunk.identity", "A chunk names the place it stands in, and its session's connection and log.";
+    ChunkDigest = "chunk.digest", "The bytes before the skippable frame, and the frames they decode to, have the manifest's digests and lengths.";
+    ChunkFrames = "chunk.frames", "A chunk decodes to whole frames of known kinds.";
+    ChunkCounts = "chunk.counts", "A manifest's counts, event numbers and times are those of the frames.";
+    EventForm = "event.form", "An event is canonical JSON with exactly the members of its kind.";
+    EventNumber = "event.number", "Events are numbered from 1 without gaps over the chunks of a session.";
+    EventOrder = "event.order", "A session's first event, and no other, is session-open; nothing but recovered follows session-close.";
+    EventReference = "event.reference", "Statements and executions are numbered from 1 without gaps, and what refers to one refers to one that is there.";
+    EventTotals = "event.totals", "The session-close event's totals are those of the events before.";
+    EventRecovered = "event.recovered", "A recovered event is the last, stands in a recovered chunk, and names its signer and the executions without outcome.";
+    OutcomeUnknown = "outcome.unknown", "Every execution that was sent has an outcome that is known.";
+}
+
+/// What breaking a rule means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The ordinary state of a running system; nothing is wrong.
+    Notice,
+    /// True, and weaker than evidence can be: somebody should look.
+    Warning,
+    /// The evidence does not hold.
+    Error,
+}
+
+impl Rule {
+    /// What breaking this rule means.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::IncarnationUnretired => Severity::Notice,
+            Self::IncarnationRecovered | Self::SessionRecovered | Self::OutcomeUnknown => Severity::Warning,
+            _ => Severity::Error,
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id())
+    }
+}
+
+/// A rule that something did not keep.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}: {message}")]
+pub struct Violation {
+    /// The rule.
+    pub rule: Rule,
+    /// What was found and what was expected; never a value from evidence beyond names, numbers and digests.
+    pub message: String,
+}
+
+impl Violation {
+    /// A violation of `rule`.
+    #[must_use]
+    pub fn new(rule: Rule, message: impl Into<String>) -> Self {
+        Self { rule, message: message.into() }
+    }
+}

@@ -1,0 +1,66 @@
+//! Reads objects and writes down findings; what every check is given.
+
+use super::report::{Finding, Report};
+use super::{Options, Source};
+use crate::dsse::{ENVELOPE_MAX, Envelope};
+use crate::rule::{Rule, Severity, Violation};
+
+pub(super) struct Examiner<'a> {
+    source: &'a dyn Source,
+    pub(super) options: Options,
+    pub(super) report: Report,
+    errors: u64,
+}
+
+impl<'a> Examiner<'a> {
+    pub(super) fn new(source: &'a dyn Source, options: Options) -> Self {
+        Self { source, options, report: Report::default(), errors: 0 }
+    }
+
+    pub(super) fn into_report(self) -> Report {
+        self.report
+    }
+
+    /// Findings of severity error so far.
+    pub(super) fn errors(&self) -> u64 {
+        self.errors
+    }
+
+    pub(super) fn find(&mut self, object: &str, rule: Rule, message: impl Into<String>) {
+        let severity = rule.severity();
+        self.errors += u64::from(severity == Severity::Error);
+        self.report.findings.push(Finding { object: object.to_owned(), rule, severity, message: message.into() });
+    }
+
+    pub(super) fn note(&mut self, object: &str, violation: Violation) {
+        self.find(object, violation.rule, violation.message);
+    }
+
+    /// The object's bytes, or a finding.
+    pub(super) fn read(&mut self, key: &str, limit: u64) -> Option<Vec<u8>> {
+        self.report.checked.objects += 1;
+        match self.source.get(key, limit) {
+            Ok(bytes) if bytes.len() as u64 <= limit => Some(bytes),
+            Ok(_) => {
+                self.find(key, Rule::ObjectRead, format!("longer than {limit} bytes"));
+                None
+            }
+            Err(error) => {
+                self.find(key, Rule::ObjectRead, format!("cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    /// The object as an envelope, or a finding.
+    pub(super) fn read_envelope(&mut self, key: &str) -> Option<Envelope> {
+        let bytes = self.read(key, ENVELOPE_MAX as u64)?;
+        match Envelope::from_slice(&bytes) {
+            Ok(envelope) => Some(envelope),
+            Err(error) => {
+                self.find(key, Rule::EnvelopeForm, error.to_string());
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What there is, by relay, incarnation and session.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::examiner::Examiner;
+use crate::identifiers::{Incarnation, SessionId};
+use crate::layout::{self, EVIDENCE_PREFIX, KEYS_PREFIX, ObjectKind, Scope};
+use crate::rule::Rule;
+
+#[derive(Default)]
+pub(super) struct Inventory {
+    pub(super) relays: BTreeMap<Scope, BTreeMap<Incarnation, StoredIncarnation>>,
+}
+
+/// Which objects of an incarnation there are.
+#[derive(Default)]
+pub(super) struct StoredIncarnation {
+    pub(super) certificate: bool,
+    pub(super) start: bool,
+    pub(super) retired: bool,
+    pub(super) sessions: BTreeMap<u64, StoredSession>,
+}
+
+/// Which objects of a session there are.
+#[derive(Default)]
+pub(super) struct StoredSession {
+    pub(super) open: bool,
+    pub(super) chunks: BTreeSet<u64>,
+    pub(super) close: bool,
+    pub(super) void: bool,
+}
+
+impl Inventory {
+    pub(super) fn of(keys: Vec<String>, examiner: &mut Examiner<'_>) -> Self {
+        let mut inventory = Self::default();
+        for key in keys {
+            match layout::parse(&key) {
+                Some(object) => inventory.add(object.scope, object.kind, examiner),
+                None if key.starts_with(EVIDENCE_PREFIX) || key.starts_with(KEYS_PREFIX) => {
+                    examiner.find(&key, Rule::ObjectLayout, "expected a key of the layout");
+                }
+                None => examiner.report.checked.ignored += 1,
+            }
+        }
+        inventory
+    }
+
+    fn add(&mut self, scope: Scope, kind: ObjectKind, examiner: &mut Examiner<'_>) {
+        match kind {
+            ObjectKind::Certificate(incarnation) => self.incarnation(scope, incarnation).certificate = true,
+            ObjectKind::RelayStart(incarnation) => self.incarnation(scope, incarnation).start = true,
+            ObjectKind::RelayRetired(incarnation) => self.incarnation(scope, incarnation).retired = true,
+            ObjectKind::SessionOpen(session) => self.session(scope, session).open = true,
+            ObjectKind::SessionClose(session) => self.session(scope, session).close = true,
+            ObjectKind::SessionVoid(session) => self.session(scope, session).void = true,
+            ObjectKind::Chunk(session, sequence) => {
+                self.session(scope, session).chunks.insert(sequence);
+            }
+            ObjectKind::WrappedKey(_) => examiner.report.checked.wrapped_keys += 1,
+        }
+    }
+
+    fn incarnation(&mut self, scope: Scope, incarnation: Incarnation) -> &mut StoredIncarnation {
+        self.relays.entry(scope).or_default().entry(incarnation).or_default()
+    }
+
+    fn session(&mut self, scope: Scope, session: SessionId) -> &mut StoredSession {
+        self.incarnation(scope, session.incarnation).sessions.entry(session.counter).or_default()
+    }
+}

@@ -1,0 +1,83 @@
+//! The one verifier: given objects and the public key of the certificates root, says what was checked and what does
+//! not hold. Needs no other key, no network and no clock; memory holds one chunk at a time.
+
+mod certificates;
+mod chunk;
+mod examiner;
+mod incarnation;
+mod inventory;
+mod report;
+mod session;
+mod statement;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io;
+
+pub use report::{Checked, Finding, IncarnationReport, Report, Retirement, SessionReport, SessionState};
+
+use crate::signature::PublicKey;
+use examiner::Examiner;
+use inventory::Inventory;
+
+/// Where objects are read from.
+pub trait Source {
+    /// All object keys, in any order.
+    ///
+    /// # Errors
+    /// Whatever keeps them from being listed; verification then fails as a whole.
+    fn keys(&self) -> io::Result<Vec<String>>;
+
+    /// One object's bytes.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::FileTooLarge`] when it is longer than `limit` bytes, which must be known before it is read as
+    /// a whole; otherwise whatever keeps it from being read. Either is a finding, and verification goes on.
+    fn get(&self, key: &str, limit: u64) -> io::Result<Vec<u8>>;
+}
+
+/// What the verifier may be told.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How far a statement's time may lie outside its signer's certificate, in microseconds: clocks differ, and a
+    /// session that was open when the certificate ended is still sealed.
+    pub grace_us: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { grace_us: GRACE_US }
+    }
+}
+
+/// Verifies all evidence of `source`; `root` must have signed every certificate.
+///
+/// # Errors
+/// Only when the objects cannot be listed. Everything else is a finding of the report.
+pub fn verify(source: &dyn Source, root: &PublicKey, options: &Options) -> io::Result<Report> {
+    let mut examiner = Examiner::new(source, *options);
+    let inventory = Inventory::of(source.keys()?, &mut examiner);
+    for (scope, incarnations) in &inventory.relays {
+        let certificates = certificates::check(&mut examiner, scope, incarnations, root);
+        for (incarnation, stored) in incarnations {
+            incarnation::check(&mut examiner, scope, &certificates, incarnation, stored);
+        }
+    }
+    Ok(examiner.into_report())
+}
+
+/// Objects in memory.
+impl Source for BTreeMap<String, Vec<u8>> {
+    fn keys(&self) -> io::Result<Vec<String>> {
+        Ok(self.keys().cloned().collect())
+    }
+
+    fn get(&self, key: &str, limit: u64) -> io::Result<Vec<u8>> {
+        let object = BTreeMap::get(self, key).ok_or(io::ErrorKind::NotFound)?;
+        if object.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(object.clone()) }
+    }
+}
+
+/// Five minutes.
+const GRACE_US: u64 = 5 * 60 * 1_000_000;

@@ -1,0 +1,146 @@
+//! What the verifier says.
+
+use serde::Serialize;
+
+use crate::event::{CloseReason, SessionOpen};
+use crate::identifiers::{Incarnation, SessionId};
+use crate::layout::Scope;
+use crate::rule::{Rule, Severity};
+
+/// The outcome of a verification.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// What was looked at.
+    pub checked: Checked,
+    /// What does not hold, or is weaker than it could be, in the order it was found.
+    pub findings: Vec<Finding>,
+    /// Incarnations, by relay and name.
+    pub incarnations: Vec<IncarnationReport>,
+    /// Sessions, by relay and id.
+    pub sessions: Vec<SessionReport>,
+}
+
+/// How much was checked; a report without findings over nothing proves nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// Objects read.
+    pub objects: u64,
+    /// Certificates that hold.
+    pub certificates: u64,
+    /// Incarnations.
+    pub incarnations: u64,
+    /// Sessions, without voided counters.
+    pub sessions: u64,
+    /// Voided counters.
+    pub voids: u64,
+    /// Signatures that verify.
+    pub signatures: u64,
+    /// Chunks whose signature and digests hold.
+    pub chunks: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Data blocks in them; their content stays encrypted.
+    pub data_blocks: u64,
+    /// Bytes of chunks as stored.
+    pub stored_bytes: u64,
+    /// Wrapped session keys seen; not evidence, not opened.
+    pub wrapped_keys: u64,
+    /// Objects outside `evidence/` and `keys/`: not looked at.
+    pub ignored: u64,
+}
+
+/// One thing that does not keep a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Object key, or the prefix where an object is missing.
+    pub object: String,
+    /// The rule.
+    pub rule: Rule,
+    /// What it means.
+    pub severity: Severity,
+    /// What was found and what was expected.
+    pub message: String,
+}
+
+/// One life of a relay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IncarnationReport {
+    /// Relay.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// Incarnation.
+    pub incarnation: Incarnation,
+    /// How it ended.
+    pub retirement: Retirement,
+    /// Highest counter seen.
+    pub last_counter: u64,
+}
+
+/// How an incarnation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retirement {
+    /// It says itself that it serves no more.
+    Retired,
+    /// The incarnation that recovered its spool says so.
+    Recovered,
+    /// Nothing says so: it may still serve.
+    Unretired,
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionReport {
+    /// Relay.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// Session.
+    pub session: SessionId,
+    /// How far it came.
+    pub state: SessionState,
+    /// No finding of severity error concerns it.
+    pub sound: bool,
+    /// When it was opened, microseconds since 1970, if that is known.
+    pub opened_us: Option<u64>,
+    /// When it was closed, if it was.
+    pub closed_us: Option<u64>,
+    /// Why it was closed.
+    pub reason: Option<CloseReason>,
+    /// A part of it was sealed by another incarnation.
+    pub recovered: bool,
+    /// Chunks that hold.
+    pub chunks: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Executions of which it is not known whether they ran; in an open session, whether they ended.
+    pub outcome_unknown: Vec<u64>,
+    /// The session's first event, if it holds.
+    pub details: Option<SessionOpen>,
+}
+
+/// How far a session came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SessionState {
+    /// It has an orderly end.
+    Complete,
+    /// Its relay died; it was closed by the incarnation that recovered it.
+    Aborted,
+    /// It has no end yet.
+    Open,
+    /// The counter was taken and served nothing.
+    Void,
+}
+
+impl Report {
+    /// Whether the evidence holds: something was checked, and no finding is an error.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.checked.certificates > 0 && self.errors().next().is_none()
+    }
+
+    /// The findings of severity error.
+    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Error)
+    }
+}

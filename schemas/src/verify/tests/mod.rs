@@ -1,0 +1,3 @@
+mod tampering;
+mod tree;
+mod vectors;

@@ -1,0 +1,7 @@
+//! Only policy makes one.
+//! expect: E0451
+//! expect: of struct `Permit` is private
+
+pub fn forge(permit: relay::policy::Permit) -> relay::policy::Permit {
+    relay::policy::Permit { upstream: Default::default(), ..permit }
+}

@@ -1,0 +1,121 @@
+//! Sealed evidence verifies; changed evidence does not, and the object is named; nothing protected is readable in it.
+
+use std::path::{Path, PathBuf};
+
+use crate::harness::{Database, Relay, Said};
+
+#[test]
+fn a_sealed_session_verifies_and_replays() {
+    let relay = with_one_session();
+    let report = relay.verify(&relay.evidence()).ok();
+    assert!(report.contains("complete"), "{report}");
+    let session = only_session(&relay);
+    let replay = relay.replay(&session).ok();
+    assert!(replay.contains("clinic.patients"), "the statement is in it: {replay}");
+    assert!(replay.contains("first_seen"), "with the alias the client gave: {replay}");
+    assert_eq!(Database::shared().leak_in(&replay), None, "what was masked for alice is masked in her recording");
+}
+
+#[test]
+fn one_byte_changed_anywhere_is_found_and_the_object_named() {
+    let relay = with_one_session();
+    for object in files(&relay.evidence()) {
+        let length = std::fs::metadata(relay.evidence().join(&object)).unwrap().len();
+        for position in [0, length / 2, length - 1] {
+            let copy = Copy::of(&relay.evidence());
+            copy.flip(&object, position);
+            let report = relay.verify(copy.path()).refused();
+            let name = object.file_name().unwrap().to_str().unwrap();
+            assert!(report.contains(name), "byte {position} of {}: {report}", object.display());
+        }
+    }
+}
+
+#[test]
+fn an_object_that_is_missing_is_named() {
+    let relay = with_one_session();
+    for object in files(&relay.evidence()) {
+        let copy = Copy::of(&relay.evidence());
+        std::fs::remove_file(copy.path().join(&object)).unwrap();
+        let report = relay.verify(copy.path()).refused();
+        assert!(!report.is_empty(), "{} is gone", object.display());
+    }
+}
+
+#[test]
+fn no_stored_object_holds_a_protected_value_in_clear() {
+    let relay = with_one_session();
+    for object in files(&relay.evidence()) {
+        let bytes = std::fs::read(relay.evidence().join(&object)).unwrap();
+        assert_eq!(Database::shared().leak_in(&String::from_utf8_lossy(&bytes)), None, "{}", object.display());
+    }
+    let events = relay.events();
+    assert!(events.contains("session-open"), "{events}");
+    assert_eq!(Database::shared().leak_in(&events), None);
+    assert!(!events.contains("Holloway"), "a literal of the client's is a token");
+}
+
+/// One psql session of alice's, sealed and stored.
+fn with_one_session() -> Relay {
+    let mut relay = Relay::fresh();
+    let statements = [
+        "SELECT id AS first_seen, name, ssn FROM clinic.patients ORDER BY id LIMIT 25",
+        "SELECT count(*) FROM clinic.patients WHERE zip <> 'Benno Holloway'",
+    ];
+    relay.psql("alice", &statements).ok();
+    relay.stop();
+    relay
+}
+
+fn only_session(relay: &Relay) -> String {
+    let text = relay.sessions().ok();
+    let id = |word: &str| word.len() == 43 && word.as_bytes()[32] == b'-';
+    let found: Vec<&str> = text.split_whitespace().filter(|word| id(word)).collect();
+    assert_eq!(found.len(), 1, "{text}");
+    found[0].to_owned()
+}
+
+/// Files below `folder`, relative to it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(next).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                open.push(entry.path());
+            } else {
+                found.push(entry.path().strip_prefix(folder).unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() >= 5, "certificate, start, open, chunk, close: {found:?}");
+    found
+}
+
+/// A copy of stored evidence that may be changed.
+struct Copy {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Copy {
+    fn of(evidence: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("copy");
+        Said::by(std::process::Command::new("cp").arg("-r").arg(evidence).arg(&path)).ok();
+        Self { _folder: folder, path }
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn flip(&self, object: &Path, position: u64) {
+        let path = self.path().join(object);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[usize::try_from(position).unwrap()] ^= 1;
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+    }
+}

@@ -1,0 +1,57 @@
+//! Real clients: psql, and psycopg 3 in the environment that `tests/setup.sh` makes.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// What a client printed and how it ended.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// Whether it ended with 0.
+    pub(crate) success: bool,
+    /// Standard output and standard error, one after the other.
+    pub(crate) text: String,
+}
+
+impl Said {
+    /// Runs a client to its end.
+    pub(crate) fn by(client: &mut Command) -> Self {
+        let Output { status, stdout, stderr } = client.output().unwrap();
+        let text = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+        Self { success: status.success(), text }
+    }
+
+    /// Its text, where it succeeded.
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert!(self.success, "{}", self.text);
+        self.text
+    }
+
+    /// Its text, where it failed.
+    #[track_caller]
+    pub(crate) fn refused(self) -> String {
+        assert!(!self.success, "succeeded: {}", self.text);
+        self.text
+    }
+}
+
+/// A Python with psycopg that runs `script`; `connection` is in it as `sys.argv[1]`.
+pub(crate) fn psycopg(script: &str, connection: &str) -> Command {
+    let mut python = Command::new(python());
+    python.args(["-u", "-c", script, connection]);
+    python
+}
+
+/// Whether `tests/setup.sh` has made the environment.
+pub(crate) fn have_psycopg() -> bool {
+    Command::new(python()).args(["-c", "import psycopg"]).output().is_ok_and(|output| output.status.success())
+}
+
+fn python() -> PathBuf {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = variable("AFFIDAVIT_CACHE").unwrap_or_else(|| {
+        let caches = variable("XDG_CACHE_HOME").unwrap_or_else(|| variable("HOME").unwrap_or_default().join(".cache"));
+        caches.join("affidavit")
+    });
+    cache.join("venv/bin/python")
+}

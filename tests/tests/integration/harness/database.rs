@@ -1,0 +1,93 @@
+//! The throwaway PostgreSQL, one for the whole binary.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use super::repository;
+
+/// PostgreSQL with the synthetic clinic. It ends with this process, however that ends: it is held by a pipe.
+pub(crate) struct Database {
+    environment: BTreeMap<String, String>,
+    _folder: tempfile::TempDir,
+    _held: Child,
+}
+
+impl Database {
+    /// Starts it at first use.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Database> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut held = Command::new(repository().join("tests/postgres.sh"))
+            .arg("hold")
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(held.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n", "tests/postgres.sh could not start PostgreSQL");
+        let environment = std::fs::read_to_string(folder.path().join("env")).unwrap();
+        let environment =
+            environment.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned()));
+        Self { environment: environment.collect(), _folder: folder, _held: held }
+    }
+
+    /// A member of the `env` file that `tests/postgres.sh` describes.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        &self.environment[name]
+    }
+
+    /// One column of values, as the superuser sees them.
+    pub(crate) fn values(&self, sql: &str) -> Vec<String> {
+        let output = self.psql().args(["--tuples-only", "--no-align", "--command", sql]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// psql as the superuser, at the database itself.
+    pub(crate) fn psql(&self) -> Command {
+        let mut psql = Command::new("psql");
+        psql.arg("--no-psqlrc").stdin(Stdio::null());
+        psql.envs(self.environment.iter().filter(|(name, _)| name.starts_with("PG")));
+        psql
+    }
+
+    /// What the server wrote down of what it ran.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(Path::new(self.get("SERVER_LOG"))).unwrap()).into_owned()
+    }
+
+    /// Every value that says who a patient is.
+    pub(crate) fn raw_values(&self) -> &'static [String] {
+        static RAW: OnceLock<Vec<String>> = OnceLock::new();
+        RAW.get_or_init(|| {
+            let columns = ["ssn", "name", "email", "phone", "mrn"];
+            let values: Vec<String> = columns
+                .iter()
+                .flat_map(|column| {
+                    self.values(&format!("SELECT {column} FROM clinic.patients WHERE {column} IS NOT NULL"))
+                })
+                .collect();
+            assert!(values.len() > 5000, "the clinic is filled");
+            values
+        })
+    }
+
+    /// The first value of the clinic that stands in `text`, if any.
+    pub(crate) fn leak_in(&self, text: &str) -> Option<&'static str> {
+        self.raw_values().iter().map(String::as_str).find(|value| text.contains(value))
+    }
+
+    /// The certificate authority of the server.
+    pub(crate) fn ca(&self) -> PathBuf {
+        PathBuf::from(self.get("PGSSLROOTCERT"))
+    }
+}

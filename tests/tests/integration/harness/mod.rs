@@ -1,0 +1,31 @@
+//! The world a test plays in: a PostgreSQL with the clinic, `local` in front of it, clients.
+
+mod clients;
+mod database;
+mod programs;
+pub(crate) mod raw;
+mod relay;
+
+use std::path::PathBuf;
+
+pub(crate) use clients::{Said, have_psycopg, psycopg};
+pub(crate) use database::Database;
+pub(crate) use programs::Programs;
+pub(crate) use raw::RawClient;
+pub(crate) use relay::{Relay, psql};
+
+/// The repository's folder.
+pub(crate) fn repository() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// Leaves a test that lacks a tool, visibly: `tests/setup.sh` installs all of them.
+#[macro_export]
+macro_rules! skip_without {
+    ($have:expr, $what:literal) => {
+        if !$have {
+            eprintln!("SKIPPED: {} is missing; tests/setup.sh installs it", $what);
+            return;
+        }
+    };
+}

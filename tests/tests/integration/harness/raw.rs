@@ -1,0 +1,125 @@
+//! A client that can send anything: messages of the PostgreSQL protocol 3.0, well-formed or not, over TLS.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::Relay;
+
+/// One connection to the relay, over TLS.
+pub(crate) struct RawClient(StreamOwned<ClientConnection, TcpStream>);
+
+/// A message of the relay's: its type and its body.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// The type byte.
+    pub(crate) tag: char,
+    /// What follows the length.
+    pub(crate) body: Vec<u8>,
+}
+
+impl RawClient {
+    /// TLS is up, nothing else has been said.
+    pub(crate) fn connect(relay: &Relay) -> Self {
+        let (host, port) = relay.address();
+        let mut stream = TcpStream::connect((host.as_str(), port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&SSL_REQUEST).unwrap();
+        let mut answer = [0];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, *b"S", "the relay offers TLS");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(relay.ca()).unwrap() {
+            roots.add(certificate.unwrap()).unwrap();
+        }
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from(host).unwrap();
+        Self(StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), stream))
+    }
+
+    /// Logged in as `name`, everything up to the first `ReadyForQuery` read.
+    pub(crate) fn logged_in(relay: &Relay, name: &str) -> Self {
+        let mut client = Self::connect(relay);
+        client.start(name);
+        client.password(&relay.token(name));
+        while client.read().expect("the log-in goes on").tag != 'Z' {}
+        client
+    }
+
+    /// `StartupMessage` for the clinic.
+    pub(crate) fn start(&mut self, user: &str) {
+        self.send(&startup(user));
+    }
+
+    /// `PasswordMessage`.
+    pub(crate) fn password(&mut self, password: &str) {
+        self.message(b'p', &[password.as_bytes(), &[0]].concat());
+    }
+
+    /// A message with its length.
+    pub(crate) fn message(&mut self, tag: u8, body: &[u8]) {
+        let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+        self.send(&[&[tag], &length[..], body].concat());
+    }
+
+    /// Any bytes.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
+        self.0.flush().unwrap();
+    }
+
+    /// The next message; none when the relay has closed.
+    pub(crate) fn read(&mut self) -> Option<Message> {
+        read_message(&mut self.0)
+    }
+
+    /// Reads up to an `ErrorResponse`: its fields by their type letters.
+    pub(crate) fn error(&mut self) -> BTreeMap<char, String> {
+        loop {
+            let message = self.read().expect("an error before the end");
+            if message.tag == 'E' {
+                return message.fields();
+            }
+        }
+    }
+}
+
+impl Message {
+    /// Fields of an `ErrorResponse` or `NoticeResponse`.
+    pub(crate) fn fields(&self) -> BTreeMap<char, String> {
+        let fields = self.body.split(|byte| *byte == 0).filter(|field| !field.is_empty());
+        fields.map(|field| (char::from(field[0]), String::from_utf8_lossy(&field[1..]).into_owned())).collect()
+    }
+}
+
+/// `StartupMessage`, protocol 3.0, database `clinic`.
+pub(crate) fn startup(user: &str) -> Vec<u8> {
+    let body = [&[0, 3, 0, 0], b"user\0" as &[u8], user.as_bytes(), b"\0database\0clinic\0\0"].concat();
+    [&u32::try_from(body.len() + 4).unwrap().to_be_bytes()[..], &body].concat()
+}
+
+/// The next message of a stream; none at its end.
+pub(crate) fn read_message(stream: &mut impl Read) -> Option<Message> {
+    let mut head = [0; 5];
+    stream.read_exact(&mut head).ok()?;
+    let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
+    let mut body = vec![0; usize::try_from(length).unwrap() - 4];
+    stream.read_exact(&mut body).ok()?;
+    Some(Message { tag: char::from(head[0]), body })
+}
+
+/// PostgreSQL protocol, "SSLRequest": length 8, code 80877103.
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+/// A debug build on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);

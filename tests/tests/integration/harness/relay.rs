@@ -1,0 +1,234 @@
+//! `local` (issuer, certifier, relay, indexer in one process) in front of the shared database.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use super::{Database, Programs, Said, psycopg, repository};
+
+/// A running `local` with its data. It ends with this value, or with this process: it is held by a pipe.
+pub(crate) struct Relay {
+    data: Data,
+    held: Option<Held>,
+}
+
+/// The folder that outlives a `local` process.
+struct Data {
+    folder: tempfile::TempDir,
+}
+
+struct Held {
+    /// `tests/hold.sh`; ends when its standard input does.
+    shell: Child,
+    /// The process itself.
+    pid: u32,
+}
+
+impl Relay {
+    /// One for all tests that only ask; started at first use.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Relay> = OnceLock::new();
+        SHARED.get_or_init(Self::fresh)
+    }
+
+    /// One of its own, for a test that stops or kills it, or that looks at all the evidence.
+    pub(crate) fn fresh() -> Self {
+        let database = Database::shared();
+        let data = Data { folder: tempfile::tempdir().unwrap() };
+        let said = Said::by(
+            Command::new(Programs::built().executable("local"))
+                .arg("init")
+                .arg("--data")
+                .arg(data.path())
+                .args(["--target-host", database.get("PGHOST"), "--target-port", database.get("PGPORT")])
+                .args(["--target-database", database.get("PGDATABASE"), "--target-user", database.get("RELAY_USER")])
+                .args(["--target-password-file", database.get("RELAY_PASSWORD_FILE")])
+                .arg("--target-ca")
+                .arg(database.ca()),
+        );
+        said.ok();
+        let mut relay = Self { data, held: None };
+        relay.start();
+        relay
+    }
+
+    /// Starts `local` over this data, after [`Self::stop`] or [`Self::kill`].
+    pub(crate) fn start(&mut self) {
+        let ready = self.data.path().join("endpoints.toml");
+        let _absent = std::fs::remove_file(&ready);
+        let log = std::fs::File::options().create(true).append(true).open(self.data.log()).unwrap();
+        let mut shell = Command::new(repository().join("tests/hold.sh"))
+            .arg(Programs::built().executable("local"))
+            .args(["up", "--data"])
+            .arg(self.data.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut pid = String::new();
+        let mut output = BufReader::new(shell.stdout.take().unwrap());
+        output.read_line(&mut pid).unwrap();
+        // Read to its end by a thread of its own: a full pipe would stop the process.
+        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        let held = Held { shell, pid: pid.trim().parse().unwrap() };
+        let deadline = Instant::now() + READY;
+        while !ready.exists() {
+            assert!(held.runs() && Instant::now() < deadline, "`local up` is not ready:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.held = Some(held);
+    }
+
+    /// Asks it to stop (SIGTERM) and waits: after that everything is sealed and stored.
+    pub(crate) fn stop(&mut self) {
+        self.held.take().unwrap().stop();
+    }
+
+    /// SIGKILL: no byte more of it.
+    pub(crate) fn kill(&mut self) {
+        self.held.take().unwrap().kill();
+    }
+
+    /// A fresh token from the process's own issuer.
+    pub(crate) fn token(&self, name: &str) -> String {
+        let mut local = Command::new(Programs::built().executable("local"));
+        Said::by(local.args(["token", name, "--data"]).arg(self.data.path())).ok().trim().to_owned()
+    }
+
+    /// A libpq connection string with `name`'s fresh token.
+    pub(crate) fn connection(&self, name: &str) -> String {
+        self.connection_with(name, &self.token(name))
+    }
+
+    /// A libpq connection string with any password.
+    pub(crate) fn connection_with(&self, name: &str, password: &str) -> String {
+        let (host, port) = self.address();
+        let ca = self.ca().display().to_string();
+        let login = format!("dbname=clinic user={name} password={password}");
+        format!("host={host} port={port} {login} sslmode=verify-full sslrootcert={ca} connect_timeout=15")
+    }
+
+    /// Host and port that clients connect to.
+    pub(crate) fn address(&self) -> (String, u16) {
+        let address = self.endpoint("relay");
+        let (host, port) = address.rsplit_once(':').unwrap();
+        (host.to_owned(), port.parse().unwrap())
+    }
+
+    /// psql as `name`: a session of its own for these statements.
+    pub(crate) fn psql(&self, name: &str, sql: &[&str]) -> Said {
+        psql(&self.connection(name), sql)
+    }
+
+    /// psycopg as `name`; the script finds its connection string in `sys.argv[1]`.
+    pub(crate) fn psycopg(&self, name: &str, script: &str) -> Said {
+        Said::by(&mut psycopg(script, &self.connection(name)))
+    }
+
+    /// The certificate that clients check the relay's against.
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.data.path().join("tls/ca.pem")
+    }
+
+    /// The key that the process's own issuer signs tokens with.
+    pub(crate) fn issuer_key(&self) -> PathBuf {
+        self.data.path().join("issuer.key")
+    }
+
+    /// Where evidence is stored.
+    pub(crate) fn evidence(&self) -> PathBuf {
+        self.data.path().join("evidence")
+    }
+
+    /// Where the keys of this installation are.
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.data.path().join("keys")
+    }
+
+    /// `auditor verify` over this evidence, or over a copy of it.
+    pub(crate) fn verify(&self, evidence: &Path) -> Said {
+        let mut auditor = Command::new(Programs::built().executable("auditor"));
+        Said::by(auditor.arg("verify").arg(evidence).arg("--root").arg(self.keys().join("certificates.pub.pem")))
+    }
+
+    /// `auditor sessions`.
+    pub(crate) fn sessions(&self) -> Said {
+        let mut auditor = Command::new(Programs::built().executable("auditor"));
+        Said::by(auditor.arg("sessions").arg(self.evidence()))
+    }
+
+    /// `auditor replay` of one session.
+    pub(crate) fn replay(&self, session: &str) -> Said {
+        let mut auditor = Command::new(Programs::built().executable("auditor"));
+        Said::by(auditor.arg("replay").arg(self.evidence()).arg(session).arg("--keys").arg(self.keys()))
+    }
+
+    /// `auditor export --format json`: every event.
+    pub(crate) fn events(&self) -> String {
+        let mut auditor = Command::new(Programs::built().executable("auditor"));
+        Said::by(auditor.arg("export").arg(self.evidence()).args(["--format", "json"])).ok()
+    }
+
+    /// What `local` logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.data.log()).unwrap_or_default()
+    }
+
+    fn endpoint(&self, name: &str) -> String {
+        let text = std::fs::read_to_string(self.data.path().join("endpoints.toml")).unwrap();
+        let value = text.lines().filter_map(|line| line.split_once('=')).find(|(key, _)| key.trim() == name);
+        value.unwrap_or_else(|| panic!("endpoints.toml has no {name}")).1.trim().trim_matches('"').to_owned()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            held.kill();
+        }
+    }
+}
+
+impl Data {
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+}
+
+impl Held {
+    fn runs(&self) -> bool {
+        Command::new("kill").args(["-0", &self.pid.to_string()]).output().unwrap().status.success()
+    }
+
+    fn stop(mut self) {
+        drop(self.shell.stdin.take());
+        let status = self.shell.wait().unwrap();
+        assert!(status.success(), "`local` ended with {status}");
+    }
+
+    fn kill(mut self) {
+        let _gone = Command::new("kill").args(["-KILL", &self.pid.to_string()]).output();
+        drop(self.shell.stdin.take());
+        let _status = self.shell.wait();
+    }
+}
+
+/// psql with a connection string, each statement a `Query` of its own, stopping at the first error.
+pub(crate) fn psql(connection: &str, sql: &[&str]) -> Said {
+    let mut psql = Command::new("psql");
+    psql.args(["--no-psqlrc", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=verbose", connection]).stdin(Stdio::null());
+    for statement in sql {
+        psql.args(["--command", statement]);
+    }
+    Said::by(&mut psql)
+}
+
+/// A debug build on a busy machine.
+const READY: Duration = Duration::from_secs(60);

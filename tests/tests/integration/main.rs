@@ -1,0 +1,24 @@
+//! One binary for all integration tests: real PostgreSQL, the real all-in-one process, real clients.
+//!
+//! `tests/setup.sh` installs what they need; a test that lacks something all the same says `SKIPPED` and why.
+
+#[cfg(test)]
+mod authentication;
+#[cfg(test)]
+mod compile_fail;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod drivers;
+#[cfg(test)]
+mod evidence;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod masking;
+#[cfg(test)]
+mod protocol;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod structure;
