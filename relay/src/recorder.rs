@@ -55,6 +55,9 @@ pub enum RecordError {
     /// The incarnation's certificate ends: what is recorded from here on could not be sealed under it.
     #[error("the relay's certificate has expired")]
     CertificateExpired,
+    /// Bytes were permitted without an event and without anything that the client sent: a defect of the relay.
+    #[error("bytes to be sent came without anything to record")]
+    NothingToRecord,
     /// Flushing to disk could not be awaited: the relay is stopping.
     #[error("flushing was interrupted")]
     Interrupted,
@@ -99,8 +102,12 @@ impl Recorder {
             client.push(permit.client);
             upstream.push(permit.upstream);
         }
-        self.write(events, &client.into_bytes(), Direction::Frontend).await?;
-        Ok(Recorded { bytes: upstream.into_bytes() })
+        let (client, bytes) = (client.into_bytes(), upstream.into_bytes());
+        if events.is_empty() && client.is_empty() && !bytes.is_empty() {
+            return Err(RecordError::NothingToRecord);
+        }
+        self.write(events, &client, Direction::Frontend).await?;
+        Ok(Recorded { bytes })
     }
 
     /// Records what the target answered and what it means, before any of it is released to the client.
@@ -128,6 +135,12 @@ impl Recorder {
         let closed = self.reel.tape().close(reason, self.clock.now_us());
         self.reel.changed.notify_one();
         self.flush(closed?).await
+    }
+
+    /// From now on the disk refuses.
+    #[cfg(test)]
+    pub(crate) fn break_file(&self) {
+        self.reel.tape().break_file();
     }
 
     async fn write(&mut self, events: Vec<EventBody>, data: &[u8], direction: Direction) -> Result<(), RecordError> {
@@ -204,7 +217,7 @@ impl RecordError {
         match self {
             Self::SpoolFull { .. } => "evidence cannot be written: the spool is full",
             Self::CertificateExpired => "evidence cannot be signed: the relay's certificate has expired",
-            Self::Spool(_) | Self::Interrupted => "evidence cannot be written",
+            Self::Spool(_) | Self::NothingToRecord | Self::Interrupted => "evidence cannot be written",
         }
     }
 }

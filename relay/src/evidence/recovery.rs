@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::EvidenceError;
+use super::announcement::Announcement;
 use super::core::{Case, Core, blocking};
 use super::incarnation::store_retired;
 use super::sealing::Left;
@@ -58,13 +59,15 @@ async fn recover_incarnation(
     folder: Arc<Folder>,
 ) -> Result<usize, EvidenceError> {
     let opened = Arc::clone(&folder);
-    let (ledger, Account { last, unsettled }, mut entries) = blocking(move || {
+    let (announcement, ledger, Account { last, unsettled }, mut entries) = blocking(move || {
+        let announcement = opened.announcement()?.map(|bytes| serde_json::from_slice::<Announcement>(&bytes));
+        let announcement = announcement.transpose().map_err(|_| EvidenceError::Malformed("announcement"))?;
         let (ledger, account) = Ledger::reopen(opened.path())?;
         let mut entries: BTreeMap<u64, Vec<Entry>> = BTreeMap::new();
         for entry in opened.entries()? {
             entries.entry(entry.counter).or_default().push(entry);
         }
-        Ok((ledger, account, entries))
+        Ok((announcement, ledger, account, entries))
     })
     .await?;
     let ledger = Arc::new(Mutex::new(ledger));
@@ -89,11 +92,12 @@ async fn recover_incarnation(
     if left > 0 {
         return Ok(left);
     }
-    // An incarnation that was never announced served nothing and is in no one's books.
-    let announced = core.shipper.read(&core.scope.certificate(id)).await.is_some();
-    let retired = core.shipper.read(&core.scope.relay_retired(id)).await.is_some();
-    if announced && !retired {
-        store_retired(core, id, last).await?;
+    // An incarnation that died before it was announced served nothing and is in nobody's books.
+    if let Some(announcement) = announcement {
+        announcement.store(core, id).await?;
+        if core.shipper.read(&core.scope.relay_retired(id)).await.is_none() {
+            store_retired(core, id, last).await?;
+        }
     }
     let (core, id) = (Arc::clone(core), id.clone());
     blocking(move || Ok(core.spool.remove(&id)?)).await?;

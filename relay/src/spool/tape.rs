@@ -144,6 +144,12 @@ impl Tape {
         Written { file: self.segment.file(), folder: Arc::clone(&self.folder), noteworthy: false }
     }
 
+    /// From now on the disk refuses.
+    #[cfg(test)]
+    pub(crate) fn break_file(&mut self) {
+        self.segment.break_file();
+    }
+
     /// Takes nothing more: what was written may not be on the disk.
     pub(crate) fn poison(&mut self) {
         if self.state == State::Open {
