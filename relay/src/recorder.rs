@@ -151,11 +151,12 @@ impl Recorder {
         if now_us >= self.until_us {
             return Err(RecordError::CertificateExpired);
         }
-        let written = self.reel.tape().append(events, data, direction, now_us)?;
-        if written.noteworthy {
+        let written = self.reel.tape().append(events, data, direction, now_us);
+        // A refused batch may have begun a segment all the same.
+        if written.as_ref().map_or(true, |written| written.noteworthy) {
             self.reel.changed.notify_one();
         }
-        self.flush(written).await
+        self.flush(written?).await
     }
 
     /// With durability `disk`, returns once the batch is on the disk.

@@ -59,18 +59,8 @@ async fn recover_incarnation(
     folder: Arc<Folder>,
 ) -> Result<usize, EvidenceError> {
     let opened = Arc::clone(&folder);
-    let (announcement, ledger, Account { last, unsettled }, mut entries) = blocking(move || {
-        let announcement = opened.announcement()?.map(|bytes| serde_json::from_slice::<Announcement>(&bytes));
-        let announcement = announcement.transpose().map_err(|_| EvidenceError::Malformed("announcement"))?;
-        let (ledger, account) = Ledger::reopen(opened.path())?;
-        let mut entries: BTreeMap<u64, Vec<Entry>> = BTreeMap::new();
-        for entry in opened.entries()? {
-            entries.entry(entry.counter).or_default().push(entry);
-        }
-        Ok((announcement, ledger, account, entries))
-    })
-    .await?;
-    let ledger = Arc::new(Mutex::new(ledger));
+    let Estate { announcement, ledger, account: Account { last, unsettled }, mut entries } =
+        blocking(move || Estate::of(&opened)).await?;
     let mut running = JoinSet::new();
     let mut left = 0_usize;
     for counter in unsettled {
@@ -102,6 +92,28 @@ async fn recover_incarnation(
     let (core, id) = (Arc::clone(core), id.clone());
     blocking(move || Ok(core.spool.remove(&id)?)).await?;
     Ok(0)
+}
+
+/// What a dead incarnation's folder tells.
+struct Estate {
+    announcement: Option<Announcement>,
+    ledger: Arc<Mutex<Ledger>>,
+    account: Account,
+    /// Files by counter.
+    entries: BTreeMap<u64, Vec<Entry>>,
+}
+
+impl Estate {
+    fn of(folder: &Folder) -> Result<Self, EvidenceError> {
+        let announcement = folder.announcement()?.map(|bytes| serde_json::from_slice(&bytes)).transpose();
+        let announcement = announcement.map_err(|_| EvidenceError::Malformed("announcement"))?;
+        let (ledger, account) = Ledger::reopen(folder.path())?;
+        let mut entries: BTreeMap<u64, Vec<Entry>> = BTreeMap::new();
+        for entry in folder.entries()? {
+            entries.entry(entry.counter).or_default().push(entry);
+        }
+        Ok(Self { announcement, ledger: Arc::new(Mutex::new(ledger)), account, entries })
+    }
 }
 
 async fn recovered(case: &Case, entries: Vec<Entry>) -> bool {

@@ -18,13 +18,23 @@ use crate::trust::{self, Trust};
 use crate::unlock;
 use exact::Exact;
 
+/// What to show.
+pub(crate) struct Request<'a> {
+    /// Beginning of the session's identifier.
+    pub(crate) session: &'a str,
+    /// Folder with `data.key`.
+    pub(crate) keys: Option<&'a Path>,
+    /// Long texts too.
+    pub(crate) full: bool,
+}
+
 pub(crate) fn run(
     dir: &Path,
-    session: &str,
-    keys: Option<&Path>,
+    request: &Request<'_>,
     arguments: &TrustArguments,
     out: &mut dyn Write,
 ) -> Result<Exit, Error> {
+    let Request { session, keys, full } = *request;
     let folder = Folder::open(dir)?;
     let listed = listing::find(&folder, session)?;
     let trust = trust::decide(&folder, arguments, keys, Some(&listed.session))?;
@@ -44,7 +54,7 @@ pub(crate) fn run(
             exact.iter_mut().for_each(Exact::gap);
         }
         expected = sequence.saturating_add(1);
-        print(&folder, &chunk, exact.as_mut(), out)?;
+        print(&folder, &chunk, exact.as_mut(), full, out)?;
     }
     if let Some(exact) = exact {
         exact.finish(out)?;
@@ -56,6 +66,7 @@ fn print(
     folder: &Folder,
     chunk: &OpenedChunk,
     mut exact: Option<&mut Exact>,
+    full: bool,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     if let Some(exact) = &mut exact {
@@ -68,7 +79,7 @@ fn print(
         }
         match &event.body {
             EventBody::SessionOpen(open) => head::print(open, event.time_us, out)?,
-            body => events::print(body, event.time_us, out)?,
+            body => events::print(body, event.time_us, full, out)?,
         }
     }
     Ok(())
