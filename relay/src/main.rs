@@ -9,7 +9,11 @@ use relay::config::{Classification, Config};
 use relay::policy::PolicySet;
 
 #[derive(Parser)]
-#[command(name = "relay", version, about = "Sworn evidence for every session that touches protected health information")]
+#[command(
+    name = "relay",
+    version,
+    about = "Sworn evidence for every session that touches protected health information"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -189,7 +189,6 @@ impl Drop for Recorder {
 
 impl Recorded {
     /// The bytes to send.
-    #[allow(dead_code, reason = "the upstream, its only caller, comes with the session")]
     pub(crate) fn into_bytes(self) -> Bytes {
         self.bytes
     }

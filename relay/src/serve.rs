@@ -94,12 +94,7 @@ impl Relay {
         }
         let Dependencies { store, keys, certifier, clock } = dependencies;
         let incarnation = Incarnation::start(settings(&config), store, keys, certifier, clock).await?;
-        let shared = Shared {
-            connections,
-            issuers,
-            incarnation,
-            cancellations: Cancellations::default(),
-        };
+        let shared = Shared { connections, issuers, incarnation, cancellations: Cancellations::default() };
         Ok(Self { shared: Arc::new(shared), listeners, drain: Duration::from_secs(config.drain_seconds) })
     }
 

@@ -66,7 +66,10 @@ mod tests {
     async fn the_end_is_due_only_after_the_grace() {
         let (sender, stop) = channel();
         let never = std::future::pending::<()>();
-        let stopping = tokio::spawn(async move { sender.stop_within(Duration::from_millis(20), never).await; sender });
+        let stopping = tokio::spawn(async move {
+            sender.stop_within(Duration::from_millis(20), never).await;
+            sender
+        });
         stop.requested().await;
         stop.due().await;
         let _ = stopping.await;

@@ -178,8 +178,12 @@ impl From<RecordError> for Ending {
     fn from(error: RecordError) -> Self {
         tracing::error!(%error, "evidence cannot be written: the session ends");
         let message = match error {
-            RecordError::SpoolFull { .. } => "evidence cannot be written, the spool is full: nothing is served unrecorded",
-            RecordError::CertificateExpired => "evidence cannot be signed any more, the relay's certificate has expired",
+            RecordError::SpoolFull { .. } => {
+                "evidence cannot be written, the spool is full: nothing is served unrecorded"
+            }
+            RecordError::CertificateExpired => {
+                "evidence cannot be signed any more, the relay's certificate has expired"
+            }
             _ => "evidence cannot be written: nothing is served unrecorded",
         };
         Self::told(CloseReason::EvidenceFailure, SqlState::IO_ERROR, message)

@@ -13,9 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use wire::postgres::conversation::Conversation;
 use wire::postgres::frontend::cleartext_password;
 use wire::postgres::startup::{self, Protocol};
-use wire::postgres::{
-    BackendMessage, Deframer, ErrorFields, Frontend, SqlState, Startup, TransactionStatus, backend,
-};
+use wire::postgres::{BackendMessage, Deframer, ErrorFields, Frontend, SqlState, Startup, TransactionStatus, backend};
 
 use crate::access::{Access, Guarded};
 use crate::cancel::Cancellation;
@@ -195,7 +193,10 @@ async fn open(greeted: &mut Greeted, peer: SocketAddr, shared: &Shared) -> Resul
     let settings = Settings::read(&greeted.parameters, &guarded.connection)?;
     let access = guarded.access(&principal).await.map_err(|error| {
         tracing::error!(%error, connection = %guarded.connection.name, "no access profile");
-        fatal(SqlState::SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, "the target's catalog or the policy cannot be read")
+        fatal(
+            SqlState::SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
+            "the target's catalog or the policy cannot be read",
+        )
     })?;
     if !access.may_connect() {
         return Err(fatal(
@@ -205,7 +206,10 @@ async fn open(greeted: &mut Greeted, peer: SocketAddr, shared: &Shared) -> Resul
     }
     let upstream = guarded.login.connect(&settings.upstream).await.map_err(|error| {
         tracing::error!(%error, connection = %guarded.connection.name, "the target cannot be used");
-        fatal(SqlState::SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, "the target cannot be reached or refuses the relay")
+        fatal(
+            SqlState::SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
+            "the target cannot be reached or refuses the relay",
+        )
     })?;
     let event = session_open(greeted, peer, &guarded, &access, &principal, &settings, &upstream);
     let recorder = shared.incarnation.open_session(event).await.map_err(|error| {

@@ -119,7 +119,8 @@ impl Execution {
     /// Its end as the target's `CommandComplete` tells it: a tag such as `INSERT 0 5`.
     pub(crate) fn completed(&self, tag: &str) -> Outcome {
         let mut words = tag.split(' ');
-        let command: Vec<&str> = words.by_ref().take_while(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect();
+        let command: Vec<&str> =
+            words.by_ref().take_while(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect();
         let count = tag.rsplit(' ').next().and_then(|last| last.parse().ok()).unwrap_or(0);
         let changes = matches!(command.first(), Some(&("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COPY")));
         Outcome {
@@ -222,7 +223,8 @@ mod tests {
     #[test]
     fn of_a_failed_batch_the_first_failed_and_the_rest_was_skipped() {
         let statements = (1..=3).map(|n| Execution::new(n, n, Exposure::Open)).collect();
-        let mut query = Operation::Query { statements, answered: 0, refusal: None, failed: false, effects: Arc::default() };
+        let mut query =
+            Operation::Query { statements, answered: 0, refusal: None, failed: false, effects: Arc::default() };
         query.next_statement();
         let ends = query.unfinished(OutcomeKind::Failed, None);
         let kinds: Vec<_> = ends.iter().map(|outcome| (outcome.statement, outcome.outcome)).collect();

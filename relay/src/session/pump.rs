@@ -95,10 +95,7 @@ impl Pump {
 }
 
 /// Reads once through a buffer that the thread's sessions share: an idle session holds none.
-fn read(
-    poll: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
-    push: impl FnOnce(&[u8]),
-) -> Poll<io::Result<usize>> {
+fn read(poll: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>, push: impl FnOnce(&[u8])) -> Poll<io::Result<usize>> {
     SCRATCH.with_borrow_mut(|buffer| {
         let polled = poll(buffer);
         if let Poll::Ready(Ok(read)) = polled {

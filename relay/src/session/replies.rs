@@ -116,10 +116,7 @@ impl Session {
 
     fn exposure(&self, answer: &Reply) -> Exposure {
         // A message that belongs to nothing in flight (a warning of the server's) could be of any trigger's making.
-        answer
-            .ticket
-            .and_then(|ticket| self.operations.get(&ticket))
-            .map_or(Exposure::Withheld, Operation::exposure)
+        answer.ticket.and_then(|ticket| self.operations.get(&ticket)).map_or(Exposure::Withheld, Operation::exposure)
     }
 
     /// The second net: a protected column in a result, under its own name and unmasked, ends the session.

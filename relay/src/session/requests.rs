@@ -82,7 +82,9 @@ impl Session {
         let client = message.bytes().clone();
         let permit = match decoded {
             FrontendMessage::Query { text } => self.query(text, client).await?,
-            FrontendMessage::Parse { name, query, parameter_types } => self.parse(name, query, parameter_types, client).await?,
+            FrontendMessage::Parse { name, query, parameter_types } => {
+                self.parse(name, query, parameter_types, client).await?
+            }
             FrontendMessage::Bind(bind) => return self.bind(bind, client),
             FrontendMessage::Execute { portal, max_rows } => return self.execute(portal, *max_rows, client),
             FrontendMessage::Describe { target, name } => return self.describe(*target, name, client),
@@ -103,7 +105,8 @@ impl Session {
             | FrontendMessage::CopyData(_)
             | FrontendMessage::CopyDone
             | FrontendMessage::CopyFail { .. } => {
-                let text = format!("{} is not expected now: no authentication and no COPY is under way", message.name());
+                let text =
+                    format!("{} is not expected now: no authentication and no COPY is under way", message.name());
                 return Err(Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &text));
             }
         };
@@ -148,8 +151,7 @@ impl Session {
             effects: effects(&ruling),
             admitted: ruling.admitted(),
         };
-        let operation =
-            Operation::Parse { name: name.to_owned(), statement, exposure, refusal: refused(&ruling) };
+        let operation = Operation::Parse { name: name.to_owned(), statement, exposure, refusal: refused(&ruling) };
         if let Some(ticket) = self.expect(OpKind::Parse, operation, &mut events)? {
             self.prepared.change(name, ticket, self.numbers.segment, Some(prepared));
         }
@@ -166,7 +168,8 @@ impl Session {
         let Some(admitted) = prepared.admitted else { return self.skipped(client) };
         let mut events = Vec::new();
         if prepared.statement != 0 {
-            let parameters = bind.parameters.iter().enumerate().map(|(index, value)| self.token(&prepared, index, *value));
+            let parameters =
+                bind.parameters.iter().enumerate().map(|(index, value)| self.token(&prepared, index, *value));
             events.push(EventBody::Bind(Bound { statement: prepared.statement, parameters: parameters.collect() }));
         }
         let operation = Operation::Bind {

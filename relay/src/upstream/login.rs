@@ -82,7 +82,8 @@ impl Login {
         frontend::sasl_initial_response(client.mechanism(), Some(&client.first()), &mut packet)?;
         dialogue.say(&packet).await?;
         let reply = dialogue.hear().await?;
-        let BackendMessage::Authentication(Authentication::SaslContinue(server_first)) = BackendMessage::decode(&reply)?
+        let BackendMessage::Authentication(Authentication::SaslContinue(server_first)) =
+            BackendMessage::decode(&reply)?
         else {
             return Err(UpstreamError::Login("expected AuthenticationSASLContinue".to_owned()));
         };

@@ -85,8 +85,7 @@ impl Upstream {
     /// When the target's secret has no valid length.
     pub fn cancel_request(&self) -> Result<Bytes, EncodeError> {
         let mut packet = BytesMut::new();
-        let request =
-            Startup::Cancel { process_id: self.greeting.process_id, secret: self.greeting.secret.clone() };
+        let request = Startup::Cancel { process_id: self.greeting.process_id, secret: self.greeting.secret.clone() };
         request.encode(&mut packet)?;
         Ok(packet.freeze())
     }
