@@ -10,9 +10,13 @@
 //!                                                                          void.json
 //! keys/<tenant>/<environment>/<relay>/<incarnation>/<counter>.json
 //! ```
-//! Counters have ten digits, sequences eight.
+//! Counters have ten digits, sequences eight. Keys of logs: [`LogObject`].
+
+mod log;
 
 use serde::{Deserialize, Serialize};
+
+pub use log::{LOG_PREFIX, LogObject, LogObjectKind, parse_log};
 
 use crate::identifiers::{Incarnation, Name, SessionId};
 

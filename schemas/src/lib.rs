@@ -17,6 +17,7 @@ pub mod instant;
 pub mod layout;
 pub mod leaf;
 pub mod ledger;
+pub mod log;
 pub mod manifest;
 pub mod payload_type;
 mod pem;
