@@ -109,6 +109,12 @@ const SESSION: &str = "
     version current_database current_schema current_schemas pg_client_encoding getdatabaseencoding
     pg_is_in_recovery pg_backend_pid pg_my_temp_schema pg_is_other_temp_schema pg_advisory_unlock_all";
 
+/// Every name on the list.
+#[cfg(test)]
+pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+    ALLOWED.iter().copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

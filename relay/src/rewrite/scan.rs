@@ -9,7 +9,7 @@ use pg_query::protobuf::{
 use super::access::{ColumnAccess, Scan, Treatment};
 use super::mask::{self, Misfit};
 use crate::catalog::{Relation, literal, quoted};
-use crate::statement::{Refusal, parse};
+use crate::statement::{Refusal, parse_own};
 
 /// A scan that could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub(crate) fn build(relation: &Relation, columns: &[ColumnAccess]) -> Result<Sca
 
 /// The one `SELECT` in a text of the relay's or the server's own making.
 pub(crate) fn select_of(text: &str) -> Result<SelectStmt, Refusal> {
-    let mut statements = parse(text)?;
+    let mut statements = parse_own(text)?;
     let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
         return Err(Refusal::unsupported("a definition that is not one SELECT"));
     };

@@ -9,5 +9,5 @@ mod tokenise;
 pub use refusal::Refusal;
 pub use tokenise::{Tokenised, tokenise};
 
-pub(crate) use parse::{Parsed, parse};
+pub(crate) use parse::{Parsed, parse, parse_own};
 pub(crate) use tokenise::{Vocabulary, tokenise_upstream};

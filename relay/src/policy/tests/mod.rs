@@ -1,6 +1,7 @@
 //! Decisions on a hand-written clinic.
 
 mod bypass;
+mod depth;
 mod ordinary;
 
 use schemas::event::Path;
