@@ -9,7 +9,7 @@ use pg_query::protobuf::{
 use super::access::{ColumnAccess, Scan, Treatment};
 use super::mask::{self, Misfit};
 use crate::catalog::{Relation, literal, quoted};
-use crate::statement::{Refusal, parse_own};
+use crate::statement::{Refusal, parse_own, tokens};
 
 /// A scan that could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -121,9 +121,8 @@ fn cast(arg: Node, type_name: &str) -> Node {
 }
 
 fn string_constants(sql: &str) -> Vec<String> {
-    let tokens = pg_query::scan_tokens(sql).unwrap_or_default();
-    tokens
-        .iter()
+    let all = tokens(sql).unwrap_or_default();
+    all.iter()
         .filter(|token| token.token == i32::from(pg_query::protobuf::Token::Sconst))
         .filter_map(|token| sql.get(usize::try_from(token.start).ok()?..usize::try_from(token.end).ok()?))
         .map(str::to_owned)

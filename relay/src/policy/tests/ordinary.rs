@@ -34,7 +34,7 @@ fn what_touches_nothing_protected_only_gets_its_guard() {
 fn a_function_that_users_made_visible_later_is_refused_by_its_name() {
     let plain = Clinic::analyst();
     plain.upstream("SELECT upper('a')");
-    let shadowed = Clinic::changed(&|catalog| catalog["functions"] = json!([["clinic", "upper"]]));
+    let shadowed = Clinic::changed(&|catalog| catalog["functions"] = json!([["clinic", "upper", false]]));
     assert!(shadowed.refusal("SELECT upper('a')").message.contains("upper"));
 }
 
