@@ -1,8 +1,9 @@
 //! Sealed evidence verifies; changed evidence does not, and the object is named; nothing protected is readable in it.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::harness::{Database, Relay, Said};
+use crate::harness::{Database, Relay, Said, repository};
 
 #[test]
 fn a_sealed_session_verifies_and_replays() {
@@ -14,6 +15,18 @@ fn a_sealed_session_verifies_and_replays() {
     assert!(replay.contains("clinic.patients"), "the statement is in it: {replay}");
     assert!(replay.contains("first_seen"), "with the alias the client gave: {replay}");
     assert_eq!(Database::shared().leak_in(&replay), None, "what was masked for alice is masked in her recording");
+}
+
+#[test]
+fn a_chunk_verifies_by_hand_with_standard_tools() {
+    let relay = with_one_session();
+    let chunks = objects(&relay).into_iter().filter(|key| key.extension().is_some_and(|it| it == "zst"));
+    for chunk in chunks.map(|key| relay.evidence().join("objects").join(key)) {
+        let certificate = chunk.ancestors().nth(3).unwrap().join("certificate.json");
+        let root = relay.keys().join("certificates.pub.pem");
+        let mut by_hand = Command::new(repository().join("schemas/vectors/by-hand.sh"));
+        Said::by(by_hand.arg(chunk).arg(certificate).arg(root)).ok();
+    }
 }
 
 #[test]
@@ -109,7 +122,7 @@ impl Copy {
     fn of(evidence: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("copy");
-        Said::by(std::process::Command::new("cp").arg("-r").arg(evidence).arg(&path)).ok();
+        Said::by(Command::new("cp").arg("-r").arg(evidence).arg(&path)).ok();
         Self { _folder: folder, path }
     }
 
