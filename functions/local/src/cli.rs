@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::error::Error;
+use crate::folder::Folder;
 use crate::init::{Init, Target, TargetTls};
 
 /// Affidavit on one machine: a small OIDC issuer, certifier, relay and indexer in one process.
@@ -38,7 +40,7 @@ pub enum Command {
         #[arg(long, default_value_t = 60)]
         minutes: u64,
     },
-    /// Lists the sessions in the index; `local up` must not be running.
+    /// Lists the sessions in the index.
     Sessions {
         /// Where everything is.
         #[command(flatten)]
@@ -52,6 +54,16 @@ pub struct Data {
     /// Data folder.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+}
+
+impl Data {
+    /// The folder.
+    ///
+    /// # Errors
+    /// [`Error`] when the path is none.
+    pub fn folder(&self) -> Result<Folder, Error> {
+        Folder::new(&self.data).map_err(Error::of("--data"))
+    }
 }
 
 /// Arguments of `init`.
@@ -97,8 +109,10 @@ enum TlsMode {
 
 impl InitArguments {
     /// The folder, and what to put there.
-    #[must_use]
-    pub fn into_parts(self) -> (PathBuf, Init) {
+    ///
+    /// # Errors
+    /// [`Error`] when the folder's path is none.
+    pub fn into_parts(self) -> Result<(Folder, Init), Error> {
         let tls = match self.target_tls {
             TlsMode::VerifyFull => TargetTls::VerifyFull(self.target_ca),
             TlsMode::Disable => TargetTls::Disable,
@@ -111,6 +125,7 @@ impl InitArguments {
             password_file: self.target_password_file,
             tls,
         };
-        (self.data.data, Init { target, listen: self.listen, issuer_listen: self.issuer_listen })
+        let settings = Init { target, listen: self.listen, issuer_listen: self.issuer_listen };
+        Ok((self.data.folder()?, settings))
     }
 }

@@ -2,27 +2,69 @@
 
 use std::time::Duration;
 
-use functions::indexer::{self, IndexerError};
+use functions::indexer::{self, Env, IndexerError};
 use schemas::layout::EVIDENCE_PREFIX;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
-/// Indexes until `stored` ends and everything that came is done.
-pub(crate) async fn run(env: indexer::Env, mut stored: UnboundedReceiver<String>) {
+use crate::error::Error;
+
+/// A running indexer.
+pub(crate) struct Indexing {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Indexing {
+    /// Indexes what is stored, then each object whose key comes.
+    pub(crate) fn start(env: Env, stored: UnboundedReceiver<String>) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            all(&env).await;
+            follow(&env, stored, stopped).await;
+        });
+        Self { stop, task }
+    }
+
+    /// Ends when everything that came is indexed.
+    pub(crate) async fn stop(self) -> Result<(), Error> {
+        // A receiver that is gone means that the task ended, which `task` tells.
+        let _ = self.stop.send(());
+        self.task.await.map_err(Error::of("indexer"))
+    }
+}
+
+/// Indexes everything that is stored.
+pub(crate) async fn all(env: &Env) {
     match env.store.list(EVIDENCE_PREFIX).await {
         Ok(keys) => {
             for key in keys {
-                index(&env, &key).await;
+                index(env, &key).await;
             }
         }
         Err(error) => tracing::error!(%error, "cannot list the evidence; what was stored before is not indexed"),
     }
+}
+
+async fn follow(env: &Env, mut stored: UnboundedReceiver<String>, mut stopped: oneshot::Receiver<()>) {
+    loop {
+        tokio::select! {
+            key = stored.recv() => match key {
+                Some(key) => index(env, &key).await,
+                None => return,
+            },
+            _ = &mut stopped => break,
+        }
+    }
+    stored.close();
     while let Some(key) = stored.recv().await {
-        index(&env, &key).await;
+        index(env, &key).await;
     }
 }
 
 /// Tries again what may succeed later, as a queue would; after that it is found at the next start.
-async fn index(env: &indexer::Env, key: &str) {
+async fn index(env: &Env, key: &str) {
     for attempt in 1..=ATTEMPTS {
         match indexer::index(env, key).await {
             Ok(indexed) => {

@@ -9,7 +9,6 @@ pub mod init;
 pub mod issuing;
 pub mod mint;
 pub mod oidc;
-pub mod sessions;
 pub mod settings;
 pub mod tokens;
 pub mod users;

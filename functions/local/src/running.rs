@@ -6,15 +6,35 @@ use std::sync::Arc;
 use functions::indexer;
 use relay::config::Config;
 use seams::{EvidenceStore, FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex};
-use tokio::task::JoinHandle;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::Error;
 use crate::folder::Folder;
-use crate::indexing;
+use crate::indexing::Indexing;
 use crate::issuing::Issuing;
 use crate::oidc::now;
-use crate::relaying::{Parts, Relaying};
+use crate::relaying::Relaying;
 use crate::settings::Endpoints;
+use crate::watched_store::WatchedStore;
+
+/// Runs everything until SIGTERM or SIGINT, having told `out` how to get in; then stops in order.
+///
+/// # Errors
+/// [`Error`]: something did not start, ended by itself, or did not end as it should.
+pub async fn up(folder: &Folder, out: &mut dyn Write) -> Result<(), Error> {
+    let failed = Error::of("signals");
+    let mut terminate = signal(SignalKind::terminate()).map_err(&failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(&failed)?;
+    let mut running = Running::start(folder).await?;
+    print_invitation(folder, running.endpoints(), out).map_err(Error::of("output"))?;
+    let asked = tokio::select! {
+        _ = terminate.recv() => true,
+        _ = interrupt.recv() => true,
+        () = running.ended() => false,
+    };
+    running.stop().await?;
+    if asked { Ok(()) } else { Err(Error::of("relay")("it ended by itself")) }
+}
 
 /// A running system.
 pub struct Running {
@@ -22,7 +42,7 @@ pub struct Running {
     endpoints: Endpoints,
     issuing: Issuing,
     relaying: Relaying,
-    indexing: JoinHandle<()>,
+    indexing: Indexing,
     index: Arc<dyn Index>,
 }
 
@@ -43,10 +63,10 @@ impl Running {
         let root = keys.public_key(KeyName::Certificates).await.map_err(Error::of("keys"))?;
         let store: Arc<dyn EvidenceStore> =
             Arc::new(FileStore::open(folder.evidence(), now).map_err(Error::of("evidence store"))?);
-        let (watched, stored) = crate::watched_store::WatchedStore::new(store.clone());
-        let indexing = tokio::spawn(indexing::run(indexer::Env { store, index: index.clone(), root }, stored));
+        let (watched, stored) = WatchedStore::new(store.clone());
+        let indexing = Indexing::start(indexer::Env { store, index: index.clone(), root }, stored);
 
-        let relaying = Relaying::start(Parts { config, store: Arc::new(watched), keys }).await?;
+        let relaying = Relaying::start(config, Arc::new(watched), keys).await?;
         let endpoints = Endpoints {
             relay: relaying.endpoint(),
             issuer: issuing.url().to_owned(),
@@ -69,9 +89,9 @@ impl Running {
         &self.index
     }
 
-    /// Resolves when a part that should go on has ended by itself.
-    pub async fn failed(&mut self) -> Error {
-        self.relaying.failed().await
+    /// Resolves when the relay has ended by itself; [`Running::stop`] then tells why.
+    pub async fn ended(&mut self) {
+        self.relaying.ended().await;
     }
 
     /// Stops in order: no new sessions; those that run may finish; their evidence is sealed and stored, then indexed.
@@ -80,9 +100,8 @@ impl Running {
     /// The first part that did not end as it should; the others are stopped all the same.
     pub async fn stop(self) -> Result<(), Error> {
         let unnamed = Endpoints::remove(&self.folder);
-        // The relay drops the store, which ends what the indexer waits for.
         let drained = self.relaying.stop().await;
-        let indexed = self.indexing.await.map_err(Error::of("indexer"));
+        let indexed = self.indexing.stop().await;
         let issued = self.issuing.stop().await;
         unnamed.and(drained).and(indexed).and(issued)
     }

@@ -1,8 +1,11 @@
 //! Entry points for fuzzing: each takes any bytes and fails (panics) only if a promise of this crate is broken. The
 //! fuzz targets call them, and so do the property tests, so that both hold the same promises.
 
+use crate::postgres::conversation::{Conversation, FrontendOp, Incoming, OpKind};
 use crate::postgres::{Backend, BackendMessage, Deframer, Direction, Frontend, FrontendMessage, MessageRef, startup};
+use crate::postgres::{Side, TransactionStatus, Transcript};
 use bytes::BytesMut;
+use std::collections::BTreeSet;
 
 /// Any bytes are a startup packet, the beginning of one, or refused; what is read writes back the same bytes.
 pub fn startup(bytes: &[u8]) {
@@ -38,6 +41,88 @@ pub fn backend(bytes: &[u8]) {
             _ => Some(again),
         }
     });
+}
+
+/// Any bytes as a recording can be replayed: each piece has a byte in front whose lowest bit tells the side and whose
+/// others its length.
+pub fn transcript(bytes: &[u8]) {
+    let mut transcript = Transcript::new();
+    let mut entries = Vec::new();
+    let mut rest = bytes;
+    while let Some((head, after)) = rest.split_first() {
+        let (piece, after) = after.split_at(usize::from(head >> 1).min(after.len()));
+        let side = if head & 1 == 0 { Side::Frontend } else { Side::Backend };
+        entries.extend(transcript.feed(side, piece));
+        rest = after;
+    }
+    entries.extend(transcript.finish());
+    for entry in entries {
+        let shown = entry.to_string();
+        assert!(!shown.contains('\u{1b}'), "an escape sequence would reach the terminal");
+    }
+}
+
+/// Any order of messages, a byte each, is attributed or refused, and every ticket comes to at most one end.
+pub fn conversation(bytes: &[u8]) {
+    let mut conversation = Conversation::new();
+    let mut ended = BTreeSet::new();
+    for (ticket, byte) in (0..).zip(bytes) {
+        let result = match byte.checked_sub(128) {
+            None => conversation.on_frontend(FrontendOp { kind: op_kind(*byte), ticket }).map(|_| None),
+            Some(byte) => conversation.on_backend(incoming(byte)).map(Some),
+        };
+        let Ok(reply) = result else { return };
+        let Some(reply) = reply else { continue };
+        let ends = reply.ticket.filter(|_| reply.ends);
+        for ticket in ends.into_iter().chain(reply.skipped) {
+            assert!(ended.insert(ticket), "a ticket came to an end twice");
+        }
+    }
+}
+
+fn op_kind(byte: u8) -> OpKind {
+    match byte % 14 {
+        0 => OpKind::Query,
+        1 => OpKind::Parse,
+        2 => OpKind::Bind,
+        3 => OpKind::DescribeStatement,
+        4 => OpKind::DescribePortal,
+        5 => OpKind::Execute,
+        6 => OpKind::Close,
+        7 => OpKind::FunctionCall,
+        8 => OpKind::Sync,
+        9 => OpKind::Flush,
+        10 => OpKind::CopyData,
+        11 => OpKind::CopyDone,
+        12 => OpKind::CopyFail,
+        _ => OpKind::Terminate,
+    }
+}
+
+fn incoming(byte: u8) -> Incoming {
+    match byte % 21 {
+        0 => Incoming::ParseComplete,
+        1 => Incoming::BindComplete,
+        2 => Incoming::CloseComplete,
+        3 => Incoming::ParameterDescription,
+        4 => Incoming::RowDescription,
+        5 => Incoming::NoData,
+        6 => Incoming::DataRow,
+        7 => Incoming::CommandComplete,
+        8 => Incoming::EmptyQueryResponse,
+        9 => Incoming::PortalSuspended,
+        10 => Incoming::CopyInResponse,
+        11 => Incoming::CopyOutResponse,
+        12 => Incoming::CopyData,
+        13 => Incoming::CopyDone,
+        14 => Incoming::FunctionCallResponse,
+        15 => Incoming::ReadyForQuery(TransactionStatus::Idle),
+        16 => Incoming::Error { ends_session: false },
+        17 => Incoming::Error { ends_session: true },
+        18 => Incoming::Notice,
+        19 => Incoming::ParameterStatus,
+        _ => Incoming::Notification,
+    }
 }
 
 /// Cuts `bytes` into messages in one piece and byte by byte, checks that both agree, and that each message which

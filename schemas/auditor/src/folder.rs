@@ -1,10 +1,11 @@
 //! A folder of evidence: the root of a local store, or objects below their keys as they were downloaded.
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use schemas::chunk::STORED_MAX;
+use schemas::verify::Source;
 
 use crate::error::Error;
 
@@ -25,6 +26,11 @@ impl Folder {
         Ok(Self { objects })
     }
 
+    /// Where the objects stand.
+    pub(crate) fn root(&self) -> &Path {
+        &self.objects
+    }
+
     /// Keys of all objects, sorted.
     pub(crate) fn list(&self) -> Result<Vec<String>, Error> {
         let mut keys = Vec::new();
@@ -39,14 +45,7 @@ impl Folder {
 
     /// An object's bytes.
     pub(crate) fn read(&self, key: &str) -> Result<Vec<u8>, Error> {
-        let path = self.path(key);
-        let file = fs::File::open(&path).map_err(Error::file(&path))?;
-        let mut bytes = Vec::new();
-        file.take(STORED_MAX + 1).read_to_end(&mut bytes).map_err(Error::file(&path))?;
-        if bytes.len() as u64 > STORED_MAX {
-            return Err(Error::content(&path, format_args!("longer than {STORED_MAX} bytes, the most an object has")));
-        }
-        Ok(bytes)
+        self.get(key, STORED_MAX).map_err(Error::file(&self.path(key)))
     }
 
     /// Where an object stands.
@@ -72,5 +71,22 @@ impl Folder {
             }
         }
         Ok(())
+    }
+}
+
+impl Source for Folder {
+    fn keys(&self) -> io::Result<Vec<String>> {
+        self.list().map_err(io::Error::other)
+    }
+
+    fn get(&self, key: &str, limit: u64) -> io::Result<Vec<u8>> {
+        let file = fs::File::open(self.path(key))?;
+        if file.metadata()?.len() > limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let mut bytes = Vec::new();
+        // Again, for the file may grow while it is read.
+        file.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }

@@ -1,1 +1,69 @@
-//! placeholder
+//! Verifies and reads evidence, offline: no network, no cloud, no key but the ones given.
+//!
+//! What verifies is [`schemas::verify`] alone; this crate reads folders and shows results. Recorded text is escaped
+//! before it reaches a terminal or a spreadsheet.
+
+pub mod cli;
+mod csv;
+mod error;
+mod export;
+mod folder;
+mod instant;
+mod listing;
+mod names;
+mod replay;
+mod safe_text;
+mod sessions;
+mod summary;
+mod trust;
+mod unlock;
+mod verify;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::Parser;
+
+pub use error::{Error, Exit};
+
+use cli::{Cli, Command};
+
+/// Carries out a command line (with the program's name first) and tells how it ended. Results go to `out`, what is
+/// wrong to `problems`.
+pub fn run<I, T>(arguments: I, out: &mut dyn Write, problems: &mut dyn Write) -> Exit
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let ended = match Cli::try_parse_from(arguments) {
+        Ok(cli) => execute(&cli.command, out),
+        Err(usage) => return explain(&usage, out, problems),
+    };
+    ended.and_then(|exit| out.flush().map(|()| exit).map_err(Error::Output)).unwrap_or_else(|error| {
+        // Nobody is left to tell when this fails too; the exit code still does.
+        let _ = writeln!(problems, "auditor: {error}");
+        error.exit()
+    })
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// [`Error`], naming the file or argument.
+pub fn execute(command: &Command, out: &mut dyn Write) -> Result<Exit, Error> {
+    match command {
+        Command::Verify { dir, root, json } => verify::run(dir, root, *json, out),
+        Command::Replay { dir, session, keys, trust } => replay::run(dir, session, keys.as_deref(), trust, out),
+        Command::Export { dir, format, out: file, trust } => export::run(dir, *format, file.as_deref(), trust, out),
+        Command::Sessions { dir } => sessions::run(dir, out),
+    }
+}
+
+/// Help and version are answers; everything else is wrong usage.
+fn explain(usage: &clap::Error, out: &mut dyn Write, problems: &mut dyn Write) -> Exit {
+    let written = if usage.use_stderr() { write!(problems, "{usage}") } else { write!(out, "{usage}") };
+    if written.is_ok() && !usage.use_stderr() { Exit::Holds } else { Exit::Unreadable }
+}
+
+#[cfg(test)]
+mod tests;

@@ -27,22 +27,32 @@ pub(crate) fn sessions(folder: &Folder) -> Result<Vec<Listed>, Error> {
     let mut sessions: BTreeMap<(Scope, SessionId), Listed> = BTreeMap::new();
     for key in folder.list()? {
         let Some(object) = layout::parse(&key) else { continue };
-        let mut of = |session: SessionId| {
-            let listed = Listed::new(session.clone(), object.scope.clone());
-            sessions.entry((object.scope.clone(), session)).or_insert(listed)
-        };
+        let Some(session) = session_of(&object.kind).cloned() else { continue };
+        let listed = Listed::new(session.clone(), object.scope.clone());
+        let listed = sessions.entry((object.scope, session)).or_insert(listed);
         match object.kind {
-            ObjectKind::SessionOpen(session) => of(session).opened = true,
-            ObjectKind::SessionClose(session) => of(session).closed = true,
-            ObjectKind::SessionVoid(session) => of(session).voided = true,
-            ObjectKind::Chunk(session, sequence) => {
-                of(session).chunks.insert(sequence, key);
+            ObjectKind::SessionOpen(_) => listed.opened = true,
+            ObjectKind::SessionClose(_) => listed.closed = true,
+            ObjectKind::SessionVoid(_) => listed.voided = true,
+            ObjectKind::Chunk(_, sequence) => {
+                listed.chunks.insert(sequence, key);
             }
-            ObjectKind::WrappedKey(session) => of(session).wrapped_key = Some(key),
+            ObjectKind::WrappedKey(_) => listed.wrapped_key = Some(key),
             ObjectKind::Certificate(_) | ObjectKind::RelayStart(_) | ObjectKind::RelayRetired(_) => {}
         }
     }
     Ok(sessions.into_values().collect())
+}
+
+fn session_of(kind: &ObjectKind) -> Option<&SessionId> {
+    match kind {
+        ObjectKind::SessionOpen(session)
+        | ObjectKind::SessionClose(session)
+        | ObjectKind::SessionVoid(session)
+        | ObjectKind::Chunk(session, _)
+        | ObjectKind::WrappedKey(session) => Some(session),
+        ObjectKind::Certificate(_) | ObjectKind::RelayStart(_) | ObjectKind::RelayRetired(_) => None,
+    }
 }
 
 /// The one session whose identifier begins so.

@@ -20,7 +20,8 @@ impl fmt::Display for OneLine<'_> {
 
 /// Control characters, and those that reorder what stands around them (Unicode Annex 9).
 fn is_deceptive(character: char) -> bool {
-    let reorders = matches!(character, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let reorders =
+        matches!(character, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let breaks = matches!(character, '\u{2028}' | '\u{2029}');
     character.is_control() || reorders || breaks
 }

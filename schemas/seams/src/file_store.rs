@@ -50,6 +50,13 @@ impl FileStore {
         Ok(Self(Arc::new(folder)))
     }
 
+    /// The store in folder `root` for reading alone, while another process may write into it: nothing is made or
+    /// swept.
+    #[must_use]
+    pub fn for_reading(root: impl Into<PathBuf>) -> Self {
+        Self(Arc::new(Folder { root: root.into(), now_s: Box::new(|| 0), next: AtomicU64::new(0) }))
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         key: &str,

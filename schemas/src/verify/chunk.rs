@@ -233,6 +233,9 @@ impl<'a> Walk<'a> {
             let message = format!("says {} events, expected {}", close.events, ledger.events());
             examiner.find(&key, Rule::SessionTotals, message);
         }
+        if ledger.events() == 0 && !close.recovered {
+            examiner.find(&key, Rule::EventOrder, "a session that its own relay closed has a first event");
+        }
         let reason = ledger.closed().unwrap_or(CloseReason::Aborted);
         if close.reason != reason {
             let message = format!("says {:?}, expected {reason:?}", close.reason);

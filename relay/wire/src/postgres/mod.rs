@@ -25,6 +25,7 @@ pub mod sqlstate;
 pub mod startup;
 #[cfg(test)]
 mod tests;
+pub mod transcript;
 
 pub use backend::{BackendMessage, TransactionStatus};
 pub use conversation::Conversation;
@@ -37,3 +38,4 @@ pub use frontend::FrontendMessage;
 pub use message::{Batch, MessageRef, RawMessage};
 pub use sqlstate::SqlState;
 pub use startup::Startup;
+pub use transcript::Transcript;

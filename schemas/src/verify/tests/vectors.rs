@@ -120,6 +120,32 @@ fn a_certificate_that_ended_before_the_session_does_not_cover_it() {
     assert!(report.errors().any(|finding| finding.rule == Rule::CertificateValidity), "{:#?}", report.findings);
 }
 
+/// With the programs that `tests/setup.sh` installs.
+#[test]
+fn a_stored_chunk_verifies_by_hand_and_a_changed_one_does_not() {
+    let session = TestKeys::read().first_session(1);
+    let tree = vectors().join("tree");
+    let certificate = tree.join(scope().certificate(&session.incarnation));
+    let by_hand = |chunk: &Path| {
+        let mut command = std::process::Command::new("sh");
+        command.arg(vectors().join("by-hand.sh")).arg(chunk).arg(&certificate).arg(vectors().join("root.pub.pem"));
+        command.output().unwrap().status.success()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let changed = folder.path().join("changed.zst");
+    for sequence in [1, 2] {
+        let chunk = tree.join(scope().chunk(&session, sequence));
+        assert!(by_hand(&chunk), "{}", chunk.display());
+        let bytes = fs::read(&chunk).unwrap();
+        for position in [100, bytes.len() - 500] {
+            let mut bytes = bytes.clone();
+            bytes[position] ^= 1;
+            fs::write(&changed, bytes).unwrap();
+            assert!(!by_hand(&changed), "{} byte {position}", chunk.display());
+        }
+    }
+}
+
 #[test]
 fn the_specification_lists_every_rule_as_the_program_has_it() {
     let specification = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("SPEC.md")).unwrap();

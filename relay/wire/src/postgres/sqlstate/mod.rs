@@ -158,6 +158,8 @@ impl SqlState {
     pub const SYSTEM_ERROR: Self = Self(*b"58000");
     /// `58030` io_error
     pub const IO_ERROR: Self = Self(*b"58030");
+    /// `P0001` raise_exception
+    pub const RAISE_EXCEPTION: Self = Self(*b"P0001");
     /// `XX000` internal_error
     pub const INTERNAL_ERROR: Self = Self(*b"XX000");
     /// `XX001` data_corrupted

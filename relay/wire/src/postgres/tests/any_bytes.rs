@@ -14,6 +14,7 @@ proptest! {
         fuzzing::startup(&bytes);
         fuzzing::frontend(&bytes);
         fuzzing::backend(&bytes);
+        fuzzing::conversation(&bytes);
     }
 
     #[test]

@@ -5,12 +5,12 @@ mod any_bytes;
 mod differential;
 mod refusals;
 mod round_trip;
-mod strategies;
+pub(super) mod strategies;
 
 use super::{Deframer, Direction, RawMessage};
 
 /// The one message that `bytes` are.
-fn one<D: Direction>(bytes: &[u8]) -> RawMessage<D> {
+pub(super) fn one<D: Direction>(bytes: &[u8]) -> RawMessage<D> {
     let mut deframer = Deframer::new();
     deframer.push(bytes);
     let message = deframer.next().unwrap().unwrap();

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 /// Ingredients of one message.
 #[derive(Debug, Clone)]
-pub(super) struct Parts {
+pub(in crate::postgres) struct Parts {
     kind: u8,
     pub(super) texts: [String; 3],
     pub(super) words: Vec<String>,
@@ -25,7 +25,7 @@ pub(super) struct Parts {
     options: [Option<String>; 3],
 }
 
-pub(super) fn parts() -> impl Strategy<Value = Parts> {
+pub(in crate::postgres) fn parts() -> impl Strategy<Value = Parts> {
     (
         any::<u8>(),
         [text(), text(), text()],
@@ -69,7 +69,7 @@ impl Parts {
         }
     }
 
-    pub(super) fn frontend(&self) -> FrontendMessage<'_> {
+    pub(in crate::postgres) fn frontend(&self) -> FrontendMessage<'_> {
         let [first, second, _] = self.texts.each_ref().map(String::as_str);
         let target = if self.number > 0 { Target::Statement } else { Target::Portal };
         match self.kind % 14 {
@@ -102,7 +102,7 @@ impl Parts {
     }
 
     /// Bytes of a backend message.
-    pub(super) fn backend(&self) -> BytesMut {
+    pub(in crate::postgres) fn backend(&self) -> BytesMut {
         let mut out = BytesMut::new();
         match self.backend_message() {
             Some(message) => message.encode(&mut out).unwrap(),

@@ -2,20 +2,22 @@
 //!
 //! The subset: no floating-point numbers, integers within ±(2^53 − 1), ASCII member names.
 
+mod text;
+mod writer;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::error::Error;
+use writer::Writer;
 
 /// Writes a value as canonical JSON.
 ///
 /// # Errors
 /// [`Error::Bug`] when the value lies outside the subset.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    let value = serde_json::to_value(value).map_err(|_| Error::Bug("a value has no JSON form"))?;
     let mut out = Vec::with_capacity(INITIAL_CAPACITY);
-    write(&value, &mut out)?;
+    value.serialize(Writer { out: &mut out })?;
     Ok(out)
 }
 
@@ -33,71 +35,53 @@ pub fn from_slice<T: DeserializeOwned + Serialize>(what: &'static str, bytes: &[
     }
 }
 
-fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), Error> {
-    match value {
-        Value::Null => out.extend_from_slice(b"null"),
-        Value::Bool(true) => out.extend_from_slice(b"true"),
-        Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Number(number) => write_number(number, out)?,
-        Value::String(text) => write_string(text, out)?,
-        Value::Array(items) => {
-            out.push(b'[');
-            for (position, item) in items.iter().enumerate() {
-                if position > 0 {
-                    out.push(b',');
-                }
-                write(item, out)?;
-            }
-            out.push(b']');
-        }
-        Value::Object(members) => write_object(members, out)?,
-    }
-    Ok(())
-}
-
-fn write_object(members: &serde_json::Map<String, Value>, out: &mut Vec<u8>) -> Result<(), Error> {
-    // Sorted here, whatever map `serde_json` was built with. For ASCII names byte order is RFC 8785's UTF-16 order.
-    let mut sorted: Vec<_> = members.iter().collect();
-    sorted.sort_unstable_by_key(|(name, _)| *name);
-    out.push(b'{');
-    for (position, (name, member)) in sorted.into_iter().enumerate() {
-        if !name.is_ascii() {
-            return Err(Error::Bug("a member name is not ASCII"));
-        }
-        if position > 0 {
-            out.push(b',');
-        }
-        write_string(name, out)?;
-        out.push(b':');
-        write(member, out)?;
-    }
-    out.push(b'}');
-    Ok(())
-}
-
-fn write_number(number: &serde_json::Number, out: &mut Vec<u8>) -> Result<(), Error> {
-    let within = number.as_i64().is_some_and(|n| n.unsigned_abs() <= INTEGER_MAX);
-    if !within {
-        return Err(Error::Bug("a number is no integer within 2^53 - 1"));
-    }
-    out.extend_from_slice(number.to_string().as_bytes());
-    Ok(())
-}
-
-// serde_json escapes exactly what RFC 8785 section 3.2.2.2 asks, in the same forms.
-fn write_string(text: &str, out: &mut Vec<u8>) -> Result<(), Error> {
-    serde_json::to_writer(out, text).map_err(|_| Error::Bug("a string has no JSON form"))
-}
-
-/// Largest integer that every JSON reader holds exactly (RFC 8785 section 3.2.2.3, RFC 7493 section 2.2).
-const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// An ordinary event fits.
 const INITIAL_CAPACITY: usize = 512;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-9_007_199_254_740_991i64..=9_007_199_254_740_991).prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            "[\u{0}-\u{7f}]{0,20}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(5, 64, 8, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
+                prop::collection::hash_map("[ !#-\\[\\]-~]{0,4}", inner, 0..8)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        // serde_json sorts the members of its values by bytes, writes no white space, and escapes as RFC 8785 does.
+        #[test]
+        fn the_text_is_the_one_that_sorted_compact_json_has(value in values()) {
+            prop_assert_eq!(String::from_utf8(to_vec(&value).unwrap()).unwrap(), value.to_string());
+        }
+    }
+
+    #[test]
+    fn members_that_come_twice_or_have_no_plain_name_are_refused() {
+        struct Pairs(&'static [(&'static str, u8)]);
+        impl Serialize for Pairs {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(self.0.iter().copied())
+            }
+        }
+        assert_eq!(to_vec(&Pairs(&[("b", 1), ("a b", 2), ("a", 3)])).unwrap(), br#"{"a":3,"a b":2,"b":1}"#);
+        for bad in [&[("a", 1), ("a", 1)][..], &[("b", 1), ("a", 1), ("b", 1)], &[("\u{e9}", 1)], &[("a\n", 1)]] {
+            assert!(to_vec(&Pairs(bad)).is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn members_are_sorted_and_nothing_is_padded() {

@@ -1,0 +1,270 @@
+//! One life of a relay: its key, its certificate, its sessions, its end.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use schemas::dsse::{Envelope, Statement};
+use schemas::entropy::{Entropy, SystemEntropy};
+use schemas::identifiers::{Incarnation as IncarnationId, Name};
+use schemas::leaf::{Certificate, RelayRetired, RelayStart};
+use schemas::signature::{P256Key, Signer};
+use seams::{EvidenceStore, KeyName, Keys};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+
+use super::core::{Core, Parts, blocking};
+use super::recovery::{Recovery, recover};
+use super::{CertificateRequest, Certifier, EvidenceError};
+use crate::clock::Clock;
+use crate::config;
+use crate::ship::Shipper;
+use crate::spool::{Folder, Ledger, Origin, Spool};
+
+/// A relay that may serve: certified, announced in the store, holding its spool alone.
+pub struct Incarnation {
+    pub(super) core: Arc<Core>,
+    pub(super) folder: Arc<Folder>,
+    pub(super) ledger: Arc<Mutex<Ledger>>,
+    /// Sessions that are being opened, or whose opening failed and is not settled: bounded, so that a store that is
+    /// away cannot fill memory with attempts.
+    pub(super) openings: Arc<Semaphore>,
+    /// Until when sessions may record, microseconds since 1970.
+    pub(super) until_us: u64,
+    recovery: watch::Receiver<Recovery>,
+}
+
+/// What an incarnation is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whose evidence this is.
+    pub tenant: Name,
+    /// Such as `production`.
+    pub environment: Name,
+    /// This relay's name, stable over restarts.
+    pub relay: Name,
+    /// Origin line of the log that the evidence goes to.
+    pub log_origin: String,
+    /// Build of this program, for the certificate.
+    pub build: String,
+    /// Spool, durability, limits, retention.
+    pub evidence: config::Evidence,
+}
+
+impl Incarnation {
+    /// Begins a new life: locks the spool, makes a key, has it certified, stores certificate and relay-start leaf.
+    /// Then, in the background, completes what dead incarnations left in the spool ([`Incarnation::recovered`]).
+    ///
+    /// # Errors
+    /// [`EvidenceError`]: the spool is held by another process or holds another relay's evidence, there is no
+    /// certificate, or the store cannot be reached within a minute.
+    pub async fn start(
+        settings: Settings,
+        store: Arc<dyn EvidenceStore>,
+        keys: Arc<dyn Keys>,
+        certifier: Arc<dyn Certifier>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, EvidenceError> {
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let key = P256Key::generate()?;
+        let id = key.public_key().incarnation();
+        let request = CertificateRequest {
+            tenant: settings.tenant.clone(),
+            environment: settings.environment.clone(),
+            relay: settings.relay.clone(),
+            public_key: key.public_key().clone(),
+            build: settings.build,
+        };
+        let origin = Origin {
+            tenant: settings.tenant,
+            environment: settings.environment,
+            relay: settings.relay,
+            log_origin: settings.log_origin,
+        };
+        let evidence = settings.evidence;
+        let shipper = Shipper::new(store, Arc::clone(&entropy));
+        let (spool, dead, folder, ledger) = blocking({
+            let (origin, id, evidence) = (origin.clone(), id.clone(), evidence.clone());
+            move || take_spool(&evidence, &id, &origin)
+        })
+        .await?;
+        let core = Arc::new(Core::new(Parts { origin, key, id, evidence, shipper, keys, clock, entropy, spool }));
+        let certificate = certify(&core, certifier.as_ref(), request).await?;
+        announce(&core, &certificate).await?;
+        let (sender, recovery) = watch::channel(Recovery::Running);
+        tokio::spawn(recover(Arc::clone(&core), dead, sender));
+        Ok(Arc::new(Self {
+            core,
+            folder: Arc::new(folder),
+            ledger: Arc::new(Mutex::new(ledger)),
+            openings: Arc::new(Semaphore::new(OPENINGS)),
+            until_us: certificate.not_after_us.saturating_sub(SEALING_MARGIN_US),
+            recovery,
+        }))
+    }
+
+    /// The incarnation's identifier.
+    #[must_use]
+    pub fn id(&self) -> &IncarnationId {
+        &self.core.id
+    }
+
+    /// Bytes that segments and unshipped chunks take on disk.
+    #[must_use]
+    pub fn spool_bytes_used(&self) -> u64 {
+        self.folder.budget().used()
+    }
+
+    /// Sessions that still owe something to the store, live ones included.
+    #[must_use]
+    pub fn unsettled(&self) -> usize {
+        *self.core.active().borrow()
+    }
+
+    /// Why this relay takes no new sessions, if somebody else wrote in its place.
+    #[must_use]
+    pub fn fenced(&self) -> Option<&str> {
+        self.core.shipper.fence().reason()
+    }
+
+    /// Waits until what dead incarnations left is sealed, stored and closed.
+    ///
+    /// # Errors
+    /// [`EvidenceError::Unfinished`] when some of it stays in the spool; the log says which and why.
+    pub async fn recovered(&self) -> Result<(), EvidenceError> {
+        let mut recovery = self.recovery.clone();
+        let state = recovery.wait_for(|state| *state != Recovery::Running).await;
+        match state.as_deref() {
+            Ok(Recovery::Done) => Ok(()),
+            Ok(Recovery::Unfinished(sessions)) => Err(EvidenceError::Unfinished { sessions: *sessions }),
+            Ok(Recovery::Running) | Err(_) => Err(EvidenceError::Interrupted),
+        }
+    }
+
+    /// Ends: takes no new sessions, waits until everything is sealed and stored, and stores the relay-retired leaf.
+    /// Sessions must have been closed by those who hold their recorders.
+    ///
+    /// # Errors
+    /// [`EvidenceError::Unfinished`] when that takes longer than `patience` or cannot be; nothing is lost, the next
+    /// incarnation recovers it.
+    pub async fn retire(&self, patience: Duration) -> Result<(), EvidenceError> {
+        self.core.retiring.store(true, Ordering::SeqCst);
+        let ended = timeout(patience, self.end()).await;
+        ended.unwrap_or_else(|_| Err(EvidenceError::Unfinished { sessions: self.unsettled().max(1) }))
+    }
+
+    async fn end(&self) -> Result<(), EvidenceError> {
+        self.recovered().await?;
+        let mut active = self.core.active();
+        active.wait_for(|active| *active == 0).await.map_err(|_| EvidenceError::Interrupted)?;
+        match self.core.stuck() {
+            0 => {}
+            sessions => return Err(EvidenceError::Unfinished { sessions }),
+        }
+        let last_counter = self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner).last();
+        store_retired(&self.core, &self.core.id, last_counter).await?;
+        let core = Arc::clone(&self.core);
+        blocking(move || Ok(core.spool.remove(&core.id)?)).await
+    }
+}
+
+/// Signs and stores that an incarnation owes nothing more: this one, or a dead one that it recovered.
+pub(super) async fn store_retired(core: &Core, ended: &IncarnationId, last_counter: u64) -> Result<(), EvidenceError> {
+    let leaf = RelayRetired {
+        tenant: core.scope.tenant.clone(),
+        environment: core.scope.environment.clone(),
+        relay: core.scope.relay.clone(),
+        incarnation: ended.clone(),
+        last_counter,
+        sealed_by: core.id.clone(),
+        recovered: *ended != core.id,
+        time_us: core.clock.now_us(),
+    };
+    store(core, &core.scope.relay_retired(ended), &leaf).await?;
+    Ok(())
+}
+
+/// Signs a leaf and stores it, however long the store is away.
+pub(super) async fn store<T: Statement>(core: &Core, key: &str, leaf: &T) -> Result<Envelope, EvidenceError> {
+    let envelope = Envelope::of(leaf, &core.key)?;
+    core.shipper.until_stored(key, &envelope.to_vec()?, core.retention()).await?;
+    Ok(envelope)
+}
+
+type Taken = (Spool, Vec<(IncarnationId, Folder)>, Folder, Ledger);
+
+/// Dead incarnations are looked at before there is a new one, so that a spool that is not ours stays as it is.
+fn take_spool(evidence: &config::Evidence, id: &IncarnationId, origin: &Origin) -> Result<Taken, EvidenceError> {
+    let spool = Spool::open(&evidence.spool, evidence.spool_bytes)?;
+    let mut dead = Vec::new();
+    for incarnation in spool.incarnations()? {
+        let folder = spool.reopen(&incarnation, origin)?;
+        dead.push((incarnation, folder));
+    }
+    let (folder, ledger) = spool.create(id, origin)?;
+    Ok((spool, dead, folder, ledger))
+}
+
+async fn certify(
+    core: &Core,
+    certifier: &dyn Certifier,
+    request: CertificateRequest,
+) -> Result<Certified, EvidenceError> {
+    let envelope = certifier.certify(request.clone()).await?;
+    let root = core.keys.public_key(KeyName::Certificates).await?;
+    let certificate: Certificate =
+        envelope.open(&root).map_err(|_| EvidenceError::Certificate("not signed by the certificates' root"))?;
+    let asked = (&request.tenant, &request.environment, &request.relay, &request.public_key, &core.id);
+    let given = (
+        &certificate.tenant,
+        &certificate.environment,
+        &certificate.relay,
+        &certificate.spki,
+        &certificate.incarnation,
+    );
+    if asked != given {
+        return Err(EvidenceError::Certificate("not what was asked for"));
+    }
+    if core.clock.now_us() >= certificate.not_after_us.saturating_sub(SEALING_MARGIN_US) {
+        return Err(EvidenceError::CertificateExpired);
+    }
+    Ok(Certified { envelope, not_after_us: certificate.not_after_us })
+}
+
+struct Certified {
+    envelope: Envelope,
+    not_after_us: u64,
+}
+
+/// Nothing is served before certificate and relay-start are stored.
+async fn announce(core: &Core, certified: &Certified) -> Result<(), EvidenceError> {
+    let leaf = RelayStart {
+        tenant: core.scope.tenant.clone(),
+        environment: core.scope.environment.clone(),
+        relay: core.scope.relay.clone(),
+        incarnation: core.id.clone(),
+        certificate: certified.envelope.statement_digest(),
+        log_origin: core.origin.log_origin.clone(),
+        time_us: core.clock.now_us(),
+    };
+    let stored = async {
+        let bytes = certified.envelope.to_vec()?;
+        core.shipper.until_stored(&core.scope.certificate(&core.id), &bytes, core.retention()).await?;
+        store(core, &core.scope.relay_start(&core.id), &leaf).await
+    };
+    timeout(START_TIME, stored).await.map_err(|_| EvidenceError::StoreUnavailable)??;
+    Ok(())
+}
+
+impl std::fmt::Debug for Incarnation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Incarnation({})", self.core.id)
+    }
+}
+
+/// A supervisor that restarts the relay does the rest.
+const START_TIME: Duration = Duration::from_secs(60);
+/// Recording ends so long before the certificate that what was recorded can still be sealed under it.
+const SEALING_MARGIN_US: u64 = 30_000_000;
+/// A few kilobytes each while the store is away.
+const OPENINGS: usize = 256;

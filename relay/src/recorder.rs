@@ -1,0 +1,252 @@
+//! Nothing is sent to a target, and nothing is released to a client, before its record is durable.
+//!
+//! [`Recorder::record`] is the only maker of [`Recorded`], and an upstream takes nothing else.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use schemas::data_block::Direction;
+use schemas::event::{CloseReason, Durability, EventBody};
+use schemas::identifiers::SessionId;
+use schemas::token::TokenKey;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::policy::permit::Permit;
+use crate::spool::{SpoolError, Tape, Written};
+
+/// Records one session. Dropped without [`Recorder::close`], the session is recorded as aborted.
+pub struct Recorder {
+    session: SessionId,
+    token_key: TokenKey,
+    durability: Durability,
+    clock: Arc<dyn Clock>,
+    /// From here on the incarnation's key could not seal what is recorded. Microseconds since 1970.
+    until_us: u64,
+    reel: Arc<Reel>,
+    closed: bool,
+}
+
+/// What a target may be sent: the exact bytes, recorded. Made by [`Recorder::record`] alone and consumed by sending.
+#[must_use = "recorded bytes are to be sent"]
+pub struct Recorded {
+    bytes: Bytes,
+}
+
+/// A session's tape, shared by its recorder and its sealing.
+pub(crate) struct Reel {
+    tape: Mutex<Tape>,
+    /// Rung when a segment is complete, when the first content came, and at the end.
+    pub(crate) changed: Notify,
+}
+
+/// Why something could not be recorded. The session must end: nothing is served unrecorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The spool has reached `spool_bytes`; the store has been away for long, or the limit is small.
+    #[error("the spool's limit of {limit} bytes is reached")]
+    SpoolFull {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// Writing failed, now or earlier in this session.
+    #[error(transparent)]
+    Spool(SpoolError),
+    /// The incarnation's certificate ends: what is recorded from here on could not be sealed under it.
+    #[error("the relay's certificate has expired")]
+    CertificateExpired,
+    /// Flushing to disk could not be awaited: the relay is stopping.
+    #[error("flushing was interrupted")]
+    Interrupted,
+}
+
+impl Recorder {
+    pub(crate) fn new(
+        session: SessionId,
+        token_key: TokenKey,
+        durability: Durability,
+        clock: Arc<dyn Clock>,
+        until_us: u64,
+        reel: Arc<Reel>,
+    ) -> Self {
+        Self { session, token_key, durability, clock, until_us, reel, closed: false }
+    }
+
+    /// The session's identifier.
+    #[must_use]
+    pub fn session(&self) -> &SessionId {
+        &self.session
+    }
+
+    /// Key of this session's tokens.
+    #[must_use]
+    pub fn token_key(&self) -> &TokenKey {
+        &self.token_key
+    }
+
+    /// Records a batch with one `write(2)`: the events of all permits in order, then what the client sent.
+    ///
+    /// Cancel-safe: a dropped future leaves a record of something that was not sent, never the reverse.
+    ///
+    /// # Errors
+    /// [`RecordError`]; nothing may be sent and the session must end.
+    pub async fn record(&mut self, permits: Vec<Permit>) -> Result<Recorded, RecordError> {
+        let mut events = Vec::new();
+        let mut client = Joined::default();
+        let mut upstream = Joined::default();
+        for permit in permits {
+            events.extend(permit.events);
+            client.push(permit.client);
+            upstream.push(permit.upstream);
+        }
+        self.write(events, &client.into_bytes(), Direction::Frontend).await?;
+        Ok(Recorded { bytes: upstream.into_bytes() })
+    }
+
+    /// Records what the target answered and what it means, before any of it is released to the client.
+    ///
+    /// # Errors
+    /// [`RecordError`]; nothing may be released and the session must end.
+    pub async fn record_replies(&mut self, bytes: &[u8], events: Vec<EventBody>) -> Result<(), RecordError> {
+        self.write(events, bytes, Direction::Backend).await
+    }
+
+    /// Records an event that belongs to no bytes, such as a refusal's outcome or a cancel request.
+    ///
+    /// # Errors
+    /// [`RecordError`]; the session must end.
+    pub async fn note(&mut self, event: EventBody) -> Result<(), RecordError> {
+        self.write(vec![event], &[], Direction::Frontend).await
+    }
+
+    /// Records the end. Sealing and shipping go on without the session.
+    ///
+    /// # Errors
+    /// [`RecordError`]: the end could not be written; the evidence is completed as a crashed session's.
+    pub async fn close(mut self, reason: CloseReason) -> Result<(), RecordError> {
+        self.closed = true;
+        let closed = self.reel.tape().close(reason, self.clock.now_us());
+        self.reel.changed.notify_one();
+        self.flush(closed?).await
+    }
+
+    async fn write(&mut self, events: Vec<EventBody>, data: &[u8], direction: Direction) -> Result<(), RecordError> {
+        if events.is_empty() && data.is_empty() {
+            return Ok(());
+        }
+        let now_us = self.clock.now_us();
+        if now_us >= self.until_us {
+            return Err(RecordError::CertificateExpired);
+        }
+        let written = self.reel.tape().append(events, data, direction, now_us)?;
+        if written.noteworthy {
+            self.reel.changed.notify_one();
+        }
+        self.flush(written).await
+    }
+
+    /// With durability `disk`, returns once the batch is on the disk.
+    async fn flush(&self, written: Written) -> Result<(), RecordError> {
+        if self.durability == Durability::Process {
+            return Ok(());
+        }
+        let flush = move || if written.noteworthy { written.flush() } else { written.flush_content() };
+        let result = match tokio::task::spawn_blocking(flush).await {
+            Ok(result) => result.map_err(RecordError::from),
+            Err(_) => Err(RecordError::Interrupted),
+        };
+        if result.is_err() {
+            // After a failed flush the kernel may have dropped the pages: what is on the disk is unknown.
+            self.reel.tape().poison();
+        }
+        result
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if !self.closed {
+            // The session's task ended without saying why; an error here is completed by sealing.
+            let _ = self.reel.tape().close(CloseReason::Aborted, self.clock.now_us());
+            self.reel.changed.notify_one();
+        }
+    }
+}
+
+impl Recorded {
+    /// The bytes to send.
+    #[allow(dead_code, reason = "the upstream, its only caller, comes with the session")]
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+}
+
+impl Reel {
+    pub(crate) fn new(tape: Tape) -> Self {
+        Self { tape: Mutex::new(tape), changed: Notify::new() }
+    }
+
+    /// Held for one write at most, never over an await.
+    pub(crate) fn tape(&self) -> std::sync::MutexGuard<'_, Tape> {
+        self.tape.lock().unwrap_or_else(|broken: PoisonError<_>| {
+            // Somebody panicked in the middle of a write.
+            let mut tape = broken.into_inner();
+            tape.poison();
+            tape
+        })
+    }
+}
+
+impl RecordError {
+    /// What a client may be told.
+    #[must_use]
+    pub fn external(&self) -> &'static str {
+        match self {
+            Self::SpoolFull { .. } => "evidence cannot be written: the spool is full",
+            Self::CertificateExpired => "evidence cannot be signed: the relay's certificate has expired",
+            Self::Spool(_) | Self::Interrupted => "evidence cannot be written",
+        }
+    }
+}
+
+impl From<SpoolError> for RecordError {
+    fn from(error: SpoolError) -> Self {
+        match error {
+            SpoolError::Full { limit } => Self::SpoolFull { limit },
+            other => Self::Spool(other),
+        }
+    }
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Recorder({})", self.session)
+    }
+}
+
+impl std::fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Recorded({} bytes)", self.bytes.len())
+    }
+}
+
+/// Pieces put together; a single piece is not copied.
+#[derive(Default)]
+struct Joined {
+    first: Bytes,
+    rest: Option<BytesMut>,
+}
+
+impl Joined {
+    fn push(&mut self, bytes: Bytes) {
+        if self.first.is_empty() && self.rest.is_none() {
+            self.first = bytes;
+        } else if !bytes.is_empty() {
+            self.rest.get_or_insert_with(|| BytesMut::from(self.first.as_ref())).extend_from_slice(&bytes);
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        self.rest.map_or(self.first, BytesMut::freeze)
+    }
+}

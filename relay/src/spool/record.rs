@@ -1,0 +1,239 @@
+//! Records of a segment and how they are framed on disk.
+//!
+//! `u32 length (big endian) | payload`, over and over. The first payload is the header: plain canonical JSON followed
+//! by its SHA-256, readable without a key because it holds the wrapped one. Every further payload is sealed with
+//! AES-256-GCM under a key of this segment alone; the nonce is the record's number from 1 and the header's digest is
+//! the additional data. So nothing in a spool is clear, nothing can be moved between segments, and the first record
+//! that does not open is the end of what was written.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
+use schemas::data_block::Direction;
+use schemas::digest::Sha256Digest;
+use schemas::dsse::Envelope;
+use schemas::identifiers::{Name, SessionId};
+use schemas::layout::Scope;
+use schemas::session_key::SpoolKey;
+use schemas::wrapped_key::WrappedKey;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::SpoolError;
+
+/// Whose evidence it is: part of every header and of the incarnation's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Origin {
+    pub(crate) tenant: Name,
+    pub(crate) environment: Name,
+    pub(crate) relay: Name,
+    /// Origin line of the log that the evidence goes to.
+    pub(crate) log_origin: String,
+}
+
+/// What a session's evidence needs, whoever completes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SessionFacts {
+    pub(crate) origin: Origin,
+    pub(crate) session: SessionId,
+    pub(crate) connection: Name,
+    /// The session's key, as it stands in the store.
+    pub(crate) wrapped_key: WrappedKey,
+    /// The signed session-open leaf, so that recovery can store the very same one.
+    pub(crate) open: Envelope,
+}
+
+/// First record of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Header {
+    pub(crate) version: u32,
+    pub(crate) facts: SessionFacts,
+    /// Sequence of the segment and of the chunk it becomes, from 1.
+    pub(crate) sequence: u64,
+    /// Number of the first event that goes into this segment.
+    pub(crate) first_event: u64,
+}
+
+impl Origin {
+    pub(crate) fn scope(&self) -> Scope {
+        Scope { tenant: self.tenant.clone(), environment: self.environment.clone(), relay: self.relay.clone() }
+    }
+}
+
+/// What a segment holds after its header. No `Debug`: it holds what clients sent and received.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// An event, canonical JSON.
+    Event(Vec<u8>),
+    /// Bytes as the client sent or received them.
+    Data { direction: Direction, time_us: u64, bytes: Vec<u8> },
+    /// Executions that had no outcome when the segment began; recovery names them if they never get one.
+    Pending(Vec<u64>),
+}
+
+/// A record that is about to be written; borrows what it holds.
+#[derive(Clone, Copy)]
+pub(crate) enum Draft<'a> {
+    Event(&'a [u8]),
+    Data { direction: Direction, time_us: u64, bytes: &'a [u8] },
+    Pending(&'a [u64]),
+}
+
+/// Seals or opens the records of one segment, in order.
+pub(crate) struct Cipher {
+    key: LessSafeKey,
+    header: Sha256Digest,
+    next: u64,
+}
+
+impl Cipher {
+    /// The key is derived for this sequence alone, so a nonce is never used twice under one key.
+    pub(crate) fn new(spool_key: &SpoolKey, sequence: u64, header: Sha256Digest) -> Result<Self, SpoolError> {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, spool_key.as_bytes()), &sequence.to_be_bytes());
+        let derived = Zeroizing::new(tag.as_ref().to_vec());
+        let key = UnboundKey::new(&AES_256_GCM, &derived).map_err(|_| SpoolError::Internal("segment key"))?;
+        Ok(Self { key: LessSafeKey::new(key), header, next: 1 })
+    }
+
+    /// Appends one framed record to `out`.
+    pub(crate) fn seal(&mut self, draft: Draft<'_>, out: &mut Vec<u8>) -> Result<(), SpoolError> {
+        let start = out.len();
+        out.extend_from_slice(&[0; LENGTH]);
+        draft.encode(out);
+        let nonce = self.nonce()?;
+        let plain = out.get_mut(start + LENGTH..).ok_or(SpoolError::Internal("record start"))?;
+        if plain.len() > PLAIN_MAX {
+            return Err(SpoolError::TooLarge { what: "a record", limit: PLAIN_MAX });
+        }
+        let tag = self
+            .key
+            .seal_in_place_separate_tag(nonce, Aad::from(self.header.as_bytes()), plain)
+            .map_err(|_| SpoolError::Internal("seal"))?;
+        out.extend_from_slice(tag.as_ref());
+        let length = u32::try_from(out.len() - start - LENGTH).map_err(|_| SpoolError::Internal("record length"))?;
+        let field = out.get_mut(start..start + LENGTH).ok_or(SpoolError::Internal("record start"))?;
+        field.copy_from_slice(&length.to_be_bytes());
+        Ok(())
+    }
+
+    /// Opens the next record; `None` when it is not what was sealed as that record.
+    pub(crate) fn open(&mut self, payload: &[u8]) -> Option<Record> {
+        let nonce = self.nonce().ok()?;
+        let mut buffer = payload.to_vec();
+        let plain = self.key.open_in_place(nonce, Aad::from(self.header.as_bytes()), &mut buffer).ok()?;
+        Record::decode(plain)
+    }
+
+    fn nonce(&mut self) -> Result<Nonce, SpoolError> {
+        let number = self.next;
+        self.next = number.checked_add(1).ok_or(SpoolError::Internal("record numbers"))?;
+        let mut nonce = [0; NONCE_LEN];
+        let (_, low) = nonce.split_last_chunk_mut::<8>().ok_or(SpoolError::Internal("nonce"))?;
+        *low = number.to_be_bytes();
+        Ok(Nonce::assume_unique_for_key(nonce))
+    }
+}
+
+impl Draft<'_> {
+    fn encode(self, out: &mut Vec<u8>) {
+        match self {
+            Draft::Event(json) => {
+                out.push(EVENT);
+                out.extend_from_slice(json);
+            }
+            Draft::Data { direction, time_us, bytes } => {
+                out.push(match direction {
+                    Direction::Frontend => FRONTEND,
+                    Direction::Backend => BACKEND,
+                });
+                out.extend_from_slice(&time_us.to_be_bytes());
+                out.extend_from_slice(bytes);
+            }
+            Draft::Pending(executions) => {
+                out.push(PENDING);
+                executions.iter().for_each(|execution| out.extend_from_slice(&execution.to_be_bytes()));
+            }
+        }
+    }
+}
+
+impl Record {
+    fn decode(plain: &[u8]) -> Option<Self> {
+        let (kind, rest) = plain.split_first()?;
+        match *kind {
+            EVENT => Some(Self::Event(rest.to_vec())),
+            FRONTEND | BACKEND => {
+                let (time, bytes) = rest.split_first_chunk::<8>()?;
+                let direction = if *kind == FRONTEND { Direction::Frontend } else { Direction::Backend };
+                Some(Self::Data { direction, time_us: u64::from_be_bytes(*time), bytes: bytes.to_vec() })
+            }
+            PENDING => {
+                let (executions, []) = rest.as_chunks::<8>() else { return None };
+                Some(Self::Pending(executions.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect()))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Header {
+    /// The header's record, and the digest that binds every other record to it.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result<Sha256Digest, SpoolError> {
+        let json = schemas::canonical::to_vec(self).map_err(|_| SpoolError::Internal("header"))?;
+        if json.len() > HEADER_MAX {
+            return Err(SpoolError::TooLarge { what: "a header", limit: HEADER_MAX });
+        }
+        let digest = Sha256Digest::of(&json);
+        let length = u32::try_from(json.len() + DIGEST).map_err(|_| SpoolError::Internal("header length"))?;
+        out.extend_from_slice(&length.to_be_bytes());
+        out.extend_from_slice(&json);
+        out.extend_from_slice(digest.as_bytes());
+        Ok(digest)
+    }
+
+    /// Reads a header's payload; `None` when it is torn or not ours.
+    pub(crate) fn decode(payload: &[u8]) -> Option<(Self, Sha256Digest)> {
+        let (json, digest) = payload.split_last_chunk::<DIGEST>()?;
+        let computed = Sha256Digest::of(json);
+        let header: Self = (computed.as_bytes() == digest).then(|| serde_json::from_slice(json).ok())??;
+        (header.version == VERSION && header.sequence > 0 && header.first_event > 0).then_some((header, computed))
+    }
+}
+
+/// The next payload and what follows it; `None` at the end and where the file is torn.
+pub(crate) fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<LENGTH>()?;
+    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+/// Bytes a draft takes on disk.
+pub(crate) fn framed_length(draft: &Draft<'_>) -> u64 {
+    let content = match draft {
+        Draft::Event(json) => json.len(),
+        Draft::Data { bytes, .. } => size_of::<u64>() + bytes.len(),
+        Draft::Pending(executions) => size_of_val(*executions),
+    };
+    u64::try_from(LENGTH + 1 + content + TAG).unwrap_or(u64::MAX)
+}
+
+/// Version of this format. A relay reads the version it writes: an upgrade drains or recovers the spool first.
+pub(crate) const VERSION: u32 = 1;
+/// Content of one data record. Longer data is split, so that sealing gathers even blocks of bounded size.
+pub(crate) const DATA_MAX: usize = 256 * 1024;
+/// Executions in one `Pending` record.
+pub(crate) const PENDING_MAX: usize = 8 * 1024;
+/// One event's canonical JSON: as much as a frame of a chunk holds.
+pub(crate) const EVENT_MAX: usize = 16 * 1024 * 1024;
+/// The largest payload before sealing: an event and its kind.
+const PLAIN_MAX: usize = EVENT_MAX + 1;
+/// A wrapped key is below 1 KiB and an envelope at most 64 KiB.
+const HEADER_MAX: usize = 128 * 1024;
+const LENGTH: usize = 4;
+const DIGEST: usize = 32;
+const TAG: usize = 16;
+const EVENT: u8 = 1;
+const FRONTEND: u8 = 2;
+const BACKEND: u8 = 3;
+const PENDING: u8 = 4;

@@ -1,0 +1,109 @@
+//! One segment: written record by record, read back as its valid prefix.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use schemas::session_key::SpoolKey;
+use tokio::time::Instant;
+
+use super::folder::Entry;
+use super::record::{Cipher, Draft, Header, Record, split};
+use super::{Folder, Kind, SpoolError};
+
+/// A segment that grows.
+pub(crate) struct Segment {
+    pub(crate) sequence: u64,
+    path: PathBuf,
+    file: Arc<File>,
+    cipher: Cipher,
+    length: u64,
+    /// When the first record came that is worth sealing.
+    pub(crate) content_since: Option<Instant>,
+}
+
+/// A segment as read back: whole records in order, and what follows them.
+pub(crate) struct Contents {
+    pub(crate) header: Header,
+    pub(crate) records: Vec<Record>,
+    /// Bytes after the last whole record: a torn write.
+    pub(crate) discarded_bytes: u64,
+}
+
+impl Segment {
+    /// Creates the file with header and pending executions in one write.
+    pub(crate) fn create(
+        folder: &Folder,
+        header: &Header,
+        pending: &[u64],
+        spool_key: &SpoolKey,
+    ) -> Result<Self, SpoolError> {
+        let mut bytes = Vec::new();
+        let digest = header.encode(&mut bytes)?;
+        let mut cipher = Cipher::new(spool_key, header.sequence, digest)?;
+        for executions in pending.chunks(super::record::PENDING_MAX) {
+            cipher.seal(Draft::Pending(executions), &mut bytes)?;
+        }
+        let entry = Entry { counter: header.facts.session.counter, sequence: header.sequence, kind: Kind::Spool };
+        let path = folder.file(entry);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(SpoolError::disk("cannot create", &path))?;
+        file.write_all(&bytes).map_err(SpoolError::disk("cannot write", &path))?;
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        // Counted whatever the limit says: rotation is what lets the spool shrink.
+        folder.budget().force(length);
+        Ok(Self { sequence: header.sequence, path, file: Arc::new(file), cipher, length, content_since: None })
+    }
+
+    /// Seals the drafts into `scratch` and writes it at once. After an error the segment must not be written again:
+    /// its record numbers are used up.
+    pub(crate) fn append(&mut self, drafts: &[Draft<'_>], scratch: &mut Vec<u8>) -> Result<(), SpoolError> {
+        scratch.clear();
+        for draft in drafts {
+            self.cipher.seal(*draft, scratch)?;
+        }
+        let mut file = self.file.as_ref();
+        if let Err(source) = file.write_all(scratch) {
+            // So that no half batch is taken for a torn end; where this fails too, the cipher still tells.
+            let _ = file.set_len(self.length);
+            return Err(SpoolError::disk("cannot write", &self.path)(source));
+        }
+        self.length = self.length.saturating_add(u64::try_from(scratch.len()).unwrap_or(u64::MAX));
+        self.content_since.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(crate) fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+}
+
+impl Contents {
+    /// The header of a segment; `None` when it is torn, so that nothing in the segment was ever relied on.
+    pub(crate) fn header(bytes: &[u8]) -> Option<Header> {
+        let (payload, _) = split(bytes)?;
+        Header::decode(payload).map(|(header, _)| header)
+    }
+
+    /// The valid prefix.
+    pub(crate) fn read(bytes: &[u8], spool_key: &SpoolKey) -> Result<Option<Self>, SpoolError> {
+        let Some((payload, mut rest)) = split(bytes) else { return Ok(None) };
+        let Some((header, digest)) = Header::decode(payload) else { return Ok(None) };
+        let mut cipher = Cipher::new(spool_key, header.sequence, digest)?;
+        let mut records = Vec::new();
+        while let Some((payload, next)) = split(rest) {
+            let Some(record) = cipher.open(payload) else { break };
+            records.push(record);
+            rest = next;
+        }
+        Ok(Some(Self { header, records, discarded_bytes: u64::try_from(rest.len()).unwrap_or(u64::MAX) }))
+    }
+}

@@ -1,0 +1,299 @@
+//! The growing end of one session's evidence: numbers events, writes batches, starts new segments.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::data_block::Direction;
+use schemas::event::{CloseReason, Event, EventBody, SessionClose};
+use schemas::session_key::SpoolKey;
+use tokio::time::Instant;
+
+use super::record::{DATA_MAX, Draft, EVENT_MAX, Header, SessionFacts, VERSION, framed_length};
+use super::segment::Segment;
+use super::{Folder, SpoolError};
+
+/// One session's recording. Written by its recorder, rotated by size here and by age from sealing.
+pub(crate) struct Tape {
+    folder: Arc<Folder>,
+    facts: Arc<SessionFacts>,
+    spool_key: SpoolKey,
+    segment_bytes: u64,
+    segment: Segment,
+    next_event: u64,
+    last_time_us: u64,
+    statements: u64,
+    executions: u64,
+    pending: BTreeSet<u64>,
+    scratch: Vec<u8>,
+    state: State,
+}
+
+/// How a recording ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Its last event is the session's close.
+    Orderly,
+    /// Writing failed: what is on disk is evidence up to some point, to be completed as recovery does.
+    Broken,
+}
+
+/// A batch was written: what to flush, should it be durable on disk.
+pub(crate) struct Written {
+    file: Arc<File>,
+    folder: Arc<Folder>,
+    /// Sealing should look: a segment is complete, or got its first content.
+    pub(crate) noteworthy: bool,
+}
+
+/// What sealing needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// The segment that is written; all earlier ones are complete.
+    pub(crate) sequence: u64,
+    /// When that segment got its first content; absent too when it cannot grow any more.
+    pub(crate) content_since: Option<Instant>,
+    /// Set once nothing more will be written.
+    pub(crate) ending: Option<Ending>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// A write failed. Record numbers, and so nonces, may be used up: nothing more may be written.
+    Poisoned,
+    Ended(Ending),
+}
+
+impl Tape {
+    /// Starts the recording with its first segment.
+    pub(crate) fn create(
+        folder: Arc<Folder>,
+        facts: Arc<SessionFacts>,
+        spool_key: SpoolKey,
+        segment_bytes: u64,
+    ) -> Result<Self, SpoolError> {
+        let header = Header { version: VERSION, facts: SessionFacts::clone(&facts), sequence: 1, first_event: 1 };
+        let segment = Segment::create(&folder, &header, &[], &spool_key)?;
+        Ok(Self {
+            folder,
+            facts,
+            spool_key,
+            segment_bytes,
+            segment,
+            next_event: 1,
+            last_time_us: 0,
+            statements: 0,
+            executions: 0,
+            pending: BTreeSet::new(),
+            scratch: Vec::new(),
+            state: State::Open,
+        })
+    }
+
+    /// Writes the session's first event.
+    pub(crate) fn begin(&mut self, event: EventBody, now_us: u64) -> Result<Written, SpoolError> {
+        self.write(vec![event], &[], Direction::Frontend, now_us, true)
+    }
+
+    /// Writes a batch with one `write(2)`: the events in order, then the bytes. All of it or an error; after an error
+    /// other than [`SpoolError::Full`] and [`SpoolError::TooLarge`] nothing more is taken.
+    pub(crate) fn append(
+        &mut self,
+        events: Vec<EventBody>,
+        data: &[u8],
+        direction: Direction,
+        now_us: u64,
+    ) -> Result<Written, SpoolError> {
+        self.write(events, data, direction, now_us, true)
+    }
+
+    /// Writes the session's last event. It is written beyond the spool's limit too, so that a full spool can say so.
+    pub(crate) fn close(&mut self, reason: CloseReason, now_us: u64) -> Result<Written, SpoolError> {
+        let close = SessionClose { reason, statements: self.statements, executions: self.executions };
+        let event = vec![EventBody::SessionClose(close)];
+        let written = self.write(event, &[], Direction::Frontend, now_us, false);
+        self.state = match (self.state, &written) {
+            (State::Ended(ending), _) => State::Ended(ending),
+            (_, Ok(_)) => State::Ended(Ending::Orderly),
+            (_, Err(_)) => State::Ended(Ending::Broken),
+        };
+        written
+    }
+
+    /// Starts a new segment if this one has had content for `age`.
+    pub(crate) fn rotate_if_older(&mut self, age: Duration) -> Result<(), SpoolError> {
+        match self.state {
+            State::Open if self.segment.content_since.is_some_and(|since| since.elapsed() >= age) => self.rotate(),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        let ending = match self.state {
+            State::Ended(ending) => Some(ending),
+            State::Open | State::Poisoned => None,
+        };
+        let content_since = self.segment.content_since.filter(|_| self.state == State::Open);
+        Progress { sequence: self.segment.sequence, content_since, ending }
+    }
+
+    /// What must reach the disk for the current segment to be there.
+    pub(crate) fn current(&self) -> Written {
+        Written { file: self.segment.file(), folder: Arc::clone(&self.folder), noteworthy: false }
+    }
+
+    /// Takes nothing more: what was written may not be on the disk.
+    pub(crate) fn poison(&mut self) {
+        if self.state == State::Open {
+            self.state = State::Poisoned;
+        }
+    }
+
+    fn write(
+        &mut self,
+        events: Vec<EventBody>,
+        data: &[u8],
+        direction: Direction,
+        now_us: u64,
+        limited: bool,
+    ) -> Result<Written, SpoolError> {
+        match self.state {
+            State::Open => {}
+            State::Poisoned => return Err(SpoolError::Poisoned),
+            State::Ended(_) => return Err(SpoolError::Closed),
+        }
+        // A clock that steps back must not make evidence go backwards.
+        let time_us = self.last_time_us.max(now_us);
+        let (lines, tally) = self.encode(events, time_us)?;
+        let drafts: Vec<Draft<'_>> = lines
+            .iter()
+            .map(|line| Draft::Event(line))
+            .chain(data.chunks(DATA_MAX).map(|bytes| Draft::Data { direction, time_us, bytes }))
+            .collect();
+        let length = drafts.iter().fold(0_u64, |sum, draft| sum.saturating_add(framed_length(draft)));
+        if length > BATCH_MAX {
+            return Err(SpoolError::TooLarge {
+                what: "a batch",
+                limit: usize::try_from(BATCH_MAX).unwrap_or(usize::MAX),
+            });
+        }
+        let first = self.segment.content_since.is_none();
+        let rotated = !first && self.segment.length().saturating_add(length) > self.segment_bytes;
+        if rotated {
+            self.rotate()?;
+        }
+        if limited {
+            self.folder.budget().reserve(length)?;
+        } else {
+            self.folder.budget().force(length);
+        }
+        let written = self.segment.append(&drafts, &mut self.scratch);
+        self.scratch.clear();
+        // An idle session keeps no more than this.
+        self.scratch.shrink_to(SCRATCH_KEPT);
+        if let Err(error) = written {
+            self.folder.budget().release(length);
+            self.state = State::Poisoned;
+            return Err(error);
+        }
+        self.last_time_us = time_us;
+        self.apply(tally);
+        Ok(Written { file: self.segment.file(), folder: Arc::clone(&self.folder), noteworthy: first || rotated })
+    }
+
+    /// Canonical JSON of the events, numbered from the next number on; changes nothing yet.
+    fn encode(&self, events: Vec<EventBody>, time_us: u64) -> Result<(Vec<Vec<u8>>, Tally), SpoolError> {
+        let mut tally = Tally { next_event: self.next_event, ..Tally::default() };
+        let mut lines = Vec::with_capacity(events.len());
+        for body in events {
+            tally.count(&body);
+            let event = Event { number: tally.next_event, time_us, body };
+            let line = schemas::canonical::to_vec(&event).map_err(|_| SpoolError::Internal("event"))?;
+            if line.len() > EVENT_MAX {
+                return Err(SpoolError::TooLarge { what: "an event", limit: EVENT_MAX });
+            }
+            lines.push(line);
+            tally.next_event = tally.next_event.checked_add(1).ok_or(SpoolError::Internal("event numbers"))?;
+        }
+        Ok((lines, tally))
+    }
+
+    fn apply(&mut self, tally: Tally) {
+        self.next_event = tally.next_event;
+        self.statements = self.statements.saturating_add(tally.statements);
+        self.executions = self.executions.saturating_add(tally.executions);
+        for change in tally.changes {
+            match change {
+                Change::Started(execution) => self.pending.insert(execution),
+                Change::Ended(execution) => self.pending.remove(&execution),
+            };
+        }
+    }
+
+    /// The successor is on disk before the segment counts as complete, so that an open session always has one.
+    fn rotate(&mut self) -> Result<(), SpoolError> {
+        let sequence = self.segment.sequence.checked_add(1).ok_or(SpoolError::Internal("sequences"))?;
+        let facts = SessionFacts::clone(&self.facts);
+        let header = Header { version: VERSION, facts, sequence, first_event: self.next_event };
+        let pending: Vec<u64> = self.pending.iter().copied().collect();
+        match Segment::create(&self.folder, &header, &pending, &self.spool_key) {
+            Ok(segment) => {
+                self.segment = segment;
+                Ok(())
+            }
+            Err(error) => {
+                self.state = State::Poisoned;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Written {
+    /// Puts content and name on the disk. Blocks.
+    pub(crate) fn flush(&self) -> Result<(), SpoolError> {
+        self.file.sync_data().map_err(SpoolError::disk("cannot flush a segment in", self.folder.path()))?;
+        super::folder::sync(self.folder.path())
+    }
+
+    /// As [`Written::flush`], for a segment whose name is on the disk already.
+    pub(crate) fn flush_content(&self) -> Result<(), SpoolError> {
+        self.file.sync_data().map_err(SpoolError::disk("cannot flush a segment in", self.folder.path()))
+    }
+}
+
+/// What a batch changes once it is written.
+#[derive(Debug, Default)]
+struct Tally {
+    next_event: u64,
+    statements: u64,
+    executions: u64,
+    changes: Vec<Change>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Started(u64),
+    Ended(u64),
+}
+
+impl Tally {
+    fn count(&mut self, body: &EventBody) {
+        match body {
+            EventBody::Statement(_) => self.statements = self.statements.saturating_add(1),
+            EventBody::Execute(execute) => {
+                self.executions = self.executions.saturating_add(1);
+                self.changes.push(Change::Started(execute.execution));
+            }
+            EventBody::Outcome(outcome) => self.changes.push(Change::Ended(outcome.execution)),
+            _ => {}
+        }
+    }
+}
+
+/// One batch is what a session gathered before it wrote: bounded by the session's own buffers, far below this.
+const BATCH_MAX: u64 = 64 * 1024 * 1024;
+/// Part of the 40 kB that an idle connection may cost.
+const SCRATCH_KEPT: usize = 4 * 1024;

@@ -1,0 +1,114 @@
+//! Statements, decisions and outcomes.
+
+use std::io::{self, Write};
+
+use schemas::event::{EventBody, Outcome, Recovered, Statement, Token, Touched, Verdict};
+
+use crate::instant::rfc3339;
+use crate::names::{count, name};
+use crate::safe_text::OneLine;
+
+pub(super) fn print(body: &EventBody, time_us: u64, out: &mut dyn Write) -> io::Result<()> {
+    let time = rfc3339(time_us);
+    match body {
+        EventBody::SessionOpen(_) => Ok(()),
+        EventBody::Statement(statement) => print_statement(&time, statement, out),
+        EventBody::Bind(bind) => {
+            writeln!(out, "{time} statement {} gets parameters {}", bind.statement, tokens(&bind.parameters))
+        }
+        EventBody::Execute(execute) => {
+            let limit =
+                if execute.row_limit > 0 { format!(", at most {} rows", execute.row_limit) } else { String::new() };
+            writeln!(out, "{time} execution {} of statement {}{limit}", execute.execution, execute.statement)
+        }
+        EventBody::Outcome(outcome) => print_outcome(&time, outcome, out),
+        EventBody::Cancel => writeln!(out, "{time} the client asks to cancel what runs"),
+        EventBody::SessionClose(close) => writeln!(
+            out,
+            "{time} closed: {}, {}, {}",
+            name(&close.reason),
+            count(close.statements, "statement"),
+            count(close.executions, "execution")
+        ),
+        EventBody::Recovered(recovered) => print_recovered(&time, recovered, out),
+    }
+}
+
+fn print_statement(time: &str, statement: &Statement, out: &mut dyn Write) -> io::Result<()> {
+    let decision = &statement.decision;
+    let policies =
+        if decision.policies.is_empty() { String::new() } else { format!(" by {}", decision.policies.join(", ")) };
+    let verdict = match decision.outcome {
+        Verdict::Permitted => format!("permitted{policies}"),
+        Verdict::Refused => {
+            let sqlstate = decision.sqlstate.as_deref().unwrap_or("no SQLSTATE");
+            format!("REFUSED{policies} ({sqlstate}): {}", decision.reason.as_deref().unwrap_or("no reason"))
+        }
+    };
+    let (number, path, class) = (statement.statement, name(&statement.path), &statement.class);
+    writeln!(out, "\n{time} statement {number} ({path}, {}): {}", OneLine(class), OneLine(&verdict))?;
+    match &statement.text {
+        Some(text) => writeln!(out, "  asked     {}", OneLine(text))?,
+        None => writeln!(
+            out,
+            "  asked     {} bytes that no token stands for, digest {}",
+            statement.text_length, statement.text_token
+        )?,
+    }
+    if !statement.literals.is_empty() {
+        writeln!(out, "  literals  {}", tokens(&statement.literals))?;
+    }
+    if let Some(text) = &statement.upstream_text {
+        writeln!(out, "  ran as    {}", OneLine(text))?;
+    }
+    for touched in &statement.objects {
+        print_touched(touched, out)?;
+    }
+    Ok(())
+}
+
+fn print_touched(touched: &Touched, out: &mut dyn Write) -> io::Result<()> {
+    let masked: Vec<String> = touched.masked.iter().map(|mask| format!("{} ({})", mask.column, mask.style)).collect();
+    let mut text = format!("{} {}", touched.action, touched.object);
+    for (what, columns) in [("masked", masked.join(", ")), ("revealed", touched.revealed.join(", "))] {
+        if !columns.is_empty() {
+            text = format!("{text}; {what}: {columns}");
+        }
+    }
+    writeln!(out, "  touches   {}", OneLine(&text))
+}
+
+fn print_outcome(time: &str, outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    let mut text =
+        format!("execution {} of statement {}: {}", outcome.execution, outcome.statement, name(&outcome.outcome));
+    if let Some(command) = &outcome.command {
+        text = format!("{text} {command}");
+    }
+    if let Some(sqlstate) = &outcome.sqlstate {
+        text = format!("{text}, SQLSTATE {sqlstate}");
+    }
+    let (returned, bytes) = (count(outcome.rows_returned, "row"), count(outcome.bytes_returned, "byte"));
+    let text = format!("{text}, {returned} returned ({bytes}), {} affected", outcome.rows_affected);
+    writeln!(out, "{time} {}", OneLine(&text))
+}
+
+fn print_recovered(time: &str, recovered: &Recovered, out: &mut dyn Write) -> io::Result<()> {
+    let unknown: Vec<String> = recovered.outcome_unknown.iter().map(ToString::to_string).collect();
+    let unknown = if unknown.is_empty() { "none".to_owned() } else { unknown.join(", ") };
+    writeln!(
+        out,
+        "{time} RECOVERED by {}: the relay died; {} bytes of a torn record discarded; executions whose outcome is unknown: {unknown}",
+        OneLine(&recovered.by_incarnation),
+        recovered.discarded_bytes,
+    )
+}
+
+/// `?1 integer 4 bytes 8899aabbccddeeff, ?2 NULL`
+fn tokens(tokens: &[Token]) -> String {
+    let one = |(index, token): (usize, &Token)| match (&token.length, &token.token) {
+        (Some(length), Some(digest)) => format!("?{} {} {length} bytes {digest}", index + 1, token.kind),
+        _ => format!("?{} NULL", index + 1),
+    };
+    let all: Vec<String> = tokens.iter().enumerate().map(one).collect();
+    OneLine(&all.join(", ")).to_string()
+}

@@ -1,0 +1,70 @@
+//! Nothing is shown as evidence that was not verified, unless the auditor says so.
+
+use std::path::{Path, PathBuf};
+
+use schemas::identifiers::SessionId;
+use schemas::signature::PublicKey;
+use schemas::verify::{self, Options, Report};
+
+use crate::cli::TrustArguments;
+use crate::error::Error;
+use crate::folder::Folder;
+
+/// How far shown evidence can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// It verifies under the root that was given.
+    Verified,
+    /// It does not, or nobody asked.
+    Unverified,
+}
+
+/// Verifies everything in the folder.
+pub(crate) fn verify(folder: &Folder, root: &Path) -> Result<Report, Error> {
+    let root = read_root(root)?;
+    verify::verify(folder, &root, &Options::default()).map_err(Error::file(folder.root()))
+}
+
+/// Decides whether one session, or without one all evidence, may be shown.
+pub(crate) fn decide(
+    folder: &Folder,
+    arguments: &TrustArguments,
+    keys: Option<&Path>,
+    session: Option<&SessionId>,
+) -> Result<Trust, Error> {
+    let Some(root) = root_file(arguments, keys) else {
+        return if arguments.unverified { Ok(Trust::Unverified) } else { Err(no_root()) };
+    };
+    let report = verify(folder, &root)?;
+    let holds = match session {
+        Some(session) => report.sessions.iter().any(|one| one.session == *session && one.sound),
+        None => report.holds(),
+    };
+    match (holds, arguments.unverified) {
+        (true, _) => Ok(Trust::Verified),
+        (false, true) => Ok(Trust::Unverified),
+        (false, false) => {
+            let first = report.errors().next().map_or("nothing was verified".to_owned(), |finding| {
+                format!("{}: {}: {}", finding.object, finding.rule, finding.message)
+            });
+            let problem = "this evidence does not verify; `auditor verify` tells all, `--unverified` shows it anyway";
+            Err(Error::Unverified(format!("{problem}\n{first}")))
+        }
+    }
+}
+
+fn root_file(arguments: &TrustArguments, keys: Option<&Path>) -> Option<PathBuf> {
+    let beside_keys = || keys.map(|folder| folder.join("certificates.pub.pem")).filter(|file| file.exists());
+    arguments.root.clone().or_else(beside_keys)
+}
+
+fn read_root(path: &Path) -> Result<PublicKey, Error> {
+    let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
+    PublicKey::from_pem(&text).map_err(|error| Error::content(path, error))
+}
+
+fn no_root() -> Error {
+    let problem =
+        "expected the public key that certifies relays, or --unverified to show evidence without verifying it";
+    Error::Argument { argument: "--root", problem: problem.to_owned() }
+}

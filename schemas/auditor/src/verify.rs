@@ -1,0 +1,87 @@
+//! `auditor verify`: what was checked, and every finding.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use schemas::rule::Severity;
+use schemas::verify::{Checked, Finding, Report, SessionReport, SessionState};
+
+use crate::error::{Error, Exit};
+use crate::folder::Folder;
+use crate::instant::rfc3339;
+use crate::names::{count, name};
+use crate::safe_text::OneLine;
+use crate::trust;
+
+pub(crate) fn run(dir: &Path, root: &Path, json: bool, out: &mut dyn Write) -> Result<Exit, Error> {
+    let report = trust::verify(&Folder::open(dir)?, root)?;
+    if json {
+        let whole = serde_json::json!({ "holds": report.holds(), "report": report });
+        writeln!(out, "{whole:#}")?;
+    } else {
+        print(&report, out)?;
+    }
+    Ok(if report.holds() { Exit::Holds } else { Exit::Findings })
+}
+
+fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    print_checked(&report.checked, out)?;
+    for session in &report.sessions {
+        print_session(session, out)?;
+    }
+    for finding in &report.findings {
+        print_finding(finding, out)?;
+    }
+    match (report.holds(), report.errors().count() as u64) {
+        (true, _) => writeln!(out, "It holds."),
+        (false, 0) => writeln!(out, "It does not hold: nothing certified was found."),
+        (false, errors) => writeln!(out, "It does not hold: {}.", count(errors, "error")),
+    }
+}
+
+fn print_checked(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "Checked {}: {}, {}, {}, {}, {},\n{} ({}) with {} and {}.",
+        count(checked.objects, "object"),
+        count(checked.signatures, "signature"),
+        count(checked.certificates, "certificate"),
+        count(checked.incarnations, "incarnation"),
+        count(checked.sessions, "session"),
+        count(checked.voids, "voided counter"),
+        count(checked.chunks, "chunk"),
+        count(checked.stored_bytes, "byte"),
+        count(checked.events, "event"),
+        count(checked.data_blocks, "encrypted data block"),
+    )
+}
+
+fn print_session(session: &SessionReport, out: &mut dyn Write) -> io::Result<()> {
+    let sound = if session.sound { "verified" } else { "NOT VERIFIED" };
+    write!(out, "session {} {sound}, {}", session.session, name(&session.state))?;
+    if session.state == SessionState::Void {
+        return writeln!(out);
+    }
+    if let Some(reason) = &session.reason {
+        write!(out, " ({})", name(reason))?;
+    }
+    let opened = session.opened_us.map_or("?".to_owned(), rfc3339);
+    let who = session.details.as_ref().map_or("?".to_owned(), |details| OneLine(&details.actor.subject).to_string());
+    let (chunks, events) = (count(session.chunks, "chunk"), count(session.events, "event"));
+    writeln!(out, ", by {who}, opened {opened}, {chunks}, {events}")
+}
+
+fn print_finding(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    let severity = match finding.severity {
+        Severity::Error => "ERROR".to_owned(),
+        other => name(&other),
+    };
+    writeln!(
+        out,
+        "{severity} {}\n  {}: {}\n  rule: {}",
+        OneLine(&finding.object),
+        finding.rule,
+        OneLine(&finding.message),
+        finding.rule.requires(),
+    )
+}
