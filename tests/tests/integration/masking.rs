@@ -185,4 +185,5 @@ const ORDINARY: &[&str] = &[
     "SELECT count(*) FROM clinic.visits",
     "COMMIT",
     "SHOW server_version",
+    "UPDATE billing.invoices SET status = 'paid' WHERE id = 1 RETURNING id, status",
 ];
