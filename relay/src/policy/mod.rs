@@ -1,3 +1,21 @@
-//! Decisions.
+//! Who may do what: Cedar policies, asked once per principal and object, and decisions on statements over the answers.
 
+mod decide;
 pub mod permit;
+mod profile;
+mod protection;
+mod ruling;
+mod set;
+
+pub use crate::rewrite::{Effects, EndsPrepared};
+pub use crate::statement::Refusal;
+pub use decide::{Context, decide};
+pub use permit::Permit;
+pub(crate) use permit::{Admitted, Control};
+pub use profile::{AccessProfile, ProfileError};
+pub use protection::ClassificationError;
+pub use ruling::{Outcome, Ruling, StatementRuling};
+pub use set::{PolicyError, PolicySet};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! The target's catalog: a snapshot of it, and how names in a statement resolve against that.
+
+mod name;
+mod relation;
+mod resolve;
+mod snapshot;
+mod system;
+
+pub use name::QualifiedName;
+pub use relation::{Column, ForeignKey, Kind, Relation, UserType};
+pub use snapshot::{SNAPSHOT_SQL, Snapshot, SnapshotError};
+
+pub(crate) use name::{Readable, literal, quoted};
+pub(crate) use resolve::{Resolved, Unresolved, resolve};
+pub(crate) use snapshot::digest_hex;

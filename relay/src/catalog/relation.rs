@@ -1,0 +1,158 @@
+//! A table, view or foreign table, as the catalog tells it.
+
+use serde::Deserialize;
+
+use super::name::QualifiedName;
+
+/// A relation outside the system's schemas.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Relation {
+    /// `pg_class.oid`.
+    pub oid: u32,
+    /// Schema.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+    /// `relkind`.
+    pub kind: Kind,
+    /// The login may read it, so a view over it can be inlined (rule 9).
+    pub readable: bool,
+    /// Row-level security is enabled.
+    pub row_security: bool,
+    /// It has triggers that users made.
+    pub triggers: bool,
+    /// It has rewrite rules other than a view's own.
+    pub rules: bool,
+    /// `reloptions`, e.g. `security_barrier=true`.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub options: Vec<String>,
+    /// Direct parents by inheritance or partitioning.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub parents: Vec<u32>,
+    /// A view's query, with qualified names.
+    #[serde(default)]
+    pub definition: Option<String>,
+    /// Relations that the query of a view or materialized view depends on, one step.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub reads: Vec<u32>,
+    /// A default, constraint or index of it calls a function that users made.
+    pub opaque_writes: bool,
+    /// Columns by position, dropped ones left out.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub columns: Vec<Column>,
+}
+
+/// `pg_class.relkind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Kind {
+    /// Ordinary table.
+    #[serde(rename = "r")]
+    Table,
+    /// Partitioned table.
+    #[serde(rename = "p")]
+    Partitioned,
+    /// View.
+    #[serde(rename = "v")]
+    View,
+    /// Materialized view.
+    #[serde(rename = "m")]
+    MaterializedView,
+    /// Foreign table.
+    #[serde(rename = "f")]
+    Foreign,
+}
+
+/// A column. A domain is told by its base type, with the type modifier that reaches it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Column {
+    /// `attnum`.
+    pub number: i16,
+    /// Name.
+    pub name: String,
+    /// Declared type's OID.
+    #[serde(rename = "type")]
+    pub type_oid: u32,
+    /// Base type's OID: the declared one unless that is a domain.
+    pub base: u32,
+    /// Type modifier of the base type, -1 for none.
+    pub typmod: i32,
+    /// `typtype` of the base type: `b`, `e` (enum), `c` (composite), `r`, `m`, `p`.
+    pub base_kind: char,
+    /// The base type as SQL text, modifier included, qualified unless it is of `pg_catalog`.
+    pub base_name: String,
+    /// Qualified collation as SQL text, where it is not the type's own.
+    #[serde(default)]
+    pub collation: Option<String>,
+    /// For a generated column, the columns it is made from.
+    #[serde(default)]
+    pub generated_from: Option<Vec<i16>>,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ForeignKey {
+    /// Referencing relation.
+    pub from: u32,
+    /// Referencing columns.
+    pub from_columns: Vec<i16>,
+    /// Referenced relation.
+    pub to: u32,
+    /// Referenced columns.
+    pub to_columns: Vec<i16>,
+    /// It changes referencing rows (`CASCADE`, `SET NULL`, `SET DEFAULT`).
+    pub acts: bool,
+}
+
+/// A type outside `pg_catalog`.
+#[derive(Debug, Clone, Copy)]
+pub struct UserType {
+    /// OID.
+    pub oid: u32,
+    /// `typtype`.
+    pub kind: char,
+}
+
+impl Relation {
+    /// Its qualified name.
+    #[must_use]
+    pub fn qualified(&self) -> QualifiedName<'_> {
+        QualifiedName { schema: &self.schema, name: &self.name }
+    }
+
+    /// A column by name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// Whether a `reloptions` entry says yes.
+    #[must_use]
+    pub fn option(&self, name: &str) -> bool {
+        self.options.iter().filter_map(|o| o.split_once('=')).any(|(key, value)| {
+            key.eq_ignore_ascii_case(name)
+                && !matches!(value.to_ascii_lowercase().as_str(), "false" | "off" | "no" | "0")
+        })
+    }
+}
+
+impl Kind {
+    /// What a person calls it.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Partitioned => "partitioned table",
+            Self::View => "view",
+            Self::MaterializedView => "materialized view",
+            Self::Foreign => "foreign table",
+        }
+    }
+}
+
+fn or_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::<Vec<T>>::deserialize(deserializer)?.unwrap_or_default())
+}

@@ -1,0 +1,293 @@
+//! What the relay knows of a target database, read by one query and asked by name or OID.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde::Deserialize;
+
+use super::relation::{ForeignKey, Relation, UserType};
+
+/// The query whose single JSON text [`Snapshot::from_json`] reads. It names everything by schema, works with an
+/// unprivileged login on PostgreSQL 15 to 18, and leaves nothing behind.
+pub const SNAPSHOT_SQL: &str = include_str!("snapshot.sql");
+
+/// A database's catalog at one moment.
+///
+/// Relations, types, functions and operators of `pg_catalog` and `information_schema` are not in it: what of them
+/// may be used is decided by allow-lists, by name.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    relations: BTreeMap<u32, Relation>,
+    by_name: HashMap<(String, String), u32>,
+    system_relations: HashSet<String>,
+    schemas: HashMap<String, bool>,
+    types: HashMap<(String, String), UserType>,
+    type_oids: HashMap<u32, char>,
+    functions: HashSet<(String, String)>,
+    operators: HashSet<(String, String)>,
+    foreign_keys: Vec<ForeignKey>,
+    opaque_casts: Vec<String>,
+    identifiers: HashSet<String>,
+    login: String,
+    server_version: u32,
+    epoch: String,
+}
+
+/// A snapshot that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// Not what [`SNAPSHOT_SQL`] returns.
+    #[error("the catalog snapshot cannot be read: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// Written by another version of the query.
+    #[error("the catalog snapshot has format {0}, expected {FORMAT}")]
+    Format(u32),
+    /// The server is outside the range whose grammar and functions were examined.
+    #[error("server version {0} is not supported: expected PostgreSQL 15 to 18")]
+    Server(u32),
+}
+
+impl Snapshot {
+    /// Reads what [`SNAPSHOT_SQL`] returned.
+    ///
+    /// # Errors
+    /// [`SnapshotError`], when the text is not that of this version's query or the server is not supported.
+    pub fn from_json(text: &str) -> Result<Self, SnapshotError> {
+        let raw: Raw = serde_json::from_str(text)?;
+        if raw.format != FORMAT {
+            return Err(SnapshotError::Format(raw.format));
+        }
+        if !SERVER_VERSIONS.contains(&raw.server_version_num) {
+            return Err(SnapshotError::Server(raw.server_version_num));
+        }
+        Ok(raw.index(digest_hex(text)))
+    }
+
+    /// A value that differs whenever anything told by the snapshot differs: part of every cache key (rule 1).
+    #[must_use]
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// `server_version_num`, e.g. 150018.
+    #[must_use]
+    pub fn server_version(&self) -> u32 {
+        self.server_version
+    }
+
+    /// The login whose rights the snapshot tells.
+    #[must_use]
+    pub fn login(&self) -> &str {
+        &self.login
+    }
+
+    /// All relations outside the system's schemas, by OID.
+    pub fn relations(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.values()
+    }
+
+    /// A relation by OID.
+    #[must_use]
+    pub fn relation(&self, oid: u32) -> Option<&Relation> {
+        self.relations.get(&oid)
+    }
+
+    /// A relation by its qualified name.
+    #[must_use]
+    pub fn relation_named(&self, schema: &str, name: &str) -> Option<&Relation> {
+        self.by_name.get(&(schema.to_owned(), name.to_owned())).and_then(|oid| self.relations.get(oid))
+    }
+
+    /// Names of the schemas outside the system's own.
+    pub fn schemas(&self) -> impl Iterator<Item = &str> {
+        self.schemas.keys().map(String::as_str)
+    }
+
+    /// Whether a relation of this name is in `pg_catalog`, which every search path begins with.
+    #[must_use]
+    pub fn in_pg_catalog(&self, name: &str) -> bool {
+        self.system_relations.contains(name)
+    }
+
+    /// The schemas of a search path that the server would search for this login, in order. `"$user"` is expanded.
+    pub fn searched<'a>(&'a self, path: &'a [String]) -> impl Iterator<Item = &'a str> {
+        path.iter()
+            .map(|schema| if schema == "$user" { self.login.as_str() } else { schema.as_str() })
+            .filter(|schema| self.schemas.get(*schema).copied().unwrap_or(false))
+    }
+
+    /// Whether a function of this name outside `pg_catalog` is visible in the search path, or was added to
+    /// `pg_catalog` itself: then overload resolution is the server's and the name proves nothing (rule 4).
+    #[must_use]
+    pub fn user_function_visible(&self, path: &[String], name: &str) -> bool {
+        visible(&self.functions, self.searched(path), name)
+    }
+
+    /// As [`Self::user_function_visible`], for operators.
+    #[must_use]
+    pub fn user_operator_visible(&self, path: &[String], name: &str) -> bool {
+        visible(&self.operators, self.searched(path), name)
+    }
+
+    /// A type outside `pg_catalog`, by its qualified name.
+    #[must_use]
+    pub fn type_named(&self, schema: &str, name: &str) -> Option<UserType> {
+        self.types.get(&(schema.to_owned(), name.to_owned())).copied()
+    }
+
+    /// `typtype` of a type outside `pg_catalog`, by OID.
+    #[must_use]
+    pub fn type_kind(&self, oid: u32) -> Option<char> {
+        self.type_oids.get(&oid).copied()
+    }
+
+    /// Foreign keys of the database.
+    #[must_use]
+    pub fn foreign_keys(&self) -> &[ForeignKey] {
+        &self.foreign_keys
+    }
+
+    /// Casts that call user code wherever their types meet, as `type to type`.
+    #[must_use]
+    pub fn opaque_casts(&self) -> &[String] {
+        &self.opaque_casts
+    }
+
+    /// Whether some schema, relation, column, type or function has this name, so that it is no secret.
+    #[must_use]
+    pub fn knows(&self, identifier: &str) -> bool {
+        self.identifiers.contains(identifier) || self.system_relations.contains(identifier)
+    }
+
+    /// Every relation that a view reads, through other views too.
+    #[must_use]
+    pub fn reads(&self, view: u32) -> BTreeSet<u32> {
+        let mut read = BTreeSet::new();
+        let mut pending = vec![view];
+        while let Some(oid) = pending.pop() {
+            for next in self.relations.get(&oid).map(|r| r.reads.clone()).unwrap_or_default() {
+                if read.insert(next) {
+                    pending.push(next);
+                }
+            }
+        }
+        read
+    }
+
+    /// Relations that share rows with this one through inheritance or partitioning, itself included.
+    #[must_use]
+    pub fn family(&self, oid: u32) -> BTreeSet<u32> {
+        let mut family = BTreeSet::from([oid]);
+        let mut pending = vec![oid];
+        while let Some(member) = pending.pop() {
+            let parents = self.relations.get(&member).map(|r| r.parents.clone()).unwrap_or_default();
+            let children = self.relations.values().filter(|r| r.parents.contains(&member)).map(|r| r.oid);
+            for relative in parents.into_iter().chain(children) {
+                if family.insert(relative) {
+                    pending.push(relative);
+                }
+            }
+        }
+        family
+    }
+}
+
+fn visible<'a>(names: &HashSet<(String, String)>, mut path: impl Iterator<Item = &'a str>, name: &str) -> bool {
+    names.contains(&(PG_CATALOG.to_owned(), name.to_owned()))
+        || path.any(|schema| names.contains(&(schema.to_owned(), name.to_owned())))
+}
+
+pub(crate) fn digest_hex(text: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the query returns; `null` stands for an empty list.
+#[derive(Deserialize)]
+struct Raw {
+    format: u32,
+    server_version_num: u32,
+    login: String,
+    schemas: Option<Vec<RawSchema>>,
+    system_relations: Option<Vec<String>>,
+    relations: Option<Vec<Relation>>,
+    foreign_keys: Option<Vec<ForeignKey>>,
+    types: Option<Vec<RawType>>,
+    functions: Option<Vec<(String, String)>>,
+    added_to_pg_catalog: Option<Vec<String>>,
+    operators: Option<Vec<(String, String)>>,
+    operators_added_to_pg_catalog: Option<Vec<String>>,
+    opaque_casts: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct RawSchema {
+    name: String,
+    usable: bool,
+}
+
+#[derive(Deserialize)]
+struct RawType {
+    oid: u32,
+    schema: String,
+    name: String,
+    kind: char,
+}
+
+impl Raw {
+    fn index(self, epoch: String) -> Snapshot {
+        let relations: BTreeMap<u32, Relation> =
+            self.relations.unwrap_or_default().into_iter().map(|r| (r.oid, r)).collect();
+        let types = self.types.unwrap_or_default();
+        let in_pg_catalog = |names: Option<Vec<String>>| {
+            names.unwrap_or_default().into_iter().map(|name| (PG_CATALOG.to_owned(), name))
+        };
+        let functions: HashSet<_> =
+            self.functions.unwrap_or_default().into_iter().chain(in_pg_catalog(self.added_to_pg_catalog)).collect();
+        let operators = self
+            .operators
+            .unwrap_or_default()
+            .into_iter()
+            .chain(in_pg_catalog(self.operators_added_to_pg_catalog))
+            .collect();
+        let schemas: HashMap<String, bool> =
+            self.schemas.unwrap_or_default().into_iter().map(|s| (s.name, s.usable)).collect();
+        Snapshot {
+            by_name: relations.values().map(|r| ((r.schema.clone(), r.name.clone()), r.oid)).collect(),
+            identifiers: identifiers(&relations, &types, &functions, &schemas),
+            relations,
+            system_relations: self.system_relations.unwrap_or_default().into_iter().collect(),
+            schemas,
+            type_oids: types.iter().map(|t| (t.oid, t.kind)).collect(),
+            types: types.into_iter().map(|t| ((t.schema, t.name), UserType { oid: t.oid, kind: t.kind })).collect(),
+            functions,
+            operators,
+            foreign_keys: self.foreign_keys.unwrap_or_default(),
+            opaque_casts: self.opaque_casts.unwrap_or_default(),
+            login: self.login,
+            server_version: self.server_version_num,
+            epoch,
+        }
+    }
+}
+
+fn identifiers(
+    relations: &BTreeMap<u32, Relation>,
+    types: &[RawType],
+    functions: &HashSet<(String, String)>,
+    schemas: &HashMap<String, bool>,
+) -> HashSet<String> {
+    let mut known: HashSet<String> = schemas.keys().cloned().collect();
+    for relation in relations.values() {
+        known.insert(relation.name.clone());
+        known.extend(relation.columns.iter().map(|c| c.name.clone()));
+    }
+    known.extend(types.iter().map(|t| t.name.clone()));
+    known.extend(functions.iter().map(|(_, name)| name.clone()));
+    known
+}
+
+const PG_CATALOG: &str = "pg_catalog";
+/// Raised whenever `snapshot.sql` changes what it returns.
+const FORMAT: u32 = 1;
+/// The grammar is PostgreSQL 18's; allow-lists were made from the functions of 15.
+const SERVER_VERSIONS: std::ops::Range<u32> = 150_000..190_000;

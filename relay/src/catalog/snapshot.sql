@@ -1,0 +1,123 @@
+-- One JSON text that tells what the relay must know of a database. Every name is qualified, so that no search path
+-- matters; `pinned` makes pg_get_viewdef() qualify its names too: the CASE below cannot be evaluated before it.
+WITH RECURSIVE pinned AS MATERIALIZED (
+    SELECT pg_catalog.set_config('search_path', 'pg_catalog', true) AS path
+), domain_step AS (
+    SELECT t.oid AS type, t.oid AS base, t.typtypmod AS typmod
+      FROM pg_catalog.pg_type t WHERE t.typtype <> 'd'
+    UNION ALL
+    SELECT d.oid, s.base, CASE WHEN d.typtypmod OPERATOR(pg_catalog.>=) 0 THEN d.typtypmod ELSE s.typmod END
+      FROM pg_catalog.pg_type d JOIN domain_step s ON d.typbasetype OPERATOR(pg_catalog.=) s.type
+     WHERE d.typtype OPERATOR(pg_catalog.=) 'd'
+), plain_schema AS (
+    SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n
+     WHERE n.nspname OPERATOR(pg_catalog.<>) ALL ('{pg_catalog,information_schema,pg_toast}')
+       AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_temp_')
+       AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_toast_temp_')
+)
+SELECT pg_catalog.json_build_object(
+  'format', 1,
+  'server_version_num', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
+  'login', current_user,
+  'schemas', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', s.nspname,
+      'usable', pg_catalog.has_schema_privilege(s.oid, 'USAGE'))) FROM plain_schema s),
+  'system_relations', (SELECT pg_catalog.json_agg(c.relname)
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+     WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,v,m,p,f,S}')),
+  'relations', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'oid', c.oid::pg_catalog.int8,
+      'schema', s.nspname,
+      'name', c.relname,
+      'kind', c.relkind,
+      'readable', pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+      'row_security', c.relrowsecurity,
+      'triggers', EXISTS (SELECT FROM pg_catalog.pg_trigger t
+          WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT t.tgisinternal),
+      'rules', EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid
+          AND r.rulename OPERATOR(pg_catalog.<>) '_RETURN'),
+      'options', c.reloptions,
+      'parents', (SELECT pg_catalog.json_agg(i.inhparent::pg_catalog.int8) FROM pg_catalog.pg_inherits i
+          WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid),
+      'definition', CASE WHEN c.relkind OPERATOR(pg_catalog.=) ANY ('{v,m}')
+          AND p.path OPERATOR(pg_catalog.=) 'pg_catalog' THEN pg_catalog.pg_get_viewdef(c.oid) END,
+      'reads', (SELECT pg_catalog.json_agg(DISTINCT d.refobjid::pg_catalog.int8)
+          FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d
+            ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+           AND d.objid OPERATOR(pg_catalog.=) r.oid
+           AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+         WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid AND d.refobjid OPERATOR(pg_catalog.<>) c.oid),
+      'opaque_writes', EXISTS (SELECT FROM pg_catalog.pg_depend d
+          WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+            AND d.deptype OPERATOR(pg_catalog.=) 'n'
+            AND ((d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+                  AND EXISTS (SELECT FROM pg_catalog.pg_attrdef a WHERE a.oid OPERATOR(pg_catalog.=) d.objid
+                      AND a.adrelid OPERATOR(pg_catalog.=) c.oid))
+              OR (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass
+                  AND EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.oid OPERATOR(pg_catalog.=) d.objid
+                      AND k.conrelid OPERATOR(pg_catalog.=) c.oid))
+              OR (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND EXISTS (SELECT FROM pg_catalog.pg_index x WHERE x.indexrelid OPERATOR(pg_catalog.=) d.objid
+                      AND x.indrelid OPERATOR(pg_catalog.=) c.oid)))),
+      'columns', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+          'number', a.attnum,
+          'name', a.attname,
+          'type', a.atttypid::pg_catalog.int8,
+          'base', b.base::pg_catalog.int8,
+          'typmod', CASE WHEN a.atttypid OPERATOR(pg_catalog.=) b.base THEN a.atttypmod ELSE b.typmod END,
+          'base_kind', bt.typtype,
+          'base_name', CASE WHEN bn.nspname OPERATOR(pg_catalog.=) 'pg_catalog'
+              THEN pg_catalog.format_type(b.base,
+                  CASE WHEN a.atttypid OPERATOR(pg_catalog.=) b.base THEN a.atttypmod ELSE b.typmod END)
+              ELSE pg_catalog.concat(pg_catalog.quote_ident(bn.nspname::pg_catalog.text), '.',
+                  pg_catalog.quote_ident(bt.typname::pg_catalog.text)) END,
+          'collation', CASE WHEN a.attcollation OPERATOR(pg_catalog.<>) 0
+              AND a.attcollation OPERATOR(pg_catalog.<>) bt.typcollation
+              THEN (SELECT pg_catalog.concat(pg_catalog.quote_ident(k.nspname::pg_catalog.text), '.',
+                      pg_catalog.quote_ident(l.collname::pg_catalog.text))
+                      FROM pg_catalog.pg_collation l
+                      JOIN pg_catalog.pg_namespace k ON k.oid OPERATOR(pg_catalog.=) l.collnamespace
+                     WHERE l.oid OPERATOR(pg_catalog.=) a.attcollation) END,
+          'generated_from', CASE WHEN a.attgenerated OPERATOR(pg_catalog.<>) '' THEN
+              (SELECT pg_catalog.json_agg(d.refobjsubid) FROM pg_catalog.pg_attrdef g
+                 JOIN pg_catalog.pg_depend d
+                   ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+                  AND d.objid OPERATOR(pg_catalog.=) g.oid
+                  AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND d.refobjid OPERATOR(pg_catalog.=) a.attrelid
+                  AND d.refobjsubid OPERATOR(pg_catalog.<>) a.attnum
+                WHERE g.adrelid OPERATOR(pg_catalog.=) a.attrelid AND g.adnum OPERATOR(pg_catalog.=) a.attnum) END
+        ) ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute a
+        JOIN domain_step b ON b.type OPERATOR(pg_catalog.=) a.atttypid
+        JOIN pg_catalog.pg_type bt ON bt.oid OPERATOR(pg_catalog.=) b.base
+        JOIN pg_catalog.pg_namespace bn ON bn.oid OPERATOR(pg_catalog.=) bt.typnamespace
+       WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)
+    )) FROM pg_catalog.pg_class c JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) c.relnamespace CROSS JOIN pinned p
+     WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}')),
+  'foreign_keys', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'from', k.conrelid::pg_catalog.int8, 'from_columns', k.conkey,
+      'to', k.confrelid::pg_catalog.int8, 'to_columns', k.confkey,
+      'acts', k.confupdtype OPERATOR(pg_catalog.<>) ALL ('{a,r}') OR k.confdeltype OPERATOR(pg_catalog.<>) ALL ('{a,r}')))
+      FROM pg_catalog.pg_constraint k WHERE k.contype OPERATOR(pg_catalog.=) 'f'),
+  'types', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'oid', t.oid::pg_catalog.int8, 'schema', s.nspname, 'name', t.typname, 'kind', t.typtype))
+      FROM pg_catalog.pg_type t JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) t.typnamespace),
+  'functions', (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.jsonb_build_array(s.nspname, f.proname))
+      FROM pg_catalog.pg_proc f JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) f.pronamespace),
+  'added_to_pg_catalog', (SELECT pg_catalog.json_agg(DISTINCT f.proname) FROM pg_catalog.pg_proc f
+      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace
+     WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND f.oid OPERATOR(pg_catalog.>=) 16384),
+  'operators', (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.jsonb_build_array(s.nspname, o.oprname))
+      FROM pg_catalog.pg_operator o JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) o.oprnamespace),
+  'operators_added_to_pg_catalog', (SELECT pg_catalog.json_agg(DISTINCT o.oprname) FROM pg_catalog.pg_operator o
+      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.oprnamespace
+     WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND o.oid OPERATOR(pg_catalog.>=) 16384),
+  'opaque_casts', (SELECT pg_catalog.json_agg(pg_catalog.concat(
+          pg_catalog.format_type(k.castsource, NULL), ' to ', pg_catalog.format_type(k.casttarget, NULL)))
+      FROM pg_catalog.pg_cast k
+     WHERE k.oid OPERATOR(pg_catalog.>=) 16384 AND k.castfunc OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+          WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_cast'::pg_catalog.regclass
+            AND d.objid OPERATOR(pg_catalog.=) k.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'))
+)::pg_catalog.text

@@ -1,0 +1,94 @@
+//! Which relations of the system's own schemas may be read: those that tell structure, never values.
+
+/// Whether `pg_catalog.<name>` tells structure alone.
+///
+/// Left out are statistics, which hold sampled values (`pg_statistic`, `pg_stats*`, `pg_statistic_ext_data`), texts of
+/// other sessions' statements (`pg_stat_activity`, `pg_stat_statements`, `pg_prepared_statements`, `pg_cursors`),
+/// secrets (`pg_authid`, `pg_shadow`, `pg_user_mapping`, `pg_subscription`), files (`pg_hba_file_rules`,
+/// `pg_file_settings`) and large objects.
+pub(crate) fn readable(name: &str) -> bool {
+    PG_CATALOG.binary_search(&name).is_ok()
+}
+
+/// Whether `information_schema.<name>` may be read: all but its internal views and the options of user mappings,
+/// which can hold passwords.
+pub(crate) fn information_schema_readable(name: &str) -> bool {
+    !name.starts_with('_') && name != "user_mapping_options" && name != "user_mappings"
+}
+
+/// Sorted, for binary search.
+const PG_CATALOG: &[&str] = &[
+    "pg_aggregate",
+    "pg_am",
+    "pg_amop",
+    "pg_amproc",
+    "pg_attrdef",
+    "pg_attribute",
+    "pg_auth_members",
+    "pg_cast",
+    "pg_class",
+    "pg_collation",
+    "pg_constraint",
+    "pg_conversion",
+    "pg_database",
+    "pg_default_acl",
+    "pg_depend",
+    "pg_description",
+    "pg_enum",
+    "pg_event_trigger",
+    "pg_extension",
+    "pg_foreign_data_wrapper",
+    "pg_foreign_table",
+    "pg_index",
+    "pg_indexes",
+    "pg_inherits",
+    "pg_init_privs",
+    "pg_language",
+    "pg_matviews",
+    "pg_namespace",
+    "pg_opclass",
+    "pg_operator",
+    "pg_opfamily",
+    "pg_partitioned_table",
+    "pg_policies",
+    "pg_policy",
+    "pg_proc",
+    "pg_publication",
+    "pg_publication_namespace",
+    "pg_publication_rel",
+    "pg_publication_tables",
+    "pg_range",
+    "pg_rewrite",
+    "pg_roles",
+    "pg_rules",
+    "pg_sequence",
+    "pg_shdescription",
+    "pg_statistic_ext",
+    "pg_tables",
+    "pg_tablespace",
+    "pg_timezone_abbrevs",
+    "pg_timezone_names",
+    "pg_trigger",
+    "pg_ts_config",
+    "pg_ts_config_map",
+    "pg_ts_dict",
+    "pg_ts_parser",
+    "pg_ts_template",
+    "pg_type",
+    "pg_views",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relations_that_hold_values_or_secrets_are_not_readable() {
+        assert!(PG_CATALOG.is_sorted());
+        for name in ["pg_stats", "pg_statistic", "pg_stat_activity", "pg_authid", "pg_shadow", "pg_user_mappings"] {
+            assert!(!readable(name), "{name}");
+        }
+        assert!(readable("pg_class"));
+        assert!(!information_schema_readable("_pg_user_mappings"));
+    }
+}

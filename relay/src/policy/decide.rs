@@ -1,0 +1,202 @@
+//! The decision on a text: set algebra over a profile, nothing else.
+
+use schemas::event::{Decision, Path, Statement, Verdict};
+
+use super::profile::AccessProfile;
+use super::ruling::{Outcome, Ruling, StatementRuling};
+use crate::catalog::Snapshot;
+use crate::rewrite::{self, Class, Effects, Found, Rewriter};
+use crate::statement::{self, Parsed, Refusal, Tokenised, Vocabulary};
+
+/// What a decision depends on, beside the text. All of it belongs into the key of a cache of decisions (rule 1).
+pub struct Context<'a> {
+    /// The principal's answers.
+    pub profile: &'a AccessProfile,
+    /// The catalog that the profile was computed for.
+    pub snapshot: &'a Snapshot,
+    /// The session's search path, fixed at its start; `pg_catalog` is implied and must not be in it.
+    pub search_path: &'a [String],
+    /// Keyed digest of a value, 16 hex digits, under the session's own key.
+    pub token: &'a dyn Fn(&[u8]) -> String,
+}
+
+/// Decides on a text.
+///
+/// `parameter_types` are the OIDs that the client declared in `Parse`; 0 stands for one it left open. Either every
+/// statement of the text may run, as rewritten, or none.
+#[must_use]
+pub fn decide(context: &Context<'_>, path: Path, sql: &str, parameter_types: &[u32]) -> Ruling {
+    match precondition(context, parameter_types).and_then(|()| statement::parse(sql)) {
+        Err(refusal) => unparsed(context, path, sql, refusal),
+        Ok(parsed) => Batch::decide(context, path, parsed).ruling(context, path, sql),
+    }
+}
+
+fn precondition(context: &Context<'_>, parameter_types: &[u32]) -> Result<(), Refusal> {
+    if context.profile.epoch() != context.snapshot.epoch() {
+        return Err(Refusal::forbidden("the session's access profile is of another catalog snapshot"));
+    }
+    if !context.profile.may_connect().permitted {
+        return Err(Refusal::forbidden("policy does not permit this connection"));
+    }
+    if context.search_path.iter().any(|schema| schema.starts_with("pg_") || schema == "information_schema") {
+        return Err(Refusal::forbidden("the search path names a system schema")
+            .hint("pg_catalog is searched first without being named."));
+    }
+    let plain = |oid: &u32| *oid < FIRST_USER_OID || context.snapshot.type_kind(*oid) == Some('e');
+    if !parameter_types.iter().all(plain) {
+        return Err(Refusal::unsupported("parameters of user-defined types other than enums are not supported yet"));
+    }
+    Ok(())
+}
+
+/// The statements of a text, each decided by itself first.
+struct Batch {
+    decided: Vec<Decided>,
+    refusal: Option<Refusal>,
+}
+
+struct Decided {
+    class: Class,
+    start: usize,
+    end: usize,
+    result: Result<(String, Effects), Refusal>,
+    found: Found,
+}
+
+impl Batch {
+    fn decide(context: &Context<'_>, path: Path, parsed: Vec<Parsed>) -> Self {
+        let many = parsed.len() > 1;
+        let decided: Vec<Decided> = parsed.into_iter().map(|parsed| one(context, parsed)).collect();
+        let first_refusal = decided.iter().find_map(|d| d.result.as_ref().err().cloned());
+        let refusal = first_refusal.or_else(|| {
+            if many && path == Path::Extended {
+                return Some(Refusal::syntax("a prepared statement holds one statement"));
+            }
+            let changes = |d: &Decided| d.result.as_ref().is_ok_and(|(_, effects)| effects.changes_resolution());
+            let earlier = decided.split_last().is_some_and(|(_, earlier)| earlier.iter().any(changes));
+            earlier.then(|| {
+                Refusal::unsupported("a statement that changes definitions or resets the session must be sent alone")
+                    .hint("What follows it in the same message could mean something else afterwards.")
+            })
+        });
+        Self { decided, refusal }
+    }
+
+    fn ruling(self, context: &Context<'_>, path: Path, sql: &str) -> Ruling {
+        let outcome = match &self.refusal {
+            Some(refusal) => Outcome::Refused { refusal: refusal.clone() },
+            None => {
+                let texts: Vec<&str> =
+                    self.decided.iter().filter_map(|d| d.result.as_ref().ok()).map(|(text, _)| text.as_str()).collect();
+                Outcome::Permitted { upstream_sql: texts.join("; ") }
+            }
+        };
+        let batch = self.refusal;
+        let statements = self.decided.into_iter().map(|d| d.statement(context, path, sql, batch.as_ref())).collect();
+        Ruling { statements, outcome }
+    }
+}
+
+fn one(context: &Context<'_>, parsed: Parsed) -> Decided {
+    let Parsed { node, start, end } = parsed;
+    let mut rewriter = Rewriter::new(context.snapshot, context.search_path, context.profile.access());
+    let (class, result) = match node {
+        Err(refusal) => (Class::Other, Err(refusal)),
+        Ok(mut node) => {
+            let class = rewrite::class(&node);
+            let result =
+                rewriter.statement(&mut node).and_then(|effects| rewrite::deparse(&node).map(|text| (text, effects)));
+            (class, result)
+        }
+    };
+    Decided { class, start, end, result, found: rewriter.into_found() }
+}
+
+impl Decided {
+    fn statement(self, context: &Context<'_>, path: Path, sql: &str, batch: Option<&Refusal>) -> StatementRuling {
+        let text = sql.get(self.start..self.end).unwrap_or(sql);
+        let known = |name: &str| context.snapshot.knows(name);
+        let tokenised = statement::tokenise(text, context.token, &known);
+        let upstream = self.result.as_ref().ok().filter(|_| batch.is_none()).map(|(upstream, _)| upstream.as_str());
+        let upstream_text = upstream.and_then(|upstream| {
+            let literals = tokenised.as_ref().map(|t| t.literals.as_slice()).unwrap_or_default();
+            let own_constants = |lexeme: &str| self.found.constants.contains(lexeme);
+            let vocabulary = Vocabulary { own_constants: &own_constants, literals };
+            statement::tokenise_upstream(upstream, context.token, &known, &vocabulary)
+        });
+        let (text_of, literals) = match tokenised {
+            Some(Tokenised { text, literals }) => (Some(text), literals),
+            None => (None, Vec::new()),
+        };
+        let decision = match (&self.result, batch) {
+            (Err(refusal), _) => refused(refusal, &self.found),
+            (Ok(_), Some(refusal)) => refused(&beside(refusal), &self.found),
+            (Ok(_), None) => permitted(&self.found),
+        };
+        let scrub_diagnostics = self.found.protected || self.found.triggers;
+        let event = Statement {
+            statement: 0,
+            path,
+            class: self.class.as_str().to_owned(),
+            upstream_text: upstream_text.filter(|upstream| Some(upstream) != text_of.as_ref()),
+            text: text_of,
+            text_length: length(text),
+            text_token: (context.token)(text.as_bytes()),
+            literals,
+            objects: self.found.touched.into_values().collect(),
+            decision,
+        };
+        let effects = self.result.map(|(_, effects)| effects).unwrap_or_default();
+        StatementRuling { event, class: self.class, scrub_diagnostics, effects }
+    }
+}
+
+/// Text that is not SQL, or exceeds a limit, is told by its length and keyed digest alone.
+fn unparsed(context: &Context<'_>, path: Path, sql: &str, refusal: Refusal) -> Ruling {
+    let event = Statement {
+        statement: 0,
+        path,
+        class: Class::Unparsed.as_str().to_owned(),
+        text: None,
+        text_length: length(sql),
+        text_token: (context.token)(sql.as_bytes()),
+        literals: Vec::new(),
+        upstream_text: None,
+        objects: Vec::new(),
+        decision: refused(&refusal, &Found::default()),
+    };
+    let statement =
+        StatementRuling { event, class: Class::Unparsed, scrub_diagnostics: false, effects: Effects::default() };
+    Ruling { statements: vec![statement], outcome: Outcome::Refused { refusal } }
+}
+
+fn refused(refusal: &Refusal, found: &Found) -> Decision {
+    Decision {
+        outcome: Verdict::Refused,
+        policies: found.policies.iter().cloned().collect(),
+        sqlstate: Some(refusal.sqlstate.to_owned()),
+        reason: Some(refusal.reason.clone()),
+    }
+}
+
+fn permitted(found: &Found) -> Decision {
+    Decision {
+        outcome: Verdict::Permitted,
+        policies: found.policies.iter().cloned().collect(),
+        sqlstate: None,
+        reason: None,
+    }
+}
+
+/// What a statement that could have run is told, when another one of its message could not.
+fn beside(refusal: &Refusal) -> Refusal {
+    Refusal { reason: format!("another statement of the message was refused: {}", refusal.reason), ..refusal.clone() }
+}
+
+fn length(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
+}
+
+/// OIDs below are assigned by PostgreSQL itself (`FirstNormalObjectId`).
+const FIRST_USER_OID: u32 = 16_384;

@@ -1,0 +1,52 @@
+//! What a decision says: to the session, to the client, to the evidence.
+
+use schemas::event::Statement;
+
+use crate::rewrite::{Class, Effects};
+use crate::statement::Refusal;
+
+/// The decision on one text.
+#[derive(Debug, Clone)]
+pub struct Ruling {
+    /// One for each statement, in order; one for a text that is no statement; none for an empty text.
+    pub statements: Vec<StatementRuling>,
+    /// Whether the text runs.
+    pub outcome: Outcome,
+}
+
+/// The decision on one statement.
+#[derive(Debug, Clone)]
+pub struct StatementRuling {
+    /// For the evidence. Its number is 0: the session fills it in.
+    pub event: Statement,
+    /// Class, as `event` names it.
+    pub class: Class,
+    /// Diagnostics of the target must be reduced to severity and SQLSTATE: a protected relation or a trigger of users
+    /// is involved.
+    pub scrub_diagnostics: bool,
+    /// What it does to session and catalog, once it ran.
+    pub effects: Effects,
+}
+
+/// Whether a text runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It runs, in this form and no other. Empty for a text without statements.
+    Permitted {
+        /// What is sent to the target.
+        upstream_sql: String,
+    },
+    /// Nothing of it runs.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+impl Ruling {
+    /// Whether any statement asks for reduced diagnostics.
+    #[must_use]
+    pub fn scrub_diagnostics(&self) -> bool {
+        self.statements.iter().any(|statement| statement.scrub_diagnostics)
+    }
+}

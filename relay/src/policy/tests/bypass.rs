@@ -1,0 +1,319 @@
+//! The published ways around masking, and our own: each is refused, or sees masks alone.
+
+use super::*;
+
+/// Protected columns of the clinic; `notes`, `email` and `phone` are not named by the classification.
+const PROTECTED: [&str; 9] = ["mrn", "name", "ssn", "birth_date", "zip", "email", "phone", "reason", "notes"];
+
+/// Every mention of a base relation in what runs upstream is the FROM of a scan, and every scan is one that the profile
+/// made: masks and nothing else.
+fn assert_masked(clinic: &Clinic, attack: &str, upstream: &str) {
+    let mut rest = upstream.to_owned();
+    for scan in clinic.scans() {
+        rest = rest.replace(&scan, "(MASKED)");
+    }
+    for relation in ["patients scan", "visits scan", "visits_2024 scan", "visits_old scan", "scan."] {
+        assert!(!rest.contains(relation), "{attack}\nscans otherwise: {rest}");
+    }
+    for relation in ["clinic.patients", "clinic.visits", "\"clinic\""] {
+        assert!(!rest.contains(&format!("FROM {relation}")), "{attack}\nreads unmasked: {rest}");
+        assert!(!rest.contains(&format!("JOIN {relation}")), "{attack}\nreads unmasked: {rest}");
+        assert!(!rest.contains(&format!(", {relation}")), "{attack}\nreads unmasked: {rest}");
+    }
+    assert!(upstream != rest || !PROTECTED.iter().any(|c| rest.contains(&format!("patients.{c}"))), "{attack}\n{rest}");
+}
+
+impl Clinic {
+    /// The scans of the profile as they are written upstream.
+    fn scans(&self) -> Vec<String> {
+        let tables = ["clinic.patients", "clinic.visits", "clinic.visits_2024", "clinic.visits_old"];
+        let mut scans = Vec::new();
+        for only in ["", "ONLY "] {
+            for table in tables {
+                let sql = self.upstream(&format!("SELECT 1 FROM {only}{table} x"));
+                let scan = sql.trim_start_matches("SELECT 1 FROM ").trim_end_matches(" x");
+                scans.push(scan.to_owned());
+            }
+        }
+        scans
+    }
+}
+
+/// Attacks that may run, because all they see is masks.
+const SEES_MASKS: &[&str] = &[
+    // 1: aliases, derived tables, CTEs, scalar subqueries, set operations, unnest, star, views.
+    "SELECT * FROM clinic.patients",
+    "TABLE clinic.patients",
+    "SELECT p.* FROM clinic.patients AS p(a, b, c, d)",
+    "SELECT x.d FROM (SELECT ssn AS d FROM clinic.patients) x",
+    "WITH q AS (SELECT ssn FROM clinic.patients) SELECT * FROM q",
+    "WITH q AS MATERIALIZED (TABLE patients) SELECT reverse(ssn) FROM q",
+    "SELECT (SELECT ssn FROM clinic.patients LIMIT 1)",
+    "SELECT id::text FROM billing.payers UNION ALL SELECT ssn FROM clinic.patients",
+    "SELECT id::text FROM billing.payers EXCEPT SELECT ssn FROM ONLY clinic.patients",
+    "SELECT unnest(array_agg(ssn)) FROM clinic.patients",
+    "SELECT unnest(ARRAY(SELECT ssn FROM clinic.patients))",
+    "SELECT * FROM clinic.contacts",
+    "SELECT c.email FROM contacts c, LATERAL (SELECT upper_inc(int4range(1, c.id))) x",
+    "SELECT * FROM patients",
+    "SELECT * FROM \"clinic\".\"patients\"",
+    "SELECT clinic.patients.ssn FROM clinic.patients",
+    "SELECT clinic.patients.* FROM clinic.patients",
+    "SELECT * FROM billing.invoices i LEFT JOIN clinic.patients p ON p.id = i.patient_id",
+    "SELECT * FROM clinic.patients a JOIN clinic.patients b USING (ssn)",
+    "SELECT * FROM clinic.patients a NATURAL JOIN clinic.patients b",
+    "SELECT * FROM billing.payers b, LATERAL (SELECT ssn FROM clinic.patients p WHERE p.id = b.id) x",
+    "SELECT * FROM clinic.visits_2024",
+    "SELECT notes FROM clinic.visits_old UNION SELECT reason FROM clinic.visits",
+    "WITH RECURSIVE t(n, s) AS (SELECT 1, ssn FROM clinic.patients UNION ALL SELECT n + 1, s FROM t WHERE n < 3) SELECT * FROM t",
+    // A CTE named as the relation does not hide what it reads.
+    "WITH patients AS (SELECT * FROM clinic.patients) SELECT ssn FROM patients",
+    "WITH x AS (SELECT ssn FROM patients), patients AS (SELECT 1 AS ssn) SELECT * FROM x, patients",
+    // 2: predicate oracles compare masks.
+    "SELECT id FROM clinic.patients WHERE ssn = '123-45-6789'",
+    "SELECT id FROM clinic.patients WHERE ssn LIKE '1%' OR birth_date BETWEEN '1970-01-01' AND '1970-12-31'",
+    "SELECT EXISTS (SELECT FROM clinic.patients WHERE ssn = $1)",
+    "SELECT count(*) FROM clinic.patients WHERE (ssn, name) IN (('a', 'b'), ('c', 'd'))",
+    "SELECT CASE ssn WHEN '1' THEN 1 ELSE 2 END FROM clinic.patients",
+    "SELECT 1 FROM billing.payers WHERE name = ANY (SELECT ssn FROM clinic.patients)",
+    // 3: grouping, distinct, order.
+    "SELECT count(*) FROM clinic.patients GROUP BY ssn",
+    "SELECT DISTINCT ON (ssn) id FROM clinic.patients ORDER BY ssn, id",
+    "SELECT id FROM clinic.patients ORDER BY ssn DESC LIMIT 1 OFFSET 3",
+    "SELECT id, rank() OVER (ORDER BY ssn) FROM clinic.patients WINDOW w AS (PARTITION BY name)",
+    "SELECT max(ssn), min(birth_date), count(DISTINCT name) FROM clinic.patients HAVING max(ssn) > 'a'",
+    "SELECT grouping(zip), zip FROM clinic.patients GROUP BY GROUPING SETS ((zip), ()), ROLLUP (mrn), CUBE (name)",
+    "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY ssn) FROM clinic.patients",
+    "SELECT string_agg(ssn, ',' ORDER BY ssn) FILTER (WHERE ssn > 'a') FROM clinic.patients",
+    // 4 and 6: errors tell the mask.
+    "SELECT ssn::int FROM clinic.patients",
+    "SELECT 1 / (length(ssn) - 11) FROM clinic.patients",
+    "SELECT CAST(name AS regclass) FROM clinic.patients",
+    // 8: nested places that lineage walkers forget.
+    "SELECT sum(id) FILTER (WHERE EXISTS (SELECT FROM clinic.patients p WHERE p.ssn = 'x')) FROM billing.invoices",
+    "SELECT array_agg(id ORDER BY (SELECT max(ssn) FROM clinic.patients)) FROM billing.invoices",
+    "WITH \"Q q\" AS (SELECT ssn FROM clinic.patients) SELECT * FROM \"Q q\"",
+    "SELECT * FROM billing.payers LIMIT (SELECT count(ssn) FROM clinic.patients WHERE ssn > 'a')",
+    "VALUES ((SELECT ssn FROM clinic.patients LIMIT 1))",
+    "SELECT * FROM generate_series(1, (SELECT count(ssn) FROM clinic.patients)) g",
+    "SELECT * FROM billing.payers b JOIN billing.payers c ON b.name = (SELECT max(ssn) FROM clinic.patients)",
+    "SELECT ROW(p.ssn, p.name) FROM clinic.patients p",
+    "SELECT (ARRAY(SELECT ssn FROM clinic.patients))[1:2]",
+    "SELECT sum(id) OVER (PARTITION BY (SELECT max(ssn) FROM clinic.patients) ROWS 1 PRECEDING) FROM billing.payers",
+    "EXPLAIN SELECT 1",
+    // 14: whole rows.
+    "SELECT p FROM clinic.patients p",
+    "SELECT row_to_json(p), to_jsonb(p) FROM clinic.patients p",
+    "SELECT p::text FROM clinic.patients p",
+    "SELECT e.value FROM clinic.patients p, jsonb_each_text(to_jsonb(p)) e",
+    "SELECT json_agg(patients) FROM clinic.patients",
+    "SELECT count(p.*) FROM clinic.patients p",
+    // 15: encodings of a mask are encodings of a mask.
+    "SELECT encode(convert_to(ssn, 'UTF8'), 'base64'), md5(ssn), substr(ssn, 1, 3) FROM clinic.patients",
+    "SELECT ascii(substring(ssn FROM 1 FOR 1)), overlay(ssn placing 'x' from 1), trim(both '*' from ssn), position('1' in ssn) FROM clinic.patients",
+    "SELECT extract(day from birth_date), birth_date + interval '1 day', birth_date AT TIME ZONE 'UTC' FROM clinic.patients",
+    "SELECT format('%s', ssn), ssn || name, ssn ~ '1', ssn SIMILAR TO '1%', ssn COLLATE \"C\" FROM clinic.patients",
+    "SELECT coalesce(ssn, name), nullif(ssn, 'a'), greatest(ssn, name), ssn IS DISTINCT FROM 'a' FROM clinic.patients",
+];
+
+#[test]
+fn attacks_that_run_see_masks_alone() {
+    let clinic = Clinic::analyst();
+    for attack in SEES_MASKS {
+        let upstream = clinic.upstream(attack);
+        assert_masked(&clinic, attack, &upstream);
+    }
+}
+
+/// Attacks, and what their refusal must name.
+const REFUSED: &[(&str, &str)] = &[
+    // 7, 12: code that no parser sees.
+    ("DO $$ BEGIN RAISE NOTICE '%', (SELECT ssn FROM clinic.patients LIMIT 1); END $$", "DO"),
+    ("CALL public.leak(1)", "CALL"),
+    ("SELECT public.leak(1)", "leak"),
+    ("SELECT leak(1)", "leak"),
+    ("SELECT * FROM leak(1)", "leak"),
+    ("SELECT * FROM ROWS FROM (leak(1)) WITH ORDINALITY", "leak"),
+    ("SELECT i.leak FROM billing.invoices i", "leak"),
+    ("SELECT (i).leak FROM billing.invoices i", "leak"),
+    ("SELECT x.leak FROM (SELECT 1 AS id) x", "leak"),
+    ("SELECT lower('A')", "lower"),
+    ("SELECT 'a' @@@ 'b'", "@@@"),
+    ("SELECT 'a' OPERATOR(public.@@@) 'b'", "pg_catalog"),
+    ("SELECT 'a' OPERATOR(public.=) 'b'", "pg_catalog"),
+    ("CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT ssn FROM clinic.patients'", "CREATE FUNCTION"),
+    ("CREATE RULE r AS ON SELECT TO billing.payers DO INSTEAD SELECT 1", "CREATE RULE"),
+    ("CREATE TRIGGER t AFTER INSERT ON billing.payers EXECUTE FUNCTION leak()", "CREATE TRIGGER"),
+    ("CREATE VIEW v AS SELECT ssn FROM clinic.patients", "CREATE VIEW"),
+    ("CREATE CAST (int AS text) WITH FUNCTION leak(int)", "cast"),
+    ("ALTER TABLE clinic.patients RENAME COLUMN ssn TO visited2", "RENAME"),
+    ("ALTER TABLE clinic.patients RENAME TO other", "RENAME"),
+    ("ALTER TABLE clinic.patients ADD COLUMN x text GENERATED ALWAYS AS (ssn) STORED", "ALTER TABLE"),
+    ("ALTER TABLE clinic.patients ALTER COLUMN ssn TYPE int USING ssn::int", "ALTER TABLE"),
+    ("ALTER TABLE clinic.visits DETACH PARTITION clinic.visits_2024", "ALTER TABLE"),
+    // SQL text as an argument, files, large objects, other sessions, settings, state.
+    ("SELECT query_to_xml('SELECT ssn FROM clinic.patients', true, false, '')", "query_to_xml"),
+    ("SELECT table_to_xml('clinic.patients', true, false, '')", "table_to_xml"),
+    ("SELECT * FROM ts_stat('SELECT to_tsvector(ssn) FROM clinic.patients')", "ts_stat"),
+    ("SELECT ts_rewrite('a'::tsquery, 'SELECT ssn::tsquery, ssn::tsquery FROM clinic.patients')", "ts_rewrite"),
+    ("SELECT * FROM dblink('dbname=clinic', 'SELECT ssn FROM clinic.patients') AS t(s text)", "dblink"),
+    ("SELECT pg_read_file('base/1/1')", "pg_read_file"),
+    ("SELECT lo_get(1)", "lo_get"),
+    ("SELECT * FROM pg_largeobject", "pg_largeobject"),
+    ("SELECT set_config('search_path', 'evil', false)", "set_config"),
+    ("SELECT current_setting('x')", "current_setting"),
+    ("SELECT pg_notify('c', ssn) FROM clinic.patients", "pg_notify"),
+    ("SELECT nextval('s')", "nextval"),
+    ("SELECT pg_sleep(1)", "pg_sleep"),
+    ("SELECT hidden.upper('a')", "upper"),
+    ("SELECT xmlelement(name x, ssn) FROM clinic.patients", "XML"),
+    ("SELECT xmlagg(ssn::xml) FROM clinic.patients", "xml"),
+    ("SELECT json_populate_record(null::clinic.patients, '{}')", "list"),
+    ("SELECT null::clinic.patients", "patients"),
+    ("SELECT '(1)'::patients", "patients"),
+    ("SELECT ROW(1)::patients", "patients"),
+    ("SELECT 1::public.positive", "positive"),
+    ("SELECT 1::clinic.patients.id%TYPE", ""),
+    // 9, 10: what would change the meaning of names and texts.
+    ("SET search_path = evil, clinic", "search_path"),
+    ("SET SCHEMA 'evil'", "search_path"),
+    ("SET LOCAL search_path = evil", "search_path"),
+    ("SET standard_conforming_strings = off", "standard_conforming_strings"),
+    ("SET client_encoding = 'SJIS'", "client_encoding"),
+    ("SET NAMES 'LATIN1'", "client_encoding"),
+    ("SET ROLE postgres", "role"),
+    ("SET SESSION AUTHORIZATION postgres", "session_authorization"),
+    ("SET enable_seqscan = off", "enable_seqscan"),
+    ("SET debug_print_plan = on", "debug_print_plan"),
+    ("SET client_min_messages = debug5", "client_min_messages"),
+    ("SET row_security = off", "row_security"),
+    ("SHOW ALL", "all"),
+    ("CREATE TEMP TABLE patients (id int)", "temporary"),
+    ("CREATE TABLE pg_temp.patients (id int)", "schemas"),
+    ("SELECT * FROM pg_temp.patients", "pg_temp"),
+    ("SELECT * FROM other.clinic.patients", "database"),
+    ("SELECT other.clinic.patients.ssn FROM clinic.patients", "database"),
+    // 11: other ways to run a text and to fetch.
+    ("COPY clinic.patients TO STDOUT", "COPY"),
+    ("COPY (SELECT ssn FROM clinic.patients) TO PROGRAM 'cat'", "COPY"),
+    ("PREPARE p AS SELECT ssn FROM clinic.patients", "PREPARE"),
+    ("EXECUTE p", "EXECUTE"),
+    ("DECLARE c CURSOR FOR SELECT ssn FROM clinic.patients", "DECLARE"),
+    ("FETCH ALL FROM c", "FETCH"),
+    ("LISTEN x", "LISTEN"),
+    ("NOTIFY x, 'y'", "NOTIFY"),
+    ("LOAD 'auto_explain'", "LOAD"),
+    // 13: statistics, plans, other sessions' texts, secrets.
+    ("SELECT most_common_vals FROM pg_stats WHERE tablename = 'patients'", "pg_stats"),
+    ("SELECT * FROM pg_catalog.pg_statistic", "pg_statistic"),
+    ("SELECT query FROM pg_stat_activity", "pg_stat_activity"),
+    ("SELECT * FROM pg_stat_statements", "pg_stat_statements"),
+    ("SELECT rolpassword FROM pg_authid", "pg_authid"),
+    ("SELECT * FROM information_schema.user_mapping_options", "user_mapping_options"),
+    ("SELECT * FROM pg_toast.pg_toast_100", "pg_toast"),
+    ("EXPLAIN SELECT * FROM clinic.patients WHERE ssn = '1'", "EXPLAIN"),
+    ("EXPLAIN (ANALYZE) SELECT 1", "analyze"),
+    ("EXPLAIN ANALYZE DELETE FROM billing.invoices", "EXPLAIN"),
+    ("ANALYZE clinic.patients", "ANALYZE"),
+    ("CREATE STATISTICS s ON ssn, name FROM clinic.patients", "STATISTICS"),
+    // 16, 18 and rule 2: writes that read, choose by or store masks; copies.
+    ("CREATE TABLE billing.copy AS SELECT * FROM clinic.patients", "CREATE TABLE AS"),
+    ("SELECT * INTO billing.copy FROM clinic.patients", "SELECT INTO"),
+    ("INSERT INTO billing.payers SELECT id, ssn FROM clinic.patients", "clinic.patients"),
+    ("UPDATE clinic.patients SET zip = ssn", "updating clinic.patients"),
+    ("UPDATE billing.invoices SET status = (SELECT ssn FROM clinic.patients LIMIT 1)", "clinic.patients"),
+    (
+        "UPDATE billing.invoices i SET amount = 0 FROM clinic.patients p WHERE p.ssn = '1' AND p.id = i.patient_id",
+        "clinic.patients",
+    ),
+    ("DELETE FROM billing.invoices USING clinic.patients p WHERE p.ssn = '***'", "clinic.patients"),
+    ("DELETE FROM billing.invoices WHERE EXISTS (SELECT FROM clinic.visits WHERE reason = 'x')", "clinic.visits"),
+    ("DELETE FROM clinic.visits RETURNING *", "clinic.visits"),
+    ("INSERT INTO clinic.patients (id) VALUES (1) ON CONFLICT (ssn) DO NOTHING", "inserting into clinic.patients"),
+    ("INSERT INTO billing.audited VALUES (1, '123-45-6789')", "foreign key"),
+    (
+        "INSERT INTO billing.invoices (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET status = (SELECT ssn FROM patients)",
+        "clinic.patients",
+    ),
+    ("WITH d AS (DELETE FROM billing.invoices RETURNING *) SELECT * FROM d", "WITH clause"),
+    ("MERGE INTO billing.invoices i USING clinic.patients p ON p.id = i.patient_id WHEN MATCHED THEN DELETE", "MERGE"),
+    ("SELECT * FROM clinic.patients FOR UPDATE", "FOR UPDATE"),
+    ("SELECT * FROM (SELECT * FROM clinic.patients) x FOR SHARE", "FOR UPDATE"),
+    ("SELECT * FROM clinic.patients TABLESAMPLE bernoulli (10)", "TABLESAMPLE"),
+    ("DELETE FROM billing.invoices WHERE CURRENT OF c", "WHERE CURRENT OF"),
+    ("TRUNCATE clinic.visits", "TRUNCATE clinic.visits"),
+    ("DROP TABLE clinic.visits", "DROP TABLE clinic.visits"),
+    ("DROP TABLE billing.payers CASCADE", "CASCADE"),
+    ("DROP SCHEMA clinic CASCADE", "DROP"),
+    ("LOCK TABLE clinic.patients", "LOCK"),
+    ("COMMENT ON TABLE clinic.patients IS 'x'", "COMMENT"),
+    ("GRANT SELECT ON clinic.patients TO public", "GRANT"),
+    ("CREATE INDEX ON clinic.patients (ssn)", "CREATE INDEX"),
+    ("CREATE TABLE billing.t (x text REFERENCES clinic.patients (ssn))", "billing"),
+    // Views that hide what they read; foreign tables; nobody asked.
+    ("SELECT * FROM billing.sly", "query_to_xml"),
+    ("SELECT * FROM billing.opaque", "leak"),
+    ("SELECT * FROM clinic.remote", "foreign"),
+    ("SELECT * FROM billing.payroll", "policy"),
+    // Syntax that only newer servers know.
+    ("SELECT JSON_VALUE(jsonb '{}', '$.a')", "JSON"),
+    ("SELECT * FROM JSON_TABLE(jsonb '[]', '$' COLUMNS (a int PATH '$.a')) t", "JSON_TABLE"),
+    ("SELECT '{}' IS JSON", "IS JSON"),
+    ("SELECT JSON_OBJECT('a': (SELECT ssn FROM clinic.patients LIMIT 1))", "JSON"),
+    // More than one statement, where the first changes what the second means.
+    ("CREATE TABLE public.patients (id int); SELECT * FROM patients", ""),
+    ("DISCARD ALL; SELECT * FROM patients", "alone"),
+];
+
+#[test]
+fn attacks_that_masks_cannot_answer_are_refused_by_name() {
+    let clinic = Clinic::analyst();
+    for (attack, part) in REFUSED {
+        let refusal = clinic.refusal(attack);
+        assert!(refusal.message.contains(part), "{attack}\nis refused without naming {part}: {}", refusal.message);
+        assert!(matches!(refusal.sqlstate, "42501" | "0A000" | "42601" | "42P01"), "{attack}: {}", refusal.sqlstate);
+    }
+}
+
+#[test]
+fn who_may_do_everything_still_may_not_write_or_change_protected_relations() {
+    let clinic = Clinic::of("owners", &|_| {});
+    for (attack, part) in [
+        ("DROP TABLE clinic.visits", "protected columns"),
+        ("TRUNCATE clinic.visits_2024", "protected columns"),
+        ("UPDATE clinic.patients SET zip = ssn", "protected columns"),
+        ("CREATE INDEX ON clinic.patients (ssn, id)", "protected columns"),
+        ("CREATE TABLE billing.t (x text REFERENCES clinic.patients (ssn))", "foreign key"),
+        ("CREATE TABLE billing.t (x text DEFAULT leak(1))", "expressions"),
+        ("CREATE TABLE billing.t (x text CHECK (x > (SELECT max(ssn) FROM clinic.patients)))", "expressions"),
+        ("CREATE TABLE billing.t (LIKE clinic.patients)", "LIKE"),
+        ("CREATE TABLE billing.t () INHERITS (clinic.patients)", "inheritance"),
+        ("CREATE TABLE billing.t PARTITION OF clinic.visits DEFAULT", "partitions"),
+        ("CREATE INDEX ON billing.payers (leak(id))", "expressions"),
+        ("CREATE UNIQUE INDEX ON billing.payers (name) WHERE name > 'a'", "partial"),
+    ] {
+        let refusal = clinic.refusal(attack);
+        assert!(refusal.message.contains(part), "{attack}: {}", refusal.message);
+    }
+}
+
+#[test]
+fn no_refusal_repeats_a_literal() {
+    let clinic = Clinic::analyst();
+    for sql in [
+        "SELECT * FROM clinic.patients WHERE ssn = '123-45-6789' AND",
+        "SELECT leak('123-45-6789')",
+        "SELECT '123-45-6789'::clinic.patients",
+        "UPDATE clinic.patients SET name = '123-45-6789'",
+        "SET search_path = '123-45-6789'",
+        "SELECT '123-45-6789",
+        "DROP TABLE clinic.visits; SELECT '123-45-6789'",
+    ] {
+        let ruling = clinic.decide(sql);
+        let Outcome::Refused { refusal } = &ruling.outcome else { panic!("{sql}") };
+        assert!(!format!("{refusal:?}").contains("6789"), "{sql}: {refusal:?}");
+        for statement in &ruling.statements {
+            assert!(!format!("{:?}", statement.event).contains("6789"), "{sql}: {:?}", statement.event);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a principal may do with a relation, as the rewriter needs to know it: answers, not policies.
+
+use std::collections::BTreeMap;
+
+use pg_query::protobuf::SelectStmt;
+
+use super::mask::Style;
+
+/// Answers for everything of the snapshot. What is not in it may not be touched.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// Answers for relations, by OID.
+    pub relations: BTreeMap<u32, RelationAccess>,
+    /// May relations be made in a schema, by its name.
+    pub schemas: BTreeMap<String, Grant>,
+}
+
+/// Answers for one relation.
+#[derive(Debug, Clone, Default)]
+pub struct RelationAccess {
+    /// May its rows be read.
+    pub select: Grant,
+    /// May rows be added.
+    pub insert: Grant,
+    /// May rows be changed.
+    pub update: Grant,
+    /// May rows be removed.
+    pub delete: Grant,
+    /// May it be dropped, emptied or indexed.
+    pub ddl: Grant,
+    /// The classification protects a column of it, whoever asks.
+    pub protected: bool,
+    /// Its columns, by position; only told for protected relations.
+    pub columns: Vec<ColumnAccess>,
+    /// The policies that reveal columns of it to this principal.
+    pub reveal_policies: Vec<String>,
+    /// What replaces it in a `FROM`, when a column must be masked.
+    pub scan: Option<Scan>,
+    /// Why it may not be touched at all, whatever policy says.
+    pub barred: Option<String>,
+}
+
+/// An answer, and the policies that determined it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// Permitted; anything else is a denial.
+    pub permitted: bool,
+    /// Determining policies; empty for default-deny.
+    pub policies: Vec<String>,
+}
+
+/// One column of a protected relation.
+#[derive(Debug, Clone)]
+pub struct ColumnAccess {
+    /// `attnum`.
+    pub number: i16,
+    /// Name.
+    pub name: String,
+    /// What this principal sees.
+    pub treatment: Treatment,
+}
+
+/// What a principal sees of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Treatment {
+    /// Not protected.
+    Clear,
+    /// Protected, and revealed by policy.
+    Revealed,
+    /// Masked at the scan.
+    Masked(Style),
+}
+
+/// A masked scan, parsed once per profile.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// `SELECT columns and masks FROM relation WHERE guard`.
+    pub(crate) select: SelectStmt,
+    /// String constants in it, as they stand in SQL text.
+    pub(crate) constants: Vec<String>,
+}

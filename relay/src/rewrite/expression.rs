@@ -1,0 +1,272 @@
+//! Expressions: every name in them is looked up, every name that computes is on a list.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AExpr, AExprKind, ColumnRef, FuncCall, Node, SubLink, TypeName};
+
+use super::rewriter::Rewriter;
+use super::scope::Qualified;
+use super::{functions, operators, scan, types};
+use crate::catalog::{QualifiedName, Readable};
+use crate::statement::{Refusal, shape};
+
+impl Rewriter<'_> {
+    pub(super) fn expression(&mut self, node: &mut Node) -> Result<(), Refusal> {
+        match node.node.as_mut() {
+            Some(NodeEnum::SelectStmt(select)) => return self.select(select),
+            Some(NodeEnum::SubLink(link)) => return self.sublink(link),
+            Some(NodeEnum::ColumnRef(reference)) => return self.column(reference),
+            Some(NodeEnum::AExpr(operation)) => self.operation(operation)?,
+            Some(NodeEnum::FuncCall(call)) => self.function(call)?,
+            Some(NodeEnum::TypeCast(cast)) => self.maybe_type(cast.type_name.as_mut())?,
+            Some(NodeEnum::ColumnDef(definition)) => self.maybe_type(definition.type_name.as_mut())?,
+            Some(NodeEnum::CollateClause(clause)) => collation(&clause.collname)?,
+            Some(NodeEnum::CaseExpr(case)) if case.arg.is_some() => self.operator("=")?,
+            Some(NodeEnum::AIndirection(indirection)) => {
+                for field in indirection.indirection.iter().filter_map(name) {
+                    self.field(&field)?;
+                }
+            }
+            Some(kind) if belongs_elsewhere(kind) => {
+                return Err(Refusal::unsupported(
+                    "a relation or statement in this place is not supported by the relay",
+                ));
+            }
+            _ => {}
+        }
+        shape::children(node, &mut |child| self.expression(child))
+    }
+
+    fn sublink(&mut self, link: &mut SubLink) -> Result<(), Refusal> {
+        self.maybe(&mut link.testexpr)?;
+        if link.testexpr.is_some() {
+            match link.oper_name.is_empty() {
+                true => self.operator("=")?,
+                false => self.named_operator(&link.oper_name)?,
+            }
+        }
+        self.subquery(&mut link.subselect)
+    }
+
+    fn operation(&mut self, operation: &AExpr) -> Result<(), Refusal> {
+        let implied: &[&str] = match AExprKind::try_from(operation.kind) {
+            Ok(
+                AExprKind::AexprOp
+                | AExprKind::AexprOpAny
+                | AExprKind::AexprOpAll
+                | AExprKind::AexprLike
+                | AExprKind::AexprIlike
+                | AExprKind::AexprIn
+                | AExprKind::AexprDistinct
+                | AExprKind::AexprNotDistinct
+                | AExprKind::AexprNullif,
+            ) => return self.named_operator(&operation.name),
+            Ok(AExprKind::AexprSimilar) => &["~", "!~"],
+            Ok(AExprKind::AexprBetween | AExprKind::AexprBetweenSym) => &[">=", "<="],
+            Ok(AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym) => &["<", ">"],
+            _ => return Err(Refusal::unsupported("this kind of operation is not supported by the relay")),
+        };
+        implied.iter().try_for_each(|operator| self.operator(operator))
+    }
+
+    fn named_operator(&self, name_parts: &[Node]) -> Result<(), Refusal> {
+        let parts: Vec<String> = name_parts.iter().filter_map(name).collect();
+        match parts.as_slice() {
+            [operator] => self.operator(operator),
+            [schema, operator] if schema == "pg_catalog" => self.operator_in(&[], operator),
+            _ => Err(Refusal::forbidden("operators outside of pg_catalog are not supported by the relay")),
+        }
+    }
+
+    /// An operator that the statement names or implies, looked up along the search path.
+    pub(super) fn operator(&self, operator: &str) -> Result<(), Refusal> {
+        self.operator_in(self.path, operator)
+    }
+
+    fn operator_in(&self, path: &[String], operator: &str) -> Result<(), Refusal> {
+        if !operators::allowed(operator) {
+            return Err(Refusal::forbidden(format!("operator {operator} is not on the relay's list of operators")));
+        }
+        if self.catalog.user_operator_visible(path, operator) {
+            return Err(Refusal::forbidden(format!(
+                "operator {operator} is also defined outside of pg_catalog: which one would run is the server's choice"
+            ))
+            .hint("Choose a search path without that schema, or write OPERATOR(pg_catalog.…)."));
+        }
+        Ok(())
+    }
+
+    fn function(&mut self, call: &mut FuncCall) -> Result<(), Refusal> {
+        let parts: Vec<String> = call.funcname.iter().filter_map(name).collect();
+        let (path, function) = match parts.as_slice() {
+            [function] => (self.path, function),
+            [schema, function] if schema == "pg_catalog" => (&[][..], function),
+            // What pgjdbc asks for the columns of keys.
+            [schema, function] if schema == "information_schema" && function == "_pg_expandarray" => return Ok(()),
+            [.., function] => return Err(self.refused_function(function)),
+            [] => return Err(Refusal::unsupported("a call without a name")),
+        };
+        if !functions::allowed(function) {
+            return Err(self.refused_function(function));
+        }
+        if self.catalog.user_function_visible(path, function) {
+            return Err(Refusal::forbidden(format!(
+                "function {function} is also defined outside of pg_catalog: which one would run is the server's choice"
+            ))
+            .hint(format!("Write pg_catalog.{function}, or choose a search path without that schema.")));
+        }
+        call.funcname = vec![scan::text("pg_catalog"), scan::text(function)];
+        Ok(())
+    }
+
+    fn refused_function(&self, function: &str) -> Refusal {
+        let refusal = Refusal::forbidden(format!(
+            "function {} is not on the relay's list: a function outside of it could read or tell protected values",
+            Readable(function)
+        ));
+        if self.catalog.knows(function) {
+            refusal
+        } else {
+            refusal.reason("a function that is not on the relay's list of functions")
+        }
+    }
+
+    fn maybe_type(&mut self, type_name: Option<&mut TypeName>) -> Result<(), Refusal> {
+        type_name.map_or(Ok(()), |type_name| self.type_name(type_name))
+    }
+
+    /// Types of `pg_catalog` on the list, and enums; their names are qualified, so that nothing can shadow them.
+    pub(super) fn type_name(&self, type_name: &mut TypeName) -> Result<(), Refusal> {
+        let parts: Vec<String> = type_name.names.iter().filter_map(name).collect();
+        let (schema, local) = match parts.as_slice() {
+            [local] if types::allowed(local) => ("pg_catalog", local.as_str()),
+            [local] => {
+                let is_enum = |schema: &&str| self.catalog.type_named(schema, local).is_some_and(|t| t.kind == 'e');
+                let schema = self.catalog.searched(self.path).find(is_enum).ok_or_else(|| self.refused_type(local))?;
+                (schema, local.as_str())
+            }
+            [schema, local] if schema == "pg_catalog" && types::allowed(local) => ("pg_catalog", local.as_str()),
+            [schema, local] if self.catalog.type_named(schema, local).is_some_and(|t| t.kind == 'e') => {
+                (schema.as_str(), local.as_str())
+            }
+            [.., local] => return Err(self.refused_type(local)),
+            [] => return Err(Refusal::unsupported("a type without a name")),
+        };
+        type_name.names = vec![scan::text(schema), scan::text(local)];
+        Ok(())
+    }
+
+    fn refused_type(&self, local: &str) -> Refusal {
+        let refusal = Refusal::forbidden(format!("type {} is not on the relay's list of types", Readable(local)))
+            .hint("Types of pg_catalog that hold plain values and enums of the database may be named.");
+        if self.catalog.knows(local) { refusal } else { refusal.reason("a type that is not on the relay's list") }
+    }
+
+    /// `relation.column`: also the spelling of a call `column(relation)`, so a name that a user's function has must be
+    /// a column for certain. `schema.relation.column`: the schema is dropped where the relation is replaced.
+    fn column(&mut self, reference: &mut ColumnRef) -> Result<(), Refusal> {
+        let parts: Vec<Option<String>> = reference.fields.iter().map(name).collect();
+        match parts.as_slice() {
+            [_] => Ok(()),
+            [Some(_), None] => Ok(()),
+            [Some(item), Some(column)] => self.qualified_column(item, column),
+            [Some(schema), Some(relation), column] => {
+                let qualified = QualifiedName { schema, name: relation };
+                match self.scopes.qualified(schema, relation) {
+                    Qualified::Item => {}
+                    Qualified::Hidden => {
+                        return Err(Refusal::unsupported(
+                            "a column qualified by schema and relation is ambiguous here",
+                        )
+                        .hint("Give the relations different aliases and qualify the column by alias."));
+                    }
+                    Qualified::Missing => {
+                        return Err(
+                            Refusal::unknown_relation(qualified).hint("Qualify the column by the item's alias.")
+                        );
+                    }
+                }
+                if let Some(column) = column {
+                    self.qualified_column(relation, column)?;
+                }
+                reference.fields.remove(0);
+                Ok(())
+            }
+            _ => Err(Refusal::unsupported("column references with a database in front are not supported by the relay")),
+        }
+    }
+
+    fn qualified_column(&self, item: &str, column: &str) -> Result<(), Refusal> {
+        let certain = self.scopes.item(item).is_some_and(|item| {
+            !item.renamed && item.relation.is_some_and(|relation| relation.column(column).is_some())
+        });
+        if certain { Ok(()) } else { self.field(column) }
+    }
+
+    /// A field whose name a user's function has may be a call of it.
+    fn field(&self, field: &str) -> Result<(), Refusal> {
+        if self.catalog.user_function_visible(self.path, field) {
+            return Err(Refusal::forbidden(format!(
+                "{} could be a call of the function of that name: such functions are not on the relay's list",
+                Readable(field)
+            )));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn collation(name_parts: &[Node]) -> Result<(), Refusal> {
+    let parts: Vec<String> = name_parts.iter().filter_map(name).collect();
+    let plain = match parts.as_slice() {
+        [collation] => COLLATIONS.contains(&collation.as_str()),
+        [schema, _] => schema == "pg_catalog",
+        _ => false,
+    };
+    if plain {
+        Ok(())
+    } else {
+        Err(Refusal::unsupported("collations other than those of pg_catalog are not supported by the relay")
+            .hint("Write COLLATE pg_catalog.\"…\"."))
+    }
+}
+
+/// The text of a `String` node.
+pub(super) fn name(node: &Node) -> Option<String> {
+    match &node.node {
+        Some(NodeEnum::String(text)) => Some(text.sval.clone()),
+        _ => None,
+    }
+}
+
+/// Kinds that [`shape`] admits and that have their own place, where they are resolved; met anywhere else they would
+/// pass unresolved.
+fn belongs_elsewhere(kind: &NodeEnum) -> bool {
+    matches!(
+        kind,
+        NodeEnum::RangeVar(_)
+            | NodeEnum::RangeSubselect(_)
+            | NodeEnum::RangeFunction(_)
+            | NodeEnum::JoinExpr(_)
+            | NodeEnum::CommonTableExpr(_)
+            | NodeEnum::InsertStmt(_)
+            | NodeEnum::UpdateStmt(_)
+            | NodeEnum::DeleteStmt(_)
+            | NodeEnum::LockingClause(_)
+            | NodeEnum::Constraint(_)
+            | NodeEnum::DefElem(_)
+            | NodeEnum::IndexElem(_)
+            | NodeEnum::TransactionStmt(_)
+            | NodeEnum::VariableSetStmt(_)
+            | NodeEnum::VariableShowStmt(_)
+            | NodeEnum::ExplainStmt(_)
+            | NodeEnum::DropStmt(_)
+            | NodeEnum::TruncateStmt(_)
+            | NodeEnum::CreateStmt(_)
+            | NodeEnum::IndexStmt(_)
+            | NodeEnum::DiscardStmt(_)
+            | NodeEnum::DeallocateStmt(_)
+            | NodeEnum::ClosePortalStmt(_)
+            | NodeEnum::UnlistenStmt(_)
+    )
+}
+
+const COLLATIONS: [&str; 4] = ["C", "POSIX", "default", "ucs_basic"];

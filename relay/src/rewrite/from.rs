@@ -1,0 +1,176 @@
+//! The items of FROM: where a protected relation is replaced by its masked scan.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar, SelectStmt};
+
+use super::access::RelationAccess;
+use super::rewriter::Rewriter;
+use super::scan;
+use super::scope::Item;
+use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, resolve};
+use crate::statement::Refusal;
+
+impl<'a> Rewriter<'a> {
+    pub(super) fn item_of_from(&mut self, item: &mut Node) -> Result<(), Refusal> {
+        match item.node.as_mut() {
+            Some(NodeEnum::RangeVar(relation)) => {
+                if let Some(replacement) = self.relation(relation)? {
+                    item.node = Some(replacement);
+                }
+                Ok(())
+            }
+            Some(NodeEnum::RangeSubselect(sub)) => {
+                self.subquery(&mut sub.subquery)?;
+                self.note(sub.alias.as_ref(), "");
+                Ok(())
+            }
+            Some(NodeEnum::JoinExpr(join)) => self.join(join),
+            Some(NodeEnum::RangeFunction(function)) => self.range_function(function),
+            _ => Err(Refusal::unsupported("this item of FROM is not supported by the relay yet")),
+        }
+    }
+
+    fn join(&mut self, join: &mut JoinExpr) -> Result<(), Refusal> {
+        for side in [&mut join.larg, &mut join.rarg].into_iter().flatten() {
+            self.item_of_from(side)?;
+        }
+        if join.is_natural || !join.using_clause.is_empty() {
+            self.operator("=")?;
+        }
+        self.maybe(&mut join.quals)?;
+        for alias in [&join.join_using_alias, &join.alias] {
+            self.note(alias.as_ref(), "");
+        }
+        Ok(())
+    }
+
+    /// `ROWS FROM` and plain functions: each entry is a call and its column definitions.
+    fn range_function(&mut self, function: &mut RangeFunction) -> Result<(), Refusal> {
+        self.expressions(&mut function.functions)?;
+        self.expressions(&mut function.coldeflist)?;
+        let name = match function.functions.first().and_then(|node| node.node.as_ref()) {
+            Some(NodeEnum::List(list)) => list.items.first().and_then(called).unwrap_or_default(),
+            _ => String::new(),
+        };
+        self.note(function.alias.as_ref(), &name);
+        Ok(())
+    }
+
+    pub(super) fn subquery(&mut self, query: &mut Option<Box<Node>>) -> Result<(), Refusal> {
+        match query.as_mut().and_then(|query| query.node.as_mut()) {
+            Some(NodeEnum::SelectStmt(select)) => self.select(select),
+            _ => Err(Refusal::unsupported("a subquery that is not a SELECT is not supported by the relay")),
+        }
+    }
+
+    /// Resolves a relation of a FROM. `Some` is what must stand in its place.
+    fn relation(&mut self, range: &mut RangeVar) -> Result<Option<NodeEnum>, Refusal> {
+        if range.catalogname.is_empty() && range.schemaname.is_empty() && self.scopes.is_cte(&range.relname) {
+            self.note(range.alias.as_ref(), &range.relname);
+            return Ok(None);
+        }
+        let Some(relation) = self.resolve(range)? else {
+            self.note(range.alias.as_ref(), &range.relname);
+            return Ok(None);
+        };
+        let access = self.ask(relation, "select", "reading")?;
+        self.scopes.add_item(Item {
+            name: range.alias.as_ref().map_or(&range.relname, |alias| &alias.aliasname).clone(),
+            relation: Some(relation),
+            aliased: range.alias.is_some(),
+            renamed: range.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()),
+        });
+        if let Some(select) = self.replacement(relation, access, range.inh)? {
+            return Ok(Some(in_place_of(range, relation, select)));
+        }
+        self.scopes.add_guard(scan::guard(relation));
+        Ok(None)
+    }
+
+    fn replacement(
+        &mut self,
+        relation: &'a Relation,
+        access: &'a RelationAccess,
+        with_children: bool,
+    ) -> Result<Option<SelectStmt>, Refusal> {
+        if let Some(scan) = &access.scan {
+            self.found.constants.extend(scan.constants.iter().cloned());
+            let mut select = scan.select.clone();
+            if let Some(NodeEnum::RangeVar(scanned)) = select.from_clause.first_mut().and_then(|n| n.node.as_mut()) {
+                scanned.inh = with_children;
+            }
+            return Ok(Some(select));
+        }
+        match relation.kind {
+            Kind::View => self.view(relation),
+            Kind::MaterializedView if !access.protected => self.materialized_view(relation).map(|()| None),
+            _ => Ok(None),
+        }
+    }
+
+    /// Resolves a name and writes the schema into it. `None` is a readable relation of the system.
+    pub(super) fn resolve(&mut self, range: &mut RangeVar) -> Result<Option<&'a Relation>, Refusal> {
+        if !range.catalogname.is_empty() {
+            return Err(Refusal::unsupported("names with a database in front are not supported by the relay"));
+        }
+        if range.relpersistence == "t" {
+            return Err(Refusal::unsupported("temporary tables are not supported by the relay yet"));
+        }
+        match resolve(self.catalog, self.path, &range.schemaname, &range.relname) {
+            Ok(Resolved::Relation(relation)) => {
+                relation.schema.clone_into(&mut range.schemaname);
+                Ok(Some(relation))
+            }
+            Ok(Resolved::System(schema)) => {
+                schema.clone_into(&mut range.schemaname);
+                Ok(None)
+            }
+            Err(why) => Err(unresolved(&why, range)),
+        }
+    }
+
+    /// Notes an item that reads no relation of the snapshot directly.
+    fn note(&mut self, alias: Option<&Alias>, otherwise: &str) {
+        let name = alias.map_or(otherwise, |alias| &alias.aliasname);
+        if !name.is_empty() {
+            self.scopes.add_item(Item { name: name.to_owned(), relation: None, aliased: true, renamed: true });
+        }
+    }
+}
+
+/// The masked scan under the name that the relation had in the statement.
+fn in_place_of(range: &RangeVar, relation: &Relation, select: SelectStmt) -> NodeEnum {
+    let alias = range.alias.clone().unwrap_or_else(|| Alias { aliasname: relation.name.clone(), colnames: Vec::new() });
+    let subquery = scan::node(NodeEnum::SelectStmt(Box::new(select)));
+    NodeEnum::RangeSubselect(Box::new(RangeSubselect {
+        lateral: false,
+        subquery: Some(Box::new(subquery)),
+        alias: Some(alias),
+    }))
+}
+
+fn unresolved(why: &Unresolved, range: &RangeVar) -> Refusal {
+    let name = if range.schemaname.is_empty() {
+        Readable(&range.relname).to_string()
+    } else {
+        QualifiedName { schema: &range.schemaname, name: &range.relname }.to_string()
+    };
+    match why {
+        Unresolved::Unknown => Refusal::unknown_relation(name),
+        Unresolved::SystemRefused => Refusal::forbidden(format!(
+            "system relation {name} may not be read: it can hold values, statements or secrets of others"
+        ))
+        .reason("a system relation that can hold values, statements or secrets may not be read"),
+        Unresolved::SchemaRefused => {
+            Refusal::forbidden(format!("relations of schema {} may not be read", Readable(&range.schemaname)))
+                .reason("relations of a temporary or TOAST schema may not be read")
+        }
+    }
+}
+
+fn called(node: &Node) -> Option<String> {
+    match &node.node {
+        Some(NodeEnum::FuncCall(call)) => call.funcname.last().and_then(super::expression::name),
+        _ => None,
+    }
+}

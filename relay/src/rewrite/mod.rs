@@ -1,0 +1,29 @@
+//! Rewriting: whatever is read from a protected column is already masked when the statement first sees it.
+
+pub mod access;
+mod ddl;
+mod expression;
+mod from;
+mod functions;
+mod mask;
+mod operators;
+mod outcome;
+mod query;
+mod rewriter;
+pub(crate) mod scan;
+mod scope;
+mod settings;
+mod statement;
+mod types;
+mod verify;
+mod view;
+mod write;
+
+pub use mask::{Misfit, Style, StyleError};
+pub use outcome::{Class, Effects, EndsPrepared};
+pub use scan::ScanError;
+
+pub(crate) use mask::check as check_style;
+pub(crate) use rewriter::{Found, Rewriter};
+pub(crate) use statement::class;
+pub(crate) use verify::deparse;

@@ -1,0 +1,20 @@
+//! The allow-list of operators, by name.
+
+/// Whether an operator of `pg_catalog` with this name does nothing but compute.
+///
+/// A name covers all its overloads of `pg_catalog`; each was looked at. Geometric and network-distance operators
+/// are left out until somebody needs them.
+pub(crate) fn allowed(name: &str) -> bool {
+    OPERATORS.contains(&name)
+}
+
+const OPERATORS: &[&str] = &[
+    // Comparison.
+    "=", "<>", "<", "<=", ">", ">=", // Arithmetic and bits.
+    "+", "-", "*", "/", "%", "^", "|/", "||/", "@", "&", "|", "#", "~", "<<", ">>",
+    // Text: concatenation, LIKE, regular expressions, prefix, byte order.
+    "||", "~~", "!~~", "~~*", "!~~*", "~*", "!~", "!~*", "^@", "~<~", "~<=~", "~>~", "~>=~",
+    // Arrays, ranges, JSON, text search.
+    "&&", "@>", "<@", "&<", "&>", "-|-", "->", "->>", "#>", "#>>", "?", "?|", "?&", "#-", "@?", "@@", "@@@", "!!",
+    "<->",
+];

@@ -1,0 +1,85 @@
+//! What kind of statement it was, and what it does beyond returning rows.
+
+/// Class of a statement, as evidence names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// `SELECT`, `VALUES`, `TABLE`.
+    Select,
+    /// `INSERT`.
+    Insert,
+    /// `UPDATE`.
+    Update,
+    /// `DELETE`.
+    Delete,
+    /// A change of definitions.
+    Ddl,
+    /// `BEGIN`, `COMMIT`, `SAVEPOINT`, ….
+    Transaction,
+    /// `SET`, `RESET`.
+    Set,
+    /// `SHOW`.
+    Show,
+    /// `EXPLAIN` without `ANALYZE`.
+    Explain,
+    /// `DISCARD`, `DEALLOCATE`, `CLOSE ALL`, `UNLISTEN *`.
+    Discard,
+    /// SQL of a kind that the relay does not serve.
+    Other,
+    /// Not SQL.
+    Unparsed,
+}
+
+/// What a statement does to the session or the catalog, once it ran.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// The catalog snapshot is stale afterwards.
+    pub changes_catalog: bool,
+    /// Prepared statements that exist no longer.
+    pub ends_prepared: EndsPrepared,
+    /// Open portals and cursors exist no longer.
+    pub closes_portals: bool,
+    /// All settings return to what the session was started with.
+    pub resets_settings: bool,
+}
+
+/// Prepared statements that a statement ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum EndsPrepared {
+    /// None.
+    #[default]
+    None,
+    /// The one of this name.
+    Named(String),
+    /// All of them.
+    All,
+}
+
+impl Effects {
+    /// What follows in the same message could mean something else (rule 6). The settings that may be set change no
+    /// resolution, so `SET` does not count.
+    #[must_use]
+    pub fn changes_resolution(&self) -> bool {
+        self.changes_catalog || self.resets_settings
+    }
+}
+
+impl Class {
+    /// As evidence names it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Select => "select",
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Ddl => "ddl",
+            Self::Transaction => "transaction",
+            Self::Set => "set",
+            Self::Show => "show",
+            Self::Explain => "explain",
+            Self::Discard => "discard",
+            Self::Other => "other",
+            Self::Unparsed => "unparsed",
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Queries: scoping, common table expressions, and the guards of each level.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{CommonTableExpr, Node, SelectStmt, WithClause};
+
+use super::rewriter::Rewriter;
+use super::scan;
+use crate::statement::Refusal;
+
+impl Rewriter<'_> {
+    /// Rewrites a query in place: relations resolved, protected ones replaced, every expression checked.
+    pub(crate) fn select(&mut self, select: &mut SelectStmt) -> Result<(), Refusal> {
+        self.scopes.push();
+        let result = self.level(select);
+        let level = self.scopes.pop();
+        result?;
+        scan::and_where(&mut select.where_clause, level.guards);
+        Ok(())
+    }
+
+    fn level(&mut self, select: &mut SelectStmt) -> Result<(), Refusal> {
+        if let Some(with) = &mut select.with_clause {
+            self.with(with)?;
+        }
+        for arm in [&mut select.larg, &mut select.rarg].into_iter().flatten() {
+            self.select(arm)?;
+        }
+        for item in &mut select.from_clause {
+            self.item_of_from(item)?;
+        }
+        for nodes in [
+            &mut select.distinct_clause,
+            &mut select.target_list,
+            &mut select.values_lists,
+            &mut select.group_clause,
+            &mut select.window_clause,
+            &mut select.sort_clause,
+        ] {
+            self.expressions(nodes)?;
+        }
+        for node in
+            [&mut select.where_clause, &mut select.having_clause, &mut select.limit_offset, &mut select.limit_count]
+        {
+            self.maybe(node)?;
+        }
+        // The names in a locking clause are aliases of this level; what they lock is refused or not as a whole.
+        self.locks |= !select.locking_clause.is_empty();
+        Ok(())
+    }
+
+    /// Without RECURSIVE a query sees the ones before it; with it, all of them, itself included.
+    pub(super) fn with(&mut self, with: &mut WithClause) -> Result<(), Refusal> {
+        if with.recursive {
+            for name in with.ctes.iter().filter_map(cte_name) {
+                self.scopes.add_cte(&name);
+            }
+        }
+        for node in &mut with.ctes {
+            let Some(NodeEnum::CommonTableExpr(cte)) = node.node.as_mut() else {
+                return Err(Refusal::unsupported("a WITH clause of this form is not supported by the relay"));
+            };
+            self.common_table(cte)?;
+            if !with.recursive {
+                self.scopes.add_cte(&cte.ctename);
+            }
+        }
+        Ok(())
+    }
+
+    fn common_table(&mut self, cte: &mut CommonTableExpr) -> Result<(), Refusal> {
+        match cte.ctequery.as_mut().and_then(|query| query.node.as_mut()) {
+            Some(NodeEnum::SelectStmt(select)) => self.select(select),
+            _ => Err(Refusal::unsupported("a WITH clause that changes rows is not supported by the relay yet")
+                .hint("Write the change as a statement of its own.")),
+        }
+    }
+
+    pub(super) fn expressions(&mut self, nodes: &mut [Node]) -> Result<(), Refusal> {
+        nodes.iter_mut().try_for_each(|node| self.expression(node))
+    }
+
+    pub(super) fn maybe(&mut self, node: &mut Option<Box<Node>>) -> Result<(), Refusal> {
+        node.as_deref_mut().map_or(Ok(()), |node| self.expression(node))
+    }
+}
+
+fn cte_name(node: &Node) -> Option<String> {
+    match &node.node {
+        Some(NodeEnum::CommonTableExpr(cte)) => Some(cte.ctename.clone()),
+        _ => None,
+    }
+}

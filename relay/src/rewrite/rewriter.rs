@@ -1,0 +1,135 @@
+//! The rewriter's state, and what every part of it asks: may this be touched, and is it protected.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemas::event::{MaskedColumn, Touched};
+
+use super::access::{Access, Grant, RelationAccess, Treatment};
+use super::scope::Scopes;
+use crate::catalog::{Relation, Snapshot};
+use crate::statement::Refusal;
+
+/// Rewrites one statement. Everything it meets is resolved against the snapshot and the fixed search path.
+pub(crate) struct Rewriter<'a> {
+    pub(super) catalog: &'a Snapshot,
+    pub(super) path: &'a [String],
+    pub(super) access: &'a Access,
+    pub(super) scopes: Scopes<'a>,
+    /// How many views are around this point; zero in the client's own text.
+    pub(super) view_depth: usize,
+    /// A locking clause was met.
+    pub(super) locks: bool,
+    pub(super) found: Found,
+}
+
+/// What a statement was found to touch.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// By object and action.
+    pub(crate) touched: BTreeMap<(String, &'static str), Touched>,
+    /// OIDs of the relations read or written.
+    pub(crate) relations: BTreeSet<u32>,
+    /// A protected relation is among them.
+    pub(crate) protected: bool,
+    /// A relation with triggers of users is among them.
+    pub(crate) triggers: bool,
+    /// Policies that permitted it.
+    pub(crate) policies: BTreeSet<String>,
+    /// String constants that the relay wrote into it, as they stand in SQL text.
+    pub(crate) constants: BTreeSet<String>,
+}
+
+impl<'a> Rewriter<'a> {
+    pub(crate) fn new(catalog: &'a Snapshot, path: &'a [String], access: &'a Access) -> Self {
+        Self { catalog, path, access, scopes: Scopes::default(), view_depth: 0, locks: false, found: Found::default() }
+    }
+
+    /// What was found until now, also when the statement was refused.
+    pub(crate) fn into_found(self) -> Found {
+        self.found
+    }
+
+    /// The answers for a relation, unless it is barred.
+    pub(super) fn answers(&self, relation: &Relation) -> Result<&'a RelationAccess, Refusal> {
+        let access = self.access.relations.get(&relation.oid).ok_or_else(|| {
+            Refusal::forbidden(format!("{} is not known to this session's access profile", relation.qualified()))
+        })?;
+        match &access.barred {
+            Some(why) => Err(Refusal::forbidden(format!("{}: {why}", relation.qualified()))),
+            None => Ok(access),
+        }
+    }
+
+    /// Asks for one action on a relation and notes that it was touched; `what` says it for people.
+    pub(super) fn ask(
+        &mut self,
+        relation: &Relation,
+        action: &'static str,
+        what: &str,
+    ) -> Result<&'a RelationAccess, Refusal> {
+        let access = self.answers(relation)?;
+        let grant = match action {
+            "select" => &access.select,
+            "insert" => &access.insert,
+            "update" => &access.update,
+            "delete" => &access.delete,
+            _ => &access.ddl,
+        };
+        // Who may read a view reads through it: its relations are not asked for again, only masked.
+        if self.view_depth == 0 {
+            self.require(grant, action, what, &relation.qualified().to_string())?;
+        }
+        self.touch(relation, access, action);
+        Ok(access)
+    }
+
+    pub(super) fn require(&mut self, grant: &Grant, action: &str, what: &str, object: &str) -> Result<(), Refusal> {
+        if grant.permitted {
+            self.found.policies.extend(grant.policies.iter().cloned());
+            return Ok(());
+        }
+        Err(Refusal::forbidden(format!("policy does not permit {what} {object}")).hint(format!(
+            "You have no grant of action \"{action}\" on {object}; ask the owner of the policies for one."
+        )))
+    }
+
+    fn touch(&mut self, relation: &Relation, access: &RelationAccess, action: &'static str) {
+        self.found.relations.insert(relation.oid);
+        self.found.protected |= access.protected;
+        self.found.triggers |= relation.triggers;
+        if access.columns.iter().any(|column| column.treatment == Treatment::Revealed) {
+            self.found.policies.extend(access.reveal_policies.iter().cloned());
+        }
+        self.found.constants.insert(crate::catalog::literal(&relation.qualified().to_string()));
+        self.found.constants.insert(crate::catalog::literal(&relation.oid.to_string()));
+        let object = relation.qualified().to_string();
+        self.found.touched.entry((object.clone(), action)).or_insert_with(|| touched(object, access, action));
+    }
+}
+
+impl Found {
+    /// Adds what was found inside of a view.
+    pub(super) fn absorb(&mut self, other: Found) {
+        self.touched.extend(other.touched);
+        self.relations.extend(other.relations);
+        self.protected |= other.protected;
+        self.triggers |= other.triggers;
+        self.policies.extend(other.policies);
+        self.constants.extend(other.constants);
+    }
+}
+
+fn touched(object: String, access: &RelationAccess, action: &str) -> Touched {
+    let mut masked = Vec::new();
+    let mut revealed = Vec::new();
+    for column in &access.columns {
+        match column.treatment {
+            Treatment::Clear => {}
+            Treatment::Revealed => revealed.push(column.name.clone()),
+            Treatment::Masked(style) => {
+                masked.push(MaskedColumn { column: column.name.clone(), style: style.to_string() });
+            }
+        }
+    }
+    Touched { object, action: action.to_owned(), masked, revealed }
+}

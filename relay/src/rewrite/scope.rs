@@ -1,0 +1,99 @@
+//! What names mean at a point of a statement: common table expressions and the items of FROM, level by level.
+
+use pg_query::protobuf::Node;
+
+use crate::catalog::Relation;
+
+/// One query level.
+#[derive(Default)]
+pub(super) struct Scope<'a> {
+    /// Names of the common table expressions that this level defines, as far as they are visible.
+    pub(super) ctes: Vec<String>,
+    /// Items of its FROM, in order.
+    pub(super) items: Vec<Item<'a>>,
+    /// Guards to add to its WHERE.
+    pub(super) guards: Vec<Node>,
+}
+
+/// An item of a FROM.
+pub(super) struct Item<'a> {
+    /// The name by which columns refer to it.
+    pub(super) name: String,
+    /// The relation it reads, when it is one of the snapshot.
+    pub(super) relation: Option<&'a Relation>,
+    /// It has an alias of its own, so that its schema cannot qualify it any more.
+    pub(super) aliased: bool,
+    /// Its columns have other names than the relation's.
+    pub(super) renamed: bool,
+}
+
+/// The levels around a point, innermost last.
+#[derive(Default)]
+pub(super) struct Scopes<'a> {
+    levels: Vec<Scope<'a>>,
+}
+
+/// What a qualified column reference `schema.relation.column` points at.
+pub(super) enum Qualified {
+    /// The nearest item of its name.
+    Item,
+    /// No item of that schema and name.
+    Missing,
+    /// An item between here and there has the same name: without its schema the reference would change its meaning.
+    Hidden,
+}
+
+impl<'a> Scopes<'a> {
+    pub(super) fn push(&mut self) {
+        self.levels.push(Scope::default());
+    }
+
+    pub(super) fn pop(&mut self) -> Scope<'a> {
+        self.levels.pop().unwrap_or_default()
+    }
+
+    pub(super) fn add_cte(&mut self, name: &str) {
+        if let Some(level) = self.levels.last_mut() {
+            level.ctes.push(name.to_owned());
+        }
+    }
+
+    pub(super) fn add_item(&mut self, item: Item<'a>) {
+        if let Some(level) = self.levels.last_mut() {
+            level.items.push(item);
+        }
+    }
+
+    pub(super) fn add_guard(&mut self, guard: Node) {
+        if let Some(level) = self.levels.last_mut() {
+            level.guards.push(guard);
+        }
+    }
+
+    /// Whether an unqualified relation name is that of a visible common table expression.
+    pub(super) fn is_cte(&self, name: &str) -> bool {
+        self.levels.iter().any(|level| level.ctes.iter().any(|cte| cte == name))
+    }
+
+    /// The nearest item that columns call by this name.
+    pub(super) fn item(&self, name: &str) -> Option<&Item<'a>> {
+        self.levels.iter().rev().find_map(|level| level.items.iter().find(|item| item.name == name))
+    }
+
+    /// What `schema.relation` in front of a column points at.
+    pub(super) fn qualified(&self, schema: &str, name: &str) -> Qualified {
+        for level in self.levels.iter().rev() {
+            let is_it = |item: &&Item<'a>| {
+                !item.aliased
+                    && item.relation.is_some_and(|relation| relation.schema == schema && relation.name == name)
+            };
+            let same_name = level.items.iter().filter(|item| item.name == name).count();
+            match level.items.iter().find(is_it) {
+                Some(_) if same_name == 1 => return Qualified::Item,
+                None if same_name == 0 => {}
+                _ => return Qualified::Hidden,
+            }
+        }
+        Qualified::Missing
+    }
+}

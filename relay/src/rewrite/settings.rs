@@ -1,0 +1,141 @@
+//! The allow-list of settings: none that changes what a text means, whom it runs as, or how it is planned.
+//!
+//! Planner settings are left out because an order of rows can follow from them (rule 4); `client_min_messages` below
+//! NOTICE because the server then tells what it does inside.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{Node, VariableSetKind, VariableSetStmt, a_const::Val};
+
+use super::outcome::Effects;
+use super::statement::definition;
+use crate::statement::Refusal;
+
+/// `SET`, `RESET`, `SET TRANSACTION`.
+pub(super) fn set(statement: &VariableSetStmt) -> Result<Effects, Refusal> {
+    let name = statement.name.to_ascii_lowercase();
+    match VariableSetKind::try_from(statement.kind) {
+        Ok(VariableSetKind::VarResetAll) => Ok(Effects { resets_settings: true, ..Effects::default() }),
+        Ok(VariableSetKind::VarSetMulti) if name == "transaction" || name == "session characteristics" => {
+            transaction_options(&statement.args).map(|()| Effects::default())
+        }
+        Ok(VariableSetKind::VarSetValue) => value_allowed(&name, &statement.args).map(|()| Effects::default()),
+        Ok(VariableSetKind::VarSetDefault | VariableSetKind::VarReset) if SETTABLE.contains(&name.as_str()) => {
+            Ok(Effects::default())
+        }
+        _ => Err(not_settable(&name)),
+    }
+}
+
+/// `SHOW`.
+pub(super) fn show(name: &str) -> Result<(), Refusal> {
+    let lower = name.to_ascii_lowercase();
+    if SETTABLE.contains(&lower.as_str()) || SHOWABLE.contains(&lower.as_str()) {
+        return Ok(());
+    }
+    Err(Refusal::forbidden(format!("setting {} is not on the relay's list of settings to show", told(&lower))))
+}
+
+/// Isolation level, read only, deferrable; with plain constants.
+pub(super) fn transaction_options(options: &[Node]) -> Result<(), Refusal> {
+    for option in options {
+        let known = definition(option).is_some_and(|name| TRANSACTION_OPTIONS.contains(&name));
+        let plain = match &option.node {
+            Some(NodeEnum::DefElem(element)) => element.arg.as_deref().is_none_or(|arg| constant(arg).is_some()),
+            _ => false,
+        };
+        if !known || !plain {
+            return Err(Refusal::unsupported("this transaction mode is not supported by the relay"));
+        }
+    }
+    Ok(())
+}
+
+fn value_allowed(name: &str, args: &[Node]) -> Result<(), Refusal> {
+    if !SETTABLE.contains(&name) {
+        return Err(not_settable(name));
+    }
+    let values: Option<Vec<String>> = args.iter().map(constant).collect();
+    let Some(values) = values else {
+        return Err(Refusal::unsupported(format!("setting {name} takes plain constants through the relay")));
+    };
+    let permitted: &[&str] = match name {
+        "client_encoding" => &["utf8", "utf-8", "unicode"],
+        "standard_conforming_strings" => &["on", "true", "yes", "1"],
+        "client_min_messages" => &["notice", "warning", "error"],
+        _ => return Ok(()),
+    };
+    match values.as_slice() {
+        [value] if permitted.contains(&value.to_ascii_lowercase().as_str()) => Ok(()),
+        _ => Err(Refusal::forbidden(format!("setting {name} may be {} only", permitted.join(", ")))),
+    }
+}
+
+fn constant(node: &Node) -> Option<String> {
+    match &node.node {
+        Some(NodeEnum::AConst(constant)) => match constant.val.as_ref()? {
+            Val::Ival(value) => Some(value.ival.to_string()),
+            Val::Fval(value) => Some(value.fval.clone()),
+            Val::Boolval(value) => Some(value.boolval.to_string()),
+            Val::Sval(value) => Some(value.sval.clone()),
+            Val::Bsval(_) => None,
+        },
+        _ => None,
+    }
+}
+
+fn not_settable(name: &str) -> Refusal {
+    let refusal = Refusal::forbidden(format!("setting {} may not be changed through the relay", told(name)));
+    match name {
+        "search_path" => refusal.hint("Qualify names, or give search_path when you connect (options=-csearch_path=…)."),
+        "role" | "session_authorization" => refusal.hint("Rights follow from who you are; log in as somebody else."),
+        _ => refusal.hint("Settings that change what a statement means or how it is planned are the relay's."),
+    }
+}
+
+/// A setting's name, unless it is so odd that it may be something else.
+fn told(name: &str) -> &str {
+    let plain = name.len() <= 63 && name.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'.' | b' '));
+    if plain { name } else { "of this name" }
+}
+
+const SETTABLE: &[&str] = &[
+    "application_name",
+    "bytea_output",
+    "client_encoding",
+    "client_min_messages",
+    "datestyle",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "extra_float_digits",
+    "idle_in_transaction_session_timeout",
+    "intervalstyle",
+    "lock_timeout",
+    "standard_conforming_strings",
+    "statement_timeout",
+    "timezone",
+    "transaction_deferrable",
+    "transaction_isolation",
+    "transaction_read_only",
+];
+
+const SHOWABLE: &[&str] = &[
+    "in_hot_standby",
+    "integer_datetimes",
+    "is_superuser",
+    "lc_collate",
+    "lc_ctype",
+    "lc_messages",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "max_identifier_length",
+    "max_index_keys",
+    "search_path",
+    "server_encoding",
+    "server_version",
+    "server_version_num",
+    "session_authorization",
+];
+
+const TRANSACTION_OPTIONS: [&str; 3] = ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];

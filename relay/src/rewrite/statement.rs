@@ -1,0 +1,151 @@
+//! One statement of any admitted kind.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{DiscardMode, ExplainStmt, Node, TransactionStmt, TransactionStmtKind};
+
+use super::outcome::{Class, Effects, EndsPrepared};
+use super::rewriter::Rewriter;
+use super::settings;
+use crate::statement::Refusal;
+
+/// Class of a statement by its kind, also when it is refused.
+pub(crate) fn class(node: &Node) -> Class {
+    match &node.node {
+        Some(NodeEnum::SelectStmt(_)) => Class::Select,
+        Some(NodeEnum::InsertStmt(_)) => Class::Insert,
+        Some(NodeEnum::UpdateStmt(_)) => Class::Update,
+        Some(NodeEnum::DeleteStmt(_)) => Class::Delete,
+        Some(NodeEnum::TransactionStmt(_)) => Class::Transaction,
+        Some(NodeEnum::VariableSetStmt(_)) => Class::Set,
+        Some(NodeEnum::VariableShowStmt(_)) => Class::Show,
+        Some(NodeEnum::ExplainStmt(_)) => Class::Explain,
+        Some(NodeEnum::DropStmt(_) | NodeEnum::TruncateStmt(_) | NodeEnum::CreateStmt(_) | NodeEnum::IndexStmt(_)) => {
+            Class::Ddl
+        }
+        Some(
+            NodeEnum::DiscardStmt(_)
+            | NodeEnum::DeallocateStmt(_)
+            | NodeEnum::ClosePortalStmt(_)
+            | NodeEnum::UnlistenStmt(_),
+        ) => Class::Discard,
+        _ => Class::Other,
+    }
+}
+
+impl Rewriter<'_> {
+    /// Rewrites a statement in place, or refuses it.
+    pub(crate) fn statement(&mut self, node: &mut Node) -> Result<Effects, Refusal> {
+        let none = Effects::default();
+        match node.node.as_mut() {
+            Some(NodeEnum::SelectStmt(select)) => {
+                self.select(select)?;
+                self.locking()?;
+                Ok(none)
+            }
+            Some(NodeEnum::InsertStmt(insert)) => self.insert(insert).map(|()| none),
+            Some(NodeEnum::UpdateStmt(update)) => self.update(update).map(|()| none),
+            Some(NodeEnum::DeleteStmt(delete)) => self.delete(delete).map(|()| none),
+            Some(NodeEnum::ExplainStmt(explain)) => self.explain(explain).map(|()| none),
+            Some(NodeEnum::TransactionStmt(statement)) => transaction(statement).map(|()| none),
+            Some(NodeEnum::VariableSetStmt(statement)) => settings::set(statement),
+            Some(NodeEnum::VariableShowStmt(statement)) => settings::show(&statement.name).map(|()| none),
+            Some(NodeEnum::DropStmt(statement)) => self.drop_tables(statement),
+            Some(NodeEnum::TruncateStmt(statement)) => self.truncate(statement),
+            Some(NodeEnum::CreateStmt(statement)) => self.create_table(statement),
+            Some(NodeEnum::IndexStmt(statement)) => self.create_index(statement),
+            Some(kind) => discard(kind),
+            None => Err(Refusal::syntax("empty statement")),
+        }
+    }
+
+    /// Locks reach through subqueries to the rows of the relations below, so masks do not stop them.
+    fn locking(&mut self) -> Result<(), Refusal> {
+        if !self.locks {
+            return Ok(());
+        }
+        if self.found.protected {
+            return Err(Refusal::unsupported("FOR UPDATE and FOR SHARE are not supported on protected relations")
+                .hint("Leave the locking clause out."));
+        }
+        for oid in self.found.relations.clone() {
+            if let Some(relation) = self.catalog.relation(oid) {
+                self.ask(relation, "update", "locking rows of")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A plan tells estimates, which follow from stored values: only for what is not protected.
+    fn explain(&mut self, explain: &mut ExplainStmt) -> Result<(), Refusal> {
+        for option in explain.options.iter().filter_map(definition) {
+            if !EXPLAIN_OPTIONS.contains(&option) {
+                return Err(Refusal::unsupported(format!(
+                    "EXPLAIN with option {option} is not supported by the relay yet"
+                )));
+            }
+        }
+        match explain.query.as_mut().and_then(|query| query.node.as_mut()) {
+            Some(NodeEnum::SelectStmt(select)) => self.select(select)?,
+            _ => return Err(Refusal::unsupported("EXPLAIN of anything but a query is not supported by the relay yet")),
+        }
+        self.locking()?;
+        if self.found.protected {
+            return Err(Refusal::forbidden(
+                "EXPLAIN is refused on protected relations: a plan's estimates follow from stored values",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn transaction(statement: &TransactionStmt) -> Result<(), Refusal> {
+    match TransactionStmtKind::try_from(statement.kind) {
+        Ok(
+            TransactionStmtKind::TransStmtBegin
+            | TransactionStmtKind::TransStmtStart
+            | TransactionStmtKind::TransStmtCommit
+            | TransactionStmtKind::TransStmtRollback
+            | TransactionStmtKind::TransStmtSavepoint
+            | TransactionStmtKind::TransStmtRelease
+            | TransactionStmtKind::TransStmtRollbackTo,
+        ) => settings::transaction_options(&statement.options),
+        _ => Err(Refusal::unsupported("two-phase commit is not supported by the relay")),
+    }
+}
+
+fn discard(kind: &NodeEnum) -> Result<Effects, Refusal> {
+    match kind {
+        NodeEnum::DeallocateStmt(statement) if statement.isall => {
+            Ok(Effects { ends_prepared: EndsPrepared::All, ..Effects::default() })
+        }
+        NodeEnum::DeallocateStmt(statement) => {
+            Ok(Effects { ends_prepared: EndsPrepared::Named(statement.name.clone()), ..Effects::default() })
+        }
+        NodeEnum::DiscardStmt(statement) if statement.target == i32::from(DiscardMode::DiscardAll) => Ok(Effects {
+            ends_prepared: EndsPrepared::All,
+            closes_portals: true,
+            resets_settings: true,
+            ..Effects::default()
+        }),
+        NodeEnum::DiscardStmt(_) => Ok(Effects::default()),
+        NodeEnum::ClosePortalStmt(statement) if statement.portalname.is_empty() => {
+            Ok(Effects { closes_portals: true, ..Effects::default() })
+        }
+        NodeEnum::ClosePortalStmt(_) => {
+            Err(Refusal::unsupported("CLOSE of one cursor is not supported by the relay yet"))
+        }
+        NodeEnum::UnlistenStmt(statement) if statement.conditionname.is_empty() => Ok(Effects::default()),
+        NodeEnum::UnlistenStmt(_) => Err(Refusal::unsupported("UNLISTEN of one channel is not supported by the relay")),
+        _ => Err(Refusal::unsupported("this kind of statement is not supported by the relay yet")),
+    }
+}
+
+/// The name of an option.
+pub(super) fn definition(node: &Node) -> Option<&str> {
+    match &node.node {
+        Some(NodeEnum::DefElem(element)) => Some(&element.defname),
+        _ => None,
+    }
+}
+
+const EXPLAIN_OPTIONS: [&str; 5] = ["verbose", "costs", "format", "summary", "settings"];

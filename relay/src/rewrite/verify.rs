@@ -1,0 +1,25 @@
+//! What runs upstream is the tree that was checked, and nothing else that its text could mean.
+
+use pg_query::protobuf::{Node, ParseResult, RawStmt};
+
+use crate::statement::{Refusal, parse};
+
+/// Writes a tree as text, reads that text again and compares the trees (rule 3): the text is only used if both are equal.
+///
+/// # Errors
+/// A [`Refusal`] when the text cannot be written or means something else.
+pub(crate) fn deparse(node: &Node) -> Result<String, Refusal> {
+    let stmt = RawStmt { stmt: Some(Box::new(node.clone())), stmt_location: 0, stmt_len: 0 };
+    let tree = ParseResult { version: 0, stmts: vec![stmt] };
+    let text = pg_query::deparse(&tree, pg_query::DeparseOptions::default()).map_err(|_| not_exact())?;
+    let mut again = parse(&text).map_err(|_| not_exact())?;
+    match (again.pop().map(|statement| statement.node), again.is_empty()) {
+        (Some(Ok(reread)), true) if reread == *node => Ok(text),
+        _ => Err(not_exact()),
+    }
+}
+
+fn not_exact() -> Refusal {
+    Refusal::unsupported("the relay cannot write this statement back exactly, so it does not run it")
+        .hint("Simplify the expression; please report the form of the statement.")
+}

@@ -1,0 +1,85 @@
+//! What a person calls a kind of node that is not admitted.
+
+use pg_query::NodeEnum;
+
+/// The construct's SQL name, or a phrase that at least does not mislead. Never a part of the statement's text.
+pub(super) fn construct(kind: &NodeEnum) -> &'static str {
+    match kind {
+        NodeEnum::MergeStmt(_) | NodeEnum::MergeWhenClause(_) | NodeEnum::MergeSupportFunc(_) => "MERGE",
+        NodeEnum::CopyStmt(_) => "COPY",
+        NodeEnum::PrepareStmt(_) => "PREPARE",
+        NodeEnum::ExecuteStmt(_) => "EXECUTE",
+        NodeEnum::DeclareCursorStmt(_) => "DECLARE CURSOR",
+        NodeEnum::FetchStmt(_) => "FETCH",
+        NodeEnum::DoStmt(_) => "DO",
+        NodeEnum::CallStmt(_) => "CALL",
+        NodeEnum::ListenStmt(_) => "LISTEN",
+        NodeEnum::NotifyStmt(_) => "NOTIFY",
+        NodeEnum::LockStmt(_) => "LOCK",
+        NodeEnum::LoadStmt(_) => "LOAD",
+        NodeEnum::VacuumStmt(_) => "VACUUM or ANALYZE",
+        NodeEnum::ClusterStmt(_) => "CLUSTER",
+        NodeEnum::ReindexStmt(_) => "REINDEX",
+        NodeEnum::CheckPointStmt(_) => "CHECKPOINT",
+        NodeEnum::CommentStmt(_) => "COMMENT",
+        NodeEnum::SecLabelStmt(_) => "SECURITY LABEL",
+        NodeEnum::ConstraintsSetStmt(_) => "SET CONSTRAINTS",
+        NodeEnum::RefreshMatViewStmt(_) => "REFRESH MATERIALIZED VIEW",
+        NodeEnum::CurrentOfExpr(_) => "WHERE CURRENT OF",
+        NodeEnum::RangeTableSample(_) => "TABLESAMPLE",
+        NodeEnum::RangeTableFunc(_) | NodeEnum::RangeTableFuncCol(_) => "XMLTABLE",
+        NodeEnum::XmlExpr(_) | NodeEnum::XmlSerialize(_) => "an SQL/XML expression",
+        NodeEnum::BitString(_) => "a bit-string constant here",
+        _ => ddl(kind).or_else(|| json(kind)).unwrap_or("this kind of statement or expression"),
+    }
+}
+
+fn ddl(kind: &NodeEnum) -> Option<&'static str> {
+    Some(match kind {
+        NodeEnum::CreateTableAsStmt(_) | NodeEnum::IntoClause(_) => "CREATE TABLE AS",
+        NodeEnum::ViewStmt(_) => "CREATE VIEW",
+        NodeEnum::CreateFunctionStmt(_) => "CREATE FUNCTION",
+        NodeEnum::RuleStmt(_) => "CREATE RULE",
+        NodeEnum::CreateTrigStmt(_) | NodeEnum::CreateEventTrigStmt(_) => "CREATE TRIGGER",
+        NodeEnum::CreatePolicyStmt(_) | NodeEnum::AlterPolicyStmt(_) => "a row-security policy",
+        NodeEnum::CreateSchemaStmt(_) => "CREATE SCHEMA",
+        NodeEnum::CreateExtensionStmt(_) => "CREATE EXTENSION",
+        NodeEnum::CreateForeignTableStmt(_) | NodeEnum::CreateForeignServerStmt(_) => "a foreign table or server",
+        NodeEnum::CreatePublicationStmt(_) | NodeEnum::CreateSubscriptionStmt(_) => "logical replication",
+        NodeEnum::CreateSeqStmt(_) | NodeEnum::AlterSeqStmt(_) => "a sequence definition",
+        NodeEnum::CreateEnumStmt(_) | NodeEnum::CompositeTypeStmt(_) | NodeEnum::CreateDomainStmt(_) => "CREATE TYPE",
+        NodeEnum::DefineStmt(_) | NodeEnum::CreateCastStmt(_) => "a definition of an operator, aggregate, type or cast",
+        NodeEnum::CreateStatsStmt(_) => "CREATE STATISTICS",
+        NodeEnum::TableLikeClause(_) => "CREATE TABLE (LIKE …)",
+        NodeEnum::AlterTableStmt(_) => "ALTER TABLE",
+        NodeEnum::RenameStmt(_) => "ALTER … RENAME",
+        NodeEnum::AlterObjectSchemaStmt(_) => "ALTER … SET SCHEMA",
+        NodeEnum::AlterOwnerStmt(_) => "ALTER … OWNER",
+        NodeEnum::AlterSystemStmt(_) => "ALTER SYSTEM",
+        NodeEnum::GrantStmt(_) | NodeEnum::GrantRoleStmt(_) | NodeEnum::AlterDefaultPrivilegesStmt(_) => {
+            "GRANT or REVOKE"
+        }
+        NodeEnum::CreateRoleStmt(_) | NodeEnum::AlterRoleStmt(_) | NodeEnum::AlterRoleSetStmt(_) => "a change of roles",
+        NodeEnum::DropRoleStmt(_) | NodeEnum::ReassignOwnedStmt(_) | NodeEnum::DropOwnedStmt(_) => "a change of roles",
+        NodeEnum::CreatedbStmt(_) | NodeEnum::DropdbStmt(_) | NodeEnum::AlterDatabaseStmt(_) => "a change of databases",
+        _ => return None,
+    })
+}
+
+fn json(kind: &NodeEnum) -> Option<&'static str> {
+    Some(match kind {
+        NodeEnum::JsonTable(_) => "JSON_TABLE",
+        NodeEnum::JsonFuncExpr(_) => "JSON_EXISTS, JSON_VALUE or JSON_QUERY",
+        NodeEnum::JsonScalarExpr(_) | NodeEnum::JsonSerializeExpr(_) | NodeEnum::JsonParseExpr(_) => {
+            "JSON_SCALAR, JSON_SERIALIZE or JSON()"
+        }
+        NodeEnum::JsonObjectConstructor(_) | NodeEnum::JsonObjectAgg(_) => {
+            "the SQL/JSON constructor JSON_OBJECT or JSON_OBJECTAGG"
+        }
+        NodeEnum::JsonArrayConstructor(_) | NodeEnum::JsonArrayQueryConstructor(_) | NodeEnum::JsonArrayAgg(_) => {
+            "the SQL/JSON constructor JSON_ARRAY or JSON_ARRAYAGG"
+        }
+        NodeEnum::JsonIsPredicate(_) => "IS JSON",
+        _ => return None,
+    })
+}

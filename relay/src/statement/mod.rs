@@ -1,0 +1,13 @@
+//! A client's text: parsed by PostgreSQL's own grammar, held to an allow-list of node kinds, tokenised for evidence.
+
+mod construct;
+mod parse;
+mod refusal;
+pub(crate) mod shape;
+mod tokenise;
+
+pub use refusal::Refusal;
+pub use tokenise::{Tokenised, tokenise};
+
+pub(crate) use parse::{Parsed, parse};
+pub(crate) use tokenise::{Vocabulary, tokenise_upstream};

@@ -1,0 +1,219 @@
+//! Statements that are neither queries nor writes of rows.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{
+    ClosePortalStmt, ColumnDef, Constraint, CreateStmt, DeallocateStmt, DefElem, DiscardStmt, DropStmt, ExplainStmt,
+    IndexStmt, TransactionStmt, TruncateStmt, UnlistenStmt, VariableSetStmt, VariableShowStmt,
+};
+
+use super::{Visit, each, expression, one, range_var, type_name};
+use crate::statement::refusal::Refusal;
+
+/// Visits the children of a utility statement; `false` when the node is none that is admitted.
+pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Refusal> {
+    match kind {
+        NodeEnum::TransactionStmt(statement) => {
+            let TransactionStmt { kind: _, options, savepoint_name: _, gid: _, chain: _, location } = statement;
+            *location = 0;
+            each(options, visit)?;
+        }
+        NodeEnum::DefElem(element) => {
+            let DefElem { defnamespace: _, defname: _, arg, defaction: _, location, arg_location } = element.as_mut();
+            (*location, *arg_location) = (0, 0);
+            one(arg, visit)?;
+        }
+        NodeEnum::VariableSetStmt(statement) => {
+            let VariableSetStmt { kind: _, name: _, args, jumble_args: _, is_local: _, location } = statement;
+            *location = 0;
+            each(args, visit)?;
+        }
+        NodeEnum::VariableShowStmt(VariableShowStmt { name: _ })
+        | NodeEnum::DiscardStmt(DiscardStmt { target: _ })
+        | NodeEnum::ClosePortalStmt(ClosePortalStmt { portalname: _ })
+        | NodeEnum::UnlistenStmt(UnlistenStmt { conditionname: _ }) => {}
+        NodeEnum::DeallocateStmt(DeallocateStmt { name: _, isall: _, location }) => *location = 0,
+        NodeEnum::ExplainStmt(statement) => {
+            let ExplainStmt { query, options } = statement.as_mut();
+            one(query, visit)?;
+            each(options, visit)?;
+        }
+        NodeEnum::DropStmt(DropStmt { objects, remove_type: _, behavior: _, missing_ok: _, concurrent: _ }) => {
+            each(objects, visit)?;
+        }
+        NodeEnum::TruncateStmt(TruncateStmt { relations, restart_seqs: _, behavior: _ }) => each(relations, visit)?,
+        NodeEnum::CreateStmt(statement) => create(statement, visit)?,
+        NodeEnum::ColumnDef(definition) => column(definition, visit)?,
+        NodeEnum::Constraint(definition) => constraint(definition, visit)?,
+        NodeEnum::IndexStmt(statement) => index(statement, visit)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn create(statement: &mut CreateStmt, visit: Visit<'_>) -> Result<(), Refusal> {
+    let CreateStmt {
+        relation,
+        table_elts,
+        inh_relations,
+        partbound,
+        partspec,
+        of_typename,
+        constraints,
+        nnconstraints,
+        options,
+        oncommit: _,
+        tablespacename,
+        access_method,
+        if_not_exists: _,
+    } = statement;
+    let special = !inh_relations.is_empty()
+        || partbound.is_some()
+        || partspec.is_some()
+        || of_typename.is_some()
+        || !options.is_empty()
+        || !tablespacename.is_empty()
+        || !access_method.is_empty();
+    if special {
+        return Err(Refusal::unsupported(
+            "CREATE TABLE with inheritance, partitions, a row type, storage options or a tablespace is not supported yet",
+        ));
+    }
+    relation.as_mut().map_or(Ok(()), |relation| range_var(relation, visit))?;
+    each(table_elts, visit)?;
+    each(constraints, visit)?;
+    each(nnconstraints, visit)
+}
+
+fn column(definition: &mut ColumnDef, visit: Visit<'_>) -> Result<(), Refusal> {
+    let ColumnDef {
+        colname: _,
+        type_name: name,
+        compression,
+        inhcount: _,
+        is_local: _,
+        is_not_null: _,
+        is_from_type: _,
+        storage: _,
+        storage_name,
+        raw_default,
+        cooked_default,
+        identity: _,
+        identity_sequence,
+        generated: _,
+        coll_clause,
+        coll_oid: _,
+        constraints,
+        fdwoptions,
+        location,
+    } = definition;
+    *location = 0;
+    let special = !compression.is_empty()
+        || !storage_name.is_empty()
+        || raw_default.is_some()
+        || cooked_default.is_some()
+        || identity_sequence.is_some()
+        || !fdwoptions.is_empty();
+    if special {
+        return Err(Refusal::unsupported(
+            "storage, defaults and options of columns are not supported by the relay yet",
+        ));
+    }
+    type_name(name, visit)?;
+    coll_clause.as_deref_mut().map_or(Ok(()), |clause| expression::collate(clause, visit))?;
+    each(constraints, visit)
+}
+
+fn constraint(definition: &mut Constraint, visit: Visit<'_>) -> Result<(), Refusal> {
+    let Constraint {
+        contype: _,
+        conname: _,
+        deferrable: _,
+        initdeferred: _,
+        is_enforced: _,
+        skip_validation: _,
+        initially_valid: _,
+        is_no_inherit: _,
+        raw_expr,
+        cooked_expr: _,
+        generated_when: _,
+        generated_kind: _,
+        nulls_not_distinct: _,
+        keys,
+        without_overlaps,
+        including,
+        exclusions,
+        options,
+        indexname: _,
+        indexspace,
+        reset_default_tblspc: _,
+        access_method: _,
+        where_clause,
+        pktable,
+        fk_attrs,
+        pk_attrs,
+        fk_with_period,
+        pk_with_period,
+        fk_matchtype: _,
+        fk_upd_action: _,
+        fk_del_action: _,
+        fk_del_set_cols,
+        old_conpfeqop: _,
+        old_pktable_oid: _,
+        location,
+    } = definition;
+    *location = 0;
+    let special = raw_expr.is_some()
+        || *without_overlaps
+        || *fk_with_period
+        || *pk_with_period
+        || !including.is_empty()
+        || !exclusions.is_empty()
+        || !options.is_empty()
+        || !indexspace.is_empty()
+        || !fk_del_set_cols.is_empty()
+        || where_clause.is_some();
+    if special {
+        return Err(Refusal::unsupported("constraints and defaults with expressions or options are not supported yet"));
+    }
+    pktable.as_mut().map_or(Ok(()), |relation| range_var(relation, visit))?;
+    for nodes in [keys, fk_attrs, pk_attrs] {
+        each(nodes, visit)?;
+    }
+    Ok(())
+}
+
+fn index(statement: &mut IndexStmt, visit: Visit<'_>) -> Result<(), Refusal> {
+    let IndexStmt {
+        idxname: _,
+        relation,
+        access_method: _,
+        table_space,
+        index_params,
+        index_including_params,
+        options,
+        where_clause,
+        exclude_op_names,
+        idxcomment: _,
+        index_oid: _,
+        old_number: _,
+        old_create_subid: _,
+        old_first_relfilelocator_subid: _,
+        unique: _,
+        nulls_not_distinct: _,
+        primary: _,
+        isconstraint: _,
+        iswithoutoverlaps: _,
+        deferrable: _,
+        initdeferred: _,
+        transformed: _,
+        concurrent: _,
+        if_not_exists: _,
+        reset_default_tblspc: _,
+    } = statement;
+    if !table_space.is_empty() || !options.is_empty() || where_clause.is_some() || !exclude_op_names.is_empty() {
+        return Err(Refusal::unsupported("partial indexes and index options are not supported by the relay yet"));
+    }
+    relation.as_mut().map_or(Ok(()), |relation| range_var(relation, visit))?;
+    each(index_params, visit)?;
+    each(index_including_params, visit)
+}
