@@ -121,7 +121,7 @@ fn cast(arg: Node, type_name: &str) -> Node {
 }
 
 fn string_constants(sql: &str) -> Vec<String> {
-    let tokens = pg_query::scan_tokens(sql).unwrap_or_default();
+    let tokens = crate::statement::tokens(sql).unwrap_or_default();
     tokens
         .iter()
         .filter(|token| token.token == i32::from(pg_query::protobuf::Token::Sconst))

@@ -45,7 +45,7 @@ fn check_limits(sql: &str) -> Result<(), Refusal> {
     if sql.contains('\0') {
         return Err(Refusal::syntax("statement contains a NUL character"));
     }
-    let tokens = pg_query::scan_tokens(sql).map_err(|_| unlexable())?;
+    let tokens = super::tokens(sql).map_err(|_| unlexable())?;
     let structural = tokens.iter().filter(|token| is_structural(token.token)).count();
     if structural > STRUCTURAL_TOKENS_MAX {
         let message =
