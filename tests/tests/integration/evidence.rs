@@ -49,8 +49,13 @@ fn an_object_that_is_missing_is_named() {
     for object in objects(&relay) {
         let copy = Copy::of(&relay.evidence());
         std::fs::remove_file(copy.object(&object)).unwrap();
-        let report = relay.verify(copy.path()).refused();
-        assert!(!report.is_empty(), "{} is gone", object.display());
+        let report = relay.verify(copy.path());
+        if object.ends_with("relay-retired.json") {
+            // Its absence is what a relay that still runs looks like: told, with what it leaves open.
+            assert!(report.ok().contains("incarnation.unretired"));
+        } else {
+            report.refused();
+        }
     }
 }
 
@@ -64,7 +69,7 @@ fn no_stored_object_holds_a_protected_value_in_clear() {
     let events = relay.events();
     assert!(events.contains("first_seen"), "{events}");
     assert_eq!(Database::shared().leak_in(&events), None);
-    assert!(!events.contains("Holloway"), "a literal of the client's is a token");
+    assert!(!events.contains("Whosoever"), "a literal of the client's is a token");
 }
 
 #[test]
@@ -82,7 +87,7 @@ fn with_one_session() -> Relay {
     let mut relay = Relay::fresh();
     let statements = [
         "SELECT id AS first_seen, name, ssn FROM clinic.patients ORDER BY id LIMIT 25",
-        "SELECT count(*) FROM clinic.patients WHERE zip <> 'Benno Holloway'",
+        "SELECT count(*) FROM clinic.patients WHERE zip <> 'Nobody Whosoever'",
     ];
     relay.psql("alice", &statements).ok();
     relay.stop();
