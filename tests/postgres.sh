@@ -3,7 +3,7 @@
 # SCRAM-SHA-256 alone, 127.0.0.1 alone, every statement logged, nothing of it kept.
 #
 #   tests/postgres.sh start DIR   starts it and writes DIR/env (does nothing when it runs already)
-#   tests/postgres.sh hold DIR    starts it, prints `ready`, and stops it when standard input ends
+#   tests/postgres.sh hold DIR    starts it, prints `ready`; when standard input ends, stops it and removes DIR
 #   tests/postgres.sh stop DIR    stops it and removes its data
 #   tests/postgres.sh bindir      prints where PostgreSQL's server programs are
 #
@@ -50,7 +50,7 @@ hold() {
     # Ctrl-C goes to the whole foreground group; our end is the end of standard input, so that whoever started us
     # can still use the server while it cleans up.
     trap '' INT
-    trap stop EXIT
+    trap 'stop; rm -rf "$DIR"' EXIT
     start
     echo ready
     cat >/dev/null
