@@ -57,9 +57,9 @@ hold() {
 }
 
 stop() {
-    [ -e "$DIR/data-folder" ] || return 0
-    local data
-    data="$(cat "$DIR/data-folder")"
+    # `hold` remembers it itself: whoever started us may have removed DIR already.
+    local data="${DATA:-}"
+    [ -n "$data" ] || data="$(cat "$DIR/data-folder" 2>/dev/null)" || return 0
     case "$data" in /tmp/affidavit-postgres.????????) ;; *) fail "$DIR/data-folder names no folder of ours" ;; esac
     if [ -e "$data/pgdata/postmaster.pid" ]; then
         as_server "$(bindir)/pg_ctl" stop -D "$data/pgdata" -m immediate -w >/dev/null || true
