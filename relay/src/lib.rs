@@ -1,14 +1,23 @@
 //! The relay: knows who asks, decides, masks, records, and only then lets it happen.
 
+pub mod access;
+mod cancel;
 pub mod catalog;
+mod channel;
 pub mod clock;
 pub mod config;
 pub mod evidence;
 pub mod issuers;
+mod listener;
 pub mod policy;
 pub mod recorder;
 pub mod rewrite;
 mod seal;
+pub mod serve;
+mod session;
 mod ship;
 mod spool;
 pub mod statement;
+mod stop;
+pub mod tls;
+pub mod upstream;

@@ -55,6 +55,9 @@ pub enum RecordError {
     /// The incarnation's certificate ends: what is recorded from here on could not be sealed under it.
     #[error("the relay's certificate has expired")]
     CertificateExpired,
+    /// Bytes were permitted without an event and without anything that the client sent: a defect of the relay.
+    #[error("bytes to be sent came without anything to record")]
+    NothingToRecord,
     /// Flushing to disk could not be awaited: the relay is stopping.
     #[error("flushing was interrupted")]
     Interrupted,
@@ -99,8 +102,12 @@ impl Recorder {
             client.push(permit.client);
             upstream.push(permit.upstream);
         }
-        self.write(events, &client.into_bytes(), Direction::Frontend).await?;
-        Ok(Recorded { bytes: upstream.into_bytes() })
+        let (client, bytes) = (client.into_bytes(), upstream.into_bytes());
+        if events.is_empty() && client.is_empty() && !bytes.is_empty() {
+            return Err(RecordError::NothingToRecord);
+        }
+        self.write(events, &client, Direction::Frontend).await?;
+        Ok(Recorded { bytes })
     }
 
     /// Records what the target answered and what it means, before any of it is released to the client.
@@ -130,6 +137,12 @@ impl Recorder {
         self.flush(closed?).await
     }
 
+    /// From now on the disk refuses.
+    #[cfg(test)]
+    pub(crate) fn break_file(&self) {
+        self.reel.tape().break_file();
+    }
+
     async fn write(&mut self, events: Vec<EventBody>, data: &[u8], direction: Direction) -> Result<(), RecordError> {
         if events.is_empty() && data.is_empty() {
             return Ok(());
@@ -138,11 +151,12 @@ impl Recorder {
         if now_us >= self.until_us {
             return Err(RecordError::CertificateExpired);
         }
-        let written = self.reel.tape().append(events, data, direction, now_us)?;
-        if written.noteworthy {
+        let written = self.reel.tape().append(events, data, direction, now_us);
+        // A refused batch may have begun a segment all the same.
+        if written.as_ref().map_or(true, |written| written.noteworthy) {
             self.reel.changed.notify_one();
         }
-        self.flush(written).await
+        self.flush(written?).await
     }
 
     /// With durability `disk`, returns once the batch is on the disk.
@@ -175,7 +189,6 @@ impl Drop for Recorder {
 
 impl Recorded {
     /// The bytes to send.
-    #[allow(dead_code, reason = "the upstream, its only caller, comes with the session")]
     pub(crate) fn into_bytes(self) -> Bytes {
         self.bytes
     }
@@ -204,7 +217,7 @@ impl RecordError {
         match self {
             Self::SpoolFull { .. } => "evidence cannot be written: the spool is full",
             Self::CertificateExpired => "evidence cannot be signed: the relay's certificate has expired",
-            Self::Spool(_) | Self::Interrupted => "evidence cannot be written",
+            Self::Spool(_) | Self::NothingToRecord | Self::Interrupted => "evidence cannot be written",
         }
     }
 }

@@ -9,7 +9,7 @@ use seams::{EvidenceStore, PutOutcome, Retention, StoreError};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-/// Brings objects into the store. All waiting is done with the bytes of one object in hand; the rest stays on disk.
+/// Brings objects into the store. The backlog stays on disk.
 pub(crate) struct Shipper {
     store: Arc<dyn EvidenceStore>,
     entropy: Arc<dyn Entropy>,
@@ -58,18 +58,40 @@ impl Shipper {
         }
     }
 
-    /// Stores an object, however long the store is away.
+    /// Stores a small object, however long the store is away.
     pub(crate) async fn until_stored(&self, key: &str, bytes: &[u8], retention: Retention) -> Result<(), Fenced> {
         let mut pause = Pause::default();
         loop {
-            let attempt = {
-                // Held for one attempt, so that those who wait for a better time keep nobody from trying.
-                let _permit = self.puts.acquire().await;
-                self.once(key, bytes, retention).await
-            };
-            match attempt {
+            match self.once(key, bytes, retention).await {
                 Ok(()) => return Ok(()),
                 Err(ShipError::Fenced(fenced)) => return Err(fenced),
+                Err(ShipError::Unavailable) => pause.wait(self.entropy.as_ref()).await,
+            }
+        }
+    }
+
+    /// Stores what `load` reads from the disk, however long the store is away; nothing if it reads nothing. It is read
+    /// anew for each attempt, of which few run at once: whoever waits for a better time holds nothing in memory.
+    pub(crate) async fn until_loaded_and_stored<E, F>(
+        &self,
+        key: &str,
+        retention: Retention,
+        load: impl Fn() -> F,
+    ) -> Result<bool, E>
+    where
+        E: From<Fenced>,
+        F: Future<Output = Result<Option<Vec<u8>>, E>>,
+    {
+        let mut pause = Pause::default();
+        loop {
+            let attempt = {
+                let _slot = self.puts.acquire().await;
+                let Some(bytes) = load().await? else { return Ok(false) };
+                self.once(key, &bytes, retention).await
+            };
+            match attempt {
+                Ok(()) => return Ok(true),
+                Err(ShipError::Fenced(fenced)) => return Err(fenced.into()),
                 Err(ShipError::Unavailable) => pause.wait(self.entropy.as_ref()).await,
             }
         }

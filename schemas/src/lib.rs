@@ -13,6 +13,7 @@ pub mod event;
 pub mod frame;
 mod hex;
 pub mod identifiers;
+pub mod instant;
 pub mod layout;
 pub mod leaf;
 pub mod ledger;

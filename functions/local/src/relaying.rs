@@ -41,8 +41,7 @@ impl Relaying {
             policy: certifier::Policy::new(tenant, environment, vec![name]),
             now_us: Arc::new(|| relay::clock::Clock::now_us(&SystemClock)),
         });
-        let dependencies =
-            Dependencies { store, keys, certifier: Arc::new(certifier), clock: Arc::new(SystemClock) };
+        let dependencies = Dependencies { store, keys, certifier: Arc::new(certifier), clock: Arc::new(SystemClock) };
         let relay = Relay::start(config, dependencies).await.map_err(Error::of("relay"))?;
         let address = relay.addresses().first().copied().ok_or_else(|| Error::of("relay")("it has no listener"))?;
         let (stop, stopped) = oneshot::channel();

@@ -21,7 +21,7 @@ use crate::watched_store::WatchedStore;
 ///
 /// # Errors
 /// [`Error`]: something did not start, ended by itself, or did not end as it should.
-pub async fn up(folder: &Folder, out: &mut dyn Write) -> Result<(), Error> {
+pub async fn up(folder: &Folder, out: &mut (dyn Write + Send)) -> Result<(), Error> {
     let failed = Error::of("signals");
     let mut terminate = signal(SignalKind::terminate()).map_err(&failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(&failed)?;
@@ -111,7 +111,7 @@ impl Running {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn print_invitation(folder: &Folder, endpoints: &Endpoints, out: &mut dyn Write) -> std::io::Result<()> {
+pub fn print_invitation(folder: &Folder, endpoints: &Endpoints, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
     let (host, port) = endpoints.relay.rsplit_once(':').unwrap_or((endpoints.relay.as_str(), "5432"));
     let data = folder.root().display();
     writeln!(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use functions::indexer::Env;
+use schemas::instant::rfc3339;
 use seams::{FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex, SessionRow};
 
 use crate::error::Error;
@@ -55,11 +56,11 @@ pub fn print(sessions: &[SessionRow], out: &mut dyn Write) -> io::Result<()> {
         let number = |value: Option<u64>| value.map_or("?".to_owned(), |number| number.to_string());
         writeln!(
             out,
-            "{} {} {} opened {} µs, {}, {} chunks, {} events",
+            "{} {} to {}, opened {}, {}, {} chunks, {} events",
             row.session,
             text(row.subject.as_deref()),
             row.connection.as_ref().map_or("?".to_owned(), ToString::to_string),
-            number(row.opened_us),
+            row.opened_us.map_or("?".to_owned(), rfc3339),
             state(row),
             number(row.chunks),
             number(row.events),

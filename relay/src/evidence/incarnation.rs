@@ -7,15 +7,16 @@ use std::time::Duration;
 use schemas::dsse::{Envelope, Statement};
 use schemas::entropy::{Entropy, SystemEntropy};
 use schemas::identifiers::{Incarnation as IncarnationId, Name};
-use schemas::leaf::{Certificate, RelayRetired, RelayStart};
+use schemas::leaf::RelayRetired;
 use schemas::signature::{P256Key, Signer};
-use seams::{EvidenceStore, KeyName, Keys};
+use seams::{EvidenceStore, Keys};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use super::announcement::{announce, certify};
 use super::core::{Core, Parts, blocking};
 use super::recovery::{Recovery, recover};
-use super::{CertificateRequest, Certifier, EvidenceError};
+use super::{Certifier, EvidenceError};
 use crate::clock::Clock;
 use crate::config;
 use crate::ship::Shipper;
@@ -68,20 +69,8 @@ impl Incarnation {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let key = P256Key::generate()?;
         let id = key.public_key().incarnation();
-        let request = CertificateRequest {
-            tenant: settings.tenant.clone(),
-            environment: settings.environment.clone(),
-            relay: settings.relay.clone(),
-            public_key: key.public_key().clone(),
-            build: settings.build,
-        };
-        let origin = Origin {
-            tenant: settings.tenant,
-            environment: settings.environment,
-            relay: settings.relay,
-            log_origin: settings.log_origin,
-        };
-        let evidence = settings.evidence;
+        let Settings { tenant, environment, relay, log_origin, build, evidence } = settings;
+        let origin = Origin { tenant, environment, relay, log_origin };
         let shipper = Shipper::new(store, Arc::clone(&entropy));
         let (spool, dead, folder, ledger) = blocking({
             let (origin, id, evidence) = (origin.clone(), id.clone(), evidence.clone());
@@ -89,16 +78,17 @@ impl Incarnation {
         })
         .await?;
         let core = Arc::new(Core::new(Parts { origin, key, id, evidence, shipper, keys, clock, entropy, spool }));
-        let certificate = certify(&core, certifier.as_ref(), request).await?;
-        announce(&core, &certificate).await?;
+        let folder = Arc::new(folder);
+        let certificate = certify(&core, certifier.as_ref(), build).await?;
+        announce(&core, &folder, &certificate).await?;
         let (sender, recovery) = watch::channel(Recovery::Running);
         tokio::spawn(recover(Arc::clone(&core), dead, sender));
         Ok(Arc::new(Self {
             core,
-            folder: Arc::new(folder),
+            folder,
             ledger: Arc::new(Mutex::new(ledger)),
             openings: Arc::new(Semaphore::new(OPENINGS)),
-            until_us: certificate.not_after_us.saturating_sub(SEALING_MARGIN_US),
+            until_us: certificate.until_us,
             recovery,
         }))
     }
@@ -154,7 +144,9 @@ impl Incarnation {
     }
 
     async fn end(&self) -> Result<(), EvidenceError> {
-        self.recovered().await?;
+        // What recovery had to leave is the next incarnation's to try; nothing more may be signed after this end.
+        let mut recovery = self.recovery.clone();
+        let _ = recovery.wait_for(|state| *state != Recovery::Running).await;
         let mut active = self.core.active();
         active.wait_for(|active| *active == 0).await.map_err(|_| EvidenceError::Interrupted)?;
         match self.core.stuck() {
@@ -205,66 +197,11 @@ fn take_spool(evidence: &config::Evidence, id: &IncarnationId, origin: &Origin) 
     Ok((spool, dead, folder, ledger))
 }
 
-async fn certify(
-    core: &Core,
-    certifier: &dyn Certifier,
-    request: CertificateRequest,
-) -> Result<Certified, EvidenceError> {
-    let envelope = certifier.certify(request.clone()).await?;
-    let root = core.keys.public_key(KeyName::Certificates).await?;
-    let certificate: Certificate =
-        envelope.open(&root).map_err(|_| EvidenceError::Certificate("not signed by the certificates' root"))?;
-    let asked = (&request.tenant, &request.environment, &request.relay, &request.public_key, &core.id);
-    let given = (
-        &certificate.tenant,
-        &certificate.environment,
-        &certificate.relay,
-        &certificate.spki,
-        &certificate.incarnation,
-    );
-    if asked != given {
-        return Err(EvidenceError::Certificate("not what was asked for"));
-    }
-    if core.clock.now_us() >= certificate.not_after_us.saturating_sub(SEALING_MARGIN_US) {
-        return Err(EvidenceError::CertificateExpired);
-    }
-    Ok(Certified { envelope, not_after_us: certificate.not_after_us })
-}
-
-struct Certified {
-    envelope: Envelope,
-    not_after_us: u64,
-}
-
-/// Nothing is served before certificate and relay-start are stored.
-async fn announce(core: &Core, certified: &Certified) -> Result<(), EvidenceError> {
-    let leaf = RelayStart {
-        tenant: core.scope.tenant.clone(),
-        environment: core.scope.environment.clone(),
-        relay: core.scope.relay.clone(),
-        incarnation: core.id.clone(),
-        certificate: certified.envelope.statement_digest(),
-        log_origin: core.origin.log_origin.clone(),
-        time_us: core.clock.now_us(),
-    };
-    let stored = async {
-        let bytes = certified.envelope.to_vec()?;
-        core.shipper.until_stored(&core.scope.certificate(&core.id), &bytes, core.retention()).await?;
-        store(core, &core.scope.relay_start(&core.id), &leaf).await
-    };
-    timeout(START_TIME, stored).await.map_err(|_| EvidenceError::StoreUnavailable)??;
-    Ok(())
-}
-
 impl std::fmt::Debug for Incarnation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Incarnation({})", self.core.id)
     }
 }
 
-/// A supervisor that restarts the relay does the rest.
-const START_TIME: Duration = Duration::from_secs(60);
-/// Recording ends so long before the certificate that what was recorded can still be sealed under it.
-const SEALING_MARGIN_US: u64 = 30_000_000;
 /// A few kilobytes each while the store is away.
 const OPENINGS: usize = 256;

@@ -5,6 +5,7 @@
 //!                                                  └── a dead relay's spool takes the same way ──┘
 //! ```
 
+mod announcement;
 mod certifier;
 mod core;
 mod incarnation;
@@ -66,8 +67,8 @@ pub enum EvidenceError {
         /// How many.
         sessions: usize,
     },
-    /// The caller gave a connection or policy digest that is none.
-    #[error("session-open: {0} is malformed")]
+    /// A connection's name, a policy digest or a file of the spool is none.
+    #[error("{0} is malformed")]
     Malformed(&'static str),
     /// Signing, hashing or encoding failed.
     #[error(transparent)]

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::EvidenceError;
+use super::announcement::Announcement;
 use super::core::{Case, Core, blocking};
 use super::incarnation::store_retired;
 use super::sealing::Left;
@@ -58,16 +59,8 @@ async fn recover_incarnation(
     folder: Arc<Folder>,
 ) -> Result<usize, EvidenceError> {
     let opened = Arc::clone(&folder);
-    let (ledger, Account { last, unsettled }, mut entries) = blocking(move || {
-        let (ledger, account) = Ledger::reopen(opened.path())?;
-        let mut entries: BTreeMap<u64, Vec<Entry>> = BTreeMap::new();
-        for entry in opened.entries()? {
-            entries.entry(entry.counter).or_default().push(entry);
-        }
-        Ok((ledger, account, entries))
-    })
-    .await?;
-    let ledger = Arc::new(Mutex::new(ledger));
+    let Estate { announcement, ledger, account: Account { last, unsettled }, mut entries } =
+        blocking(move || Estate::of(&opened)).await?;
     let mut running = JoinSet::new();
     let mut left = 0_usize;
     for counter in unsettled {
@@ -89,15 +82,38 @@ async fn recover_incarnation(
     if left > 0 {
         return Ok(left);
     }
-    // An incarnation that was never announced served nothing and is in no one's books.
-    let announced = core.shipper.read(&core.scope.certificate(id)).await.is_some();
-    let retired = core.shipper.read(&core.scope.relay_retired(id)).await.is_some();
-    if announced && !retired {
-        store_retired(core, id, last).await?;
+    // An incarnation that died before it was announced served nothing and is in nobody's books.
+    if let Some(announcement) = announcement {
+        announcement.store(core, id).await?;
+        if core.shipper.read(&core.scope.relay_retired(id)).await.is_none() {
+            store_retired(core, id, last).await?;
+        }
     }
     let (core, id) = (Arc::clone(core), id.clone());
     blocking(move || Ok(core.spool.remove(&id)?)).await?;
     Ok(0)
+}
+
+/// What a dead incarnation's folder tells.
+struct Estate {
+    announcement: Option<Announcement>,
+    ledger: Arc<Mutex<Ledger>>,
+    account: Account,
+    /// Files by counter.
+    entries: BTreeMap<u64, Vec<Entry>>,
+}
+
+impl Estate {
+    fn of(folder: &Folder) -> Result<Self, EvidenceError> {
+        let announcement = folder.announcement()?.map(|bytes| serde_json::from_slice(&bytes)).transpose();
+        let announcement = announcement.map_err(|_| EvidenceError::Malformed("announcement"))?;
+        let (ledger, account) = Ledger::reopen(folder.path())?;
+        let mut entries: BTreeMap<u64, Vec<Entry>> = BTreeMap::new();
+        for entry in folder.entries()? {
+            entries.entry(entry.counter).or_default().push(entry);
+        }
+        Ok(Self { announcement, ledger: Arc::new(Mutex::new(ledger)), account, entries })
+    }
 }
 
 async fn recovered(case: &Case, entries: Vec<Entry>) -> bool {

@@ -163,14 +163,18 @@ impl Case {
     }
 
     async fn ship_chunk(&self, sequence: u64, remove: bool) -> Result<(), EvidenceError> {
-        let (case, entry) = (self.clone(), self.entry(sequence, Kind::Chunk));
-        let Some(bytes) = blocking(move || Ok(case.folder.read_if_there(entry)?)).await? else {
-            tracing::error!(session = %self.session, sequence, "a chunk is gone from the spool; verification will name it");
-            return Ok(());
+        let entry = self.entry(sequence, Kind::Chunk);
+        let load = || {
+            let folder = Arc::clone(&self.folder);
+            blocking(move || Ok(folder.read_if_there(entry)?))
         };
         let key = self.core.scope.chunk(&self.session, sequence);
-        self.core.shipper.until_stored(&key, &bytes, self.core.retention()).await?;
-        if remove { self.remove(vec![entry]).await } else { Ok(()) }
+        if !self.core.shipper.until_loaded_and_stored(&key, self.core.retention(), load).await? {
+            tracing::error!(session = %self.session, sequence, "a chunk is gone from the spool; verification will name it");
+        } else if remove {
+            self.remove(vec![entry]).await?;
+        }
+        Ok(())
     }
 
     fn check_end(&self, stored: &[u8], end: &End) -> Result<(), EvidenceError> {

@@ -7,7 +7,11 @@ mod protection;
 mod ruling;
 mod set;
 
+pub use crate::rewrite::{Effects, EndsPrepared};
+pub use crate::statement::Refusal;
 pub use decide::{Context, decide};
+pub use permit::Permit;
+pub(crate) use permit::{Admitted, Control};
 pub use profile::{AccessProfile, ProfileError};
 pub use protection::ClassificationError;
 pub use ruling::{Outcome, Ruling, StatementRuling};

@@ -59,7 +59,8 @@ impl Spool {
             Err(TryLockError::Error(source)) => return Err(SpoolError::disk("cannot lock", &path)(source)),
         }
         let spool = Self { root: root.to_owned(), budget: Arc::new(Budget::new(limit)), _lock: lock };
-        for name in names(root)?.iter().filter(|name| name.starts_with('.')) {
+        let half = |name: &&String| name.starts_with(BEING_MADE) || name.starts_with(BEING_REMOVED);
+        for name in names(root)?.iter().filter(half) {
             let path = root.join(name);
             std::fs::remove_dir_all(&path).map_err(SpoolError::disk("cannot remove", &path))?;
         }
@@ -74,7 +75,7 @@ impl Spool {
     /// Makes a new incarnation's folder, whole or not at all, durable.
     pub(crate) fn create(&self, incarnation: &Incarnation, origin: &Origin) -> Result<(Folder, Ledger), SpoolError> {
         let path = self.root.join(incarnation.as_str());
-        let hidden = self.root.join(format!(".new-{incarnation}"));
+        let hidden = self.root.join(format!("{BEING_MADE}{incarnation}"));
         std::fs::create_dir(&hidden).map_err(SpoolError::disk("cannot create", &hidden))?;
         let json = schemas::canonical::to_vec(origin).map_err(|_| SpoolError::Internal("origin"))?;
         write_durably(&hidden.join(ORIGIN), &json)?;
@@ -91,7 +92,7 @@ impl Spool {
         let path = self.root.join(incarnation.as_str());
         let file = path.join(ORIGIN);
         let json = std::fs::read(&file).map_err(SpoolError::disk("cannot read", &file))?;
-        if serde_json::from_slice::<Origin>(&json).ok().as_ref() != Some(origin) {
+        if serde_json::from_slice::<Origin>(&json).ok().map(|found| found.scope()) != Some(origin.scope()) {
             return Err(SpoolError::Foreign { path });
         }
         let folder = Folder { path, budget: Arc::clone(&self.budget) };
@@ -108,7 +109,7 @@ impl Spool {
     /// Removes the folder of an incarnation that owes nothing more.
     pub(crate) fn remove(&self, incarnation: &Incarnation) -> Result<(), SpoolError> {
         let path = self.root.join(incarnation.as_str());
-        let hidden = self.root.join(format!(".old-{incarnation}"));
+        let hidden = self.root.join(format!("{BEING_REMOVED}{incarnation}"));
         std::fs::rename(&path, &hidden).map_err(SpoolError::disk("cannot rename", &path))?;
         sync(&self.root)?;
         std::fs::remove_dir_all(&hidden).map_err(SpoolError::disk("cannot remove", &hidden))
@@ -126,6 +127,22 @@ impl Folder {
 
     pub(crate) fn file(&self, entry: Entry) -> PathBuf {
         self.path.join(entry.name())
+    }
+
+    /// Keeps what announces the incarnation, durably, before any of it is stored.
+    pub(crate) fn keep_announcement(&self, bytes: &[u8]) -> Result<(), SpoolError> {
+        write_durably(&self.path.join(ANNOUNCEMENT), bytes)?;
+        sync(&self.path)
+    }
+
+    /// What announces the incarnation; nothing when it died before it could be announced.
+    pub(crate) fn announcement(&self) -> Result<Option<Vec<u8>>, SpoolError> {
+        let path = self.path.join(ANNOUNCEMENT);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(SpoolError::disk("cannot read", &path)(source)),
+        }
     }
 
     /// Every segment and chunk, by counter, sequence and kind.
@@ -229,8 +246,11 @@ fn names(folder: &Path) -> Result<Vec<String>, SpoolError> {
 
 /// A file is read into memory to be sealed or shipped: the largest segment and one batch more, twice over.
 const FILE_MAX: u64 = 256 * 1024 * 1024;
+const BEING_MADE: &str = ".new-";
+const BEING_REMOVED: &str = ".old-";
 const LOCK: &str = "lock";
 const ORIGIN: &str = "origin.json";
+const ANNOUNCEMENT: &str = "announcement.json";
 const SPOOL: &str = "spool";
 const CHUNK: &str = "chunk";
 const UNFINISHED: &str = ".unfinished";

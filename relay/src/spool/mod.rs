@@ -3,6 +3,7 @@
 //! ```text
 //! <spool>/lock                                   held exclusively by one process
 //! <spool>/<incarnation>/origin.json              whose evidence this is
+//! <spool>/<incarnation>/announcement.json        its certificate and relay-start, once it has them
 //! <spool>/<incarnation>/ledger                   counters allocated and settled, a line each
 //! <spool>/<incarnation>/<counter>.<sequence>.spool   a segment: records as they happen
 //! <spool>/<incarnation>/<counter>.<sequence>.chunk   the same, sealed; complete, for it is renamed into place
@@ -18,6 +19,9 @@ mod ledger;
 mod record;
 mod segment;
 mod tape;
+
+#[cfg(test)]
+mod model;
 
 pub(crate) use budget::Budget;
 pub(crate) use folder::{Entry, Folder, Kind, Spool};

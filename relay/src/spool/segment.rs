@@ -81,6 +81,12 @@ impl Segment {
         self.length
     }
 
+    /// From now on the disk refuses.
+    #[cfg(test)]
+    pub(crate) fn break_file(&mut self) {
+        self.file = Arc::new(File::open(&self.path).unwrap());
+    }
+
     pub(crate) fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
     }

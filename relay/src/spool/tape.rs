@@ -144,6 +144,12 @@ impl Tape {
         Written { file: self.segment.file(), folder: Arc::clone(&self.folder), noteworthy: false }
     }
 
+    /// From now on the disk refuses.
+    #[cfg(test)]
+    pub(crate) fn break_file(&mut self) {
+        self.segment.break_file();
+    }
+
     /// Takes nothing more: what was written may not be on the disk.
     pub(crate) fn poison(&mut self) {
         if self.state == State::Open {
@@ -172,16 +178,24 @@ impl Tape {
             .map(|line| Draft::Event(line))
             .chain(data.chunks(DATA_MAX).map(|bytes| Draft::Data { direction, time_us, bytes }))
             .collect();
-        let length = drafts.iter().fold(0_u64, |sum, draft| sum.saturating_add(framed_length(draft)));
+        let noteworthy = self.make_room(&drafts, limited)?;
+        self.put(&drafts)?;
+        self.last_time_us = time_us;
+        self.apply(tally);
+        Ok(Written { file: self.segment.file(), folder: Arc::clone(&self.folder), noteworthy })
+    }
+
+    /// Takes the batch's length from the budget, in a new segment if this one would grow too large. Says whether the
+    /// batch begins a segment.
+    fn make_room(&mut self, drafts: &[Draft<'_>], limited: bool) -> Result<bool, SpoolError> {
+        let length = total(drafts);
         if length > BATCH_MAX {
-            return Err(SpoolError::TooLarge {
-                what: "a batch",
-                limit: usize::try_from(BATCH_MAX).unwrap_or(usize::MAX),
-            });
+            let limit = usize::try_from(BATCH_MAX).unwrap_or(usize::MAX);
+            return Err(SpoolError::TooLarge { what: "a batch", limit });
         }
         let first = self.segment.content_since.is_none();
-        let rotated = !first && self.segment.length().saturating_add(length) > self.segment_bytes;
-        if rotated {
+        let full = !first && self.segment.length().saturating_add(length) > self.segment_bytes;
+        if full {
             self.rotate()?;
         }
         if limited {
@@ -189,18 +203,19 @@ impl Tape {
         } else {
             self.folder.budget().force(length);
         }
-        let written = self.segment.append(&drafts, &mut self.scratch);
+        Ok(first || full)
+    }
+
+    fn put(&mut self, drafts: &[Draft<'_>]) -> Result<(), SpoolError> {
+        let written = self.segment.append(drafts, &mut self.scratch);
         self.scratch.clear();
         // An idle session keeps no more than this.
         self.scratch.shrink_to(SCRATCH_KEPT);
-        if let Err(error) = written {
-            self.folder.budget().release(length);
+        if written.is_err() {
+            self.folder.budget().release(total(drafts));
             self.state = State::Poisoned;
-            return Err(error);
         }
-        self.last_time_us = time_us;
-        self.apply(tally);
-        Ok(Written { file: self.segment.file(), folder: Arc::clone(&self.folder), noteworthy: first || rotated })
+        written
     }
 
     /// Canonical JSON of the events, numbered from the next number on; changes nothing yet.
@@ -291,6 +306,10 @@ impl Tally {
             _ => {}
         }
     }
+}
+
+fn total(drafts: &[Draft<'_>]) -> u64 {
+    drafts.iter().fold(0, |sum, draft| sum.saturating_add(framed_length(draft)))
 }
 
 /// One batch is what a session gathered before it wrote: bounded by the session's own buffers, far below this.

@@ -3,7 +3,7 @@
 use pg_query::protobuf::{Node, Token};
 
 use super::refusal::Refusal;
-use super::{lex, shape};
+use super::shape;
 
 /// One statement of a text: its tree, with every location zeroed, and where it stands.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ fn check_limits(sql: &str) -> Result<(), Refusal> {
     if sql.contains('\0') {
         return Err(Refusal::syntax("statement contains a NUL character"));
     }
-    let tokens = lex::tokens(sql).ok_or_else(unlexable)?;
+    let tokens = super::tokens(sql).map_err(|_| unlexable())?;
     let structural = tokens.iter().filter(|token| is_structural(token.token)).count();
     if structural > STRUCTURAL_TOKENS_MAX {
         let message =

@@ -3,8 +3,6 @@
 use pg_query::protobuf::{ScanToken, Token as Lexeme};
 use schemas::event::Token;
 
-use super::lex;
-
 /// A text without its values: constants are `?1`, `?2`, …, comments are gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokenised {
@@ -57,7 +55,7 @@ pub(crate) fn tokenise_upstream(
 fn rebuild(sql: &str, known: &dyn Fn(&str) -> bool, mut constant: impl FnMut(&str, &str) -> String) -> Option<String> {
     let mut text = String::with_capacity(sql.len());
     let mut previous_end = 0;
-    for token in lex::tokens(sql)? {
+    for token in super::tokens(sql).ok()? {
         let (start, end) = range(&token)?;
         let lexeme = sql.get(start..end)?;
         if start > previous_end && !text.is_empty() && !text.ends_with(' ') {

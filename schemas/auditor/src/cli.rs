@@ -38,6 +38,9 @@ pub enum Command {
         /// Folder with `data.key`; recorded results may then show protected health information.
         #[arg(long, value_name = "FOLDER")]
         keys: Option<PathBuf>,
+        /// Show also the whole of long texts that ran at the target.
+        #[arg(long)]
+        full: bool,
         /// How far it is trusted.
         #[command(flatten)]
         trust: TrustArguments,

@@ -70,6 +70,10 @@ impl Error {
         }
     }
 
+    pub(crate) fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Output(source) if source.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
     pub(crate) fn file(path: &Path) -> impl Fn(std::io::Error) -> Self {
         move |source| Self::File { path: path.to_owned(), source }
     }

@@ -8,7 +8,6 @@ mod csv;
 mod error;
 mod export;
 mod folder;
-mod instant;
 mod listing;
 mod names;
 mod replay;
@@ -40,8 +39,10 @@ where
         Err(usage) => return explain(&usage, out, problems),
     };
     ended.and_then(|exit| out.flush().map(|()| exit).map_err(Error::Output)).unwrap_or_else(|error| {
-        // Nobody is left to tell when this fails too; the exit code still does.
-        let _ = writeln!(problems, "auditor: {error}");
+        // Whoever closed the output, such as `head`, knows; nobody is left to tell when writing fails too.
+        if !error.is_closed_output() {
+            let _ = writeln!(problems, "auditor: {error}");
+        }
         error.exit()
     })
 }
@@ -53,7 +54,10 @@ where
 pub fn execute(command: &Command, out: &mut dyn Write) -> Result<Exit, Error> {
     match command {
         Command::Verify { dir, root, json } => verify::run(dir, root, *json, out),
-        Command::Replay { dir, session, keys, trust } => replay::run(dir, session, keys.as_deref(), trust, out),
+        Command::Replay { dir, session, keys, full, trust } => {
+            let request = replay::Request { session, keys: keys.as_deref(), full: *full };
+            replay::run(dir, &request, trust, out)
+        }
         Command::Export { dir, format, out: file, trust } => export::run(dir, *format, file.as_deref(), trust, out),
         Command::Sessions { dir } => sessions::run(dir, out),
     }

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::folder::Folder;
-use crate::instant::rfc3339;
 use crate::listing::Listed;
 use crate::names::name;
+use schemas::instant::rfc3339;
 
 /// One session.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -8,10 +8,10 @@ use schemas::verify::{Checked, Finding, Report, SessionReport, SessionState};
 
 use crate::error::{Error, Exit};
 use crate::folder::Folder;
-use crate::instant::rfc3339;
 use crate::names::{count, name};
 use crate::safe_text::OneLine;
 use crate::trust;
+use schemas::instant::rfc3339;
 
 pub(crate) fn run(dir: &Path, root: &Path, json: bool, out: &mut dyn Write) -> Result<Exit, Error> {
     let report = trust::verify(&Folder::open(dir)?, root)?;

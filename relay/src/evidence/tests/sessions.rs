@@ -27,7 +27,7 @@ async fn an_orderly_session_is_in_the_store_when_the_relay_has_retired() {
 
         let sessions = bench.sessions().await;
         let (id, session) = sessions.first_key_value().unwrap();
-        session.check();
+        bench.verified().await;
         let close = session.close.as_ref().unwrap();
         assert_eq!(
             (close.reason, close.chunks, close.events, close.recovered),
@@ -55,7 +55,7 @@ async fn a_session_larger_than_a_segment_becomes_a_chain_of_chunks() {
     incarnation.retire(PATIENCE).await.unwrap();
     let sessions = bench.sessions().await;
     let (id, session) = sessions.first_key_value().unwrap();
-    session.check();
+    bench.verified().await;
     assert!(session.chunks.len() >= 6, "{} chunks", session.chunks.len());
     let bytes = bench.bytes(id, session, Direction::Backend).await;
     assert_eq!(bytes.len(), 1_300_000);
@@ -80,7 +80,7 @@ async fn an_idle_sessions_content_is_stored_when_it_is_old() {
     recorder.record_replies(b"late", vec![outcome(1)]).await.unwrap();
     recorder.close(CloseReason::ClientTerminated).await.unwrap();
     incarnation.retire(PATIENCE).await.unwrap();
-    bench.sessions().await.values().for_each(|session| session.check());
+    bench.verified().await;
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_full_spool_ends_sessions_and_says_so_in_their_evidence() {
     incarnation.retire(PATIENCE).await.unwrap();
     let sessions = bench.sessions().await;
     let session = sessions.values().next().unwrap();
-    session.check();
+    bench.verified().await;
     assert_eq!(session.close.as_ref().unwrap().reason, CloseReason::EvidenceFailure);
 }
 
@@ -129,7 +129,7 @@ async fn no_session_begins_while_the_store_is_away_and_every_counter_is_explaine
         incarnation.retire(PATIENCE).await.unwrap();
         let sessions = bench.sessions().await;
         assert_eq!(sessions.len(), 2);
-        sessions.values().for_each(|session| session.check());
+        bench.verified().await;
         let reasons: Vec<_> = sessions.values().map(|session| session.close.as_ref().unwrap().reason).collect();
         assert_eq!(reasons, [CloseReason::EvidenceFailure, CloseReason::ClientTerminated]);
     }
@@ -151,7 +151,7 @@ async fn sessions_go_on_while_the_store_is_away_and_are_stored_when_it_is_back()
         assert!(matches!(early, Err(EvidenceError::Unfinished { .. })), "{early:?}");
         bench.store.be(Mood::Healthy);
         incarnation.retire(PATIENCE).await.unwrap();
-        bench.sessions().await.values().for_each(|session| session.check());
+        bench.verified().await;
         assert_eq!(incarnation.spool_bytes_used(), 0);
     }
 }
@@ -164,7 +164,7 @@ async fn a_recorder_that_is_dropped_closes_its_session_as_aborted() {
     incarnation.retire(PATIENCE).await.unwrap();
     let sessions = bench.sessions().await;
     let session = sessions.values().next().unwrap();
-    session.check();
+    bench.verified().await;
     assert_eq!(session.close.as_ref().unwrap().reason, CloseReason::Aborted);
 }
 
@@ -186,12 +186,8 @@ async fn somebody_elses_object_in_our_place_fences_the_relay() {
     let bench = Bench::new();
     let incarnation = bench.start().await.unwrap();
     let recorder = incarnation.open_session(details()).await.unwrap();
-    let scope = schemas::layout::Scope {
-        tenant: "clinic".parse().unwrap(),
-        environment: "test".parse().unwrap(),
-        relay: "relay-1".parse().unwrap(),
-    };
-    bench.store.put(&scope.chunk(recorder.session(), 1), b"forged", Retention::none()).await.unwrap();
+    let chunk = incarnation.core.scope.chunk(recorder.session(), 1);
+    bench.store.put(&chunk, b"forged", Retention::none()).await.unwrap();
     recorder.close(CloseReason::ClientTerminated).await.unwrap();
     let unfinished = incarnation.retire(PATIENCE).await;
     assert!(matches!(unfinished, Err(EvidenceError::Unfinished { sessions: 1 })), "{unfinished:?}");
@@ -205,4 +201,63 @@ async fn a_retired_relay_takes_no_sessions() {
     let incarnation = bench.start().await.unwrap();
     incarnation.retire(PATIENCE).await.unwrap();
     assert!(matches!(incarnation.open_session(details()).await, Err(EvidenceError::Retiring)));
+}
+
+#[tokio::test]
+async fn a_session_whose_disk_fails_ends_and_its_evidence_is_what_was_written() {
+    let bench = Bench::new();
+    let incarnation = bench.start().await.unwrap();
+    let mut recorder = incarnation.open_session(details()).await.unwrap();
+    let _sent = recorder.record(vec![query(1, "one;")]).await.unwrap();
+    recorder.break_file();
+    assert!(matches!(recorder.record(vec![query(2, "two;")]).await, Err(RecordError::Spool(_))));
+    assert!(matches!(recorder.record_replies(b"rows", Vec::new()).await, Err(RecordError::Spool(_))));
+    assert!(recorder.close(CloseReason::EvidenceFailure).await.is_err());
+    incarnation.retire(PATIENCE).await.unwrap();
+    bench.verified().await;
+    let sessions = bench.sessions().await;
+    let (id, session) = sessions.first_key_value().unwrap();
+    assert_eq!(session.close.as_ref().unwrap().reason, CloseReason::Aborted);
+    assert_eq!(bench.bytes(id, session, Direction::Frontend).await, b"one;");
+}
+
+#[tokio::test]
+async fn a_session_whose_chunk_cannot_be_stored_ends() {
+    use seams::{EvidenceStore, Retention};
+    let mut bench = Bench::new();
+    bench.evidence.segment_seconds = 1;
+    let incarnation = bench.start().await.unwrap();
+    let mut recorder = incarnation.open_session(details()).await.unwrap();
+    let chunk = incarnation.core.scope.chunk(recorder.session(), 1);
+    bench.store.put(&chunk, b"forged", Retention::none()).await.unwrap();
+    while incarnation.fenced().is_none() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    while recorder.record_replies(b"rows", Vec::new()).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(matches!(incarnation.open_session(details()).await, Err(EvidenceError::Fenced { .. })));
+}
+
+#[tokio::test]
+async fn a_counter_that_was_burnt_gets_a_void_while_the_relay_lives() {
+    let bench = Bench::new();
+    let incarnation = bench.start().await.unwrap();
+    std::fs::write(incarnation.folder.path().join("0000000001.0000000001.spool"), b"in the way").unwrap();
+    assert!(matches!(incarnation.open_session(details()).await, Err(EvidenceError::Spool(_))));
+    incarnation.open_session(details()).await.unwrap().close(CloseReason::ClientTerminated).await.unwrap();
+    incarnation.retire(PATIENCE).await.unwrap();
+    let report = bench.verified().await;
+    assert_eq!((report.checked.voids, report.checked.sessions), (1, 1));
+}
+
+#[tokio::test]
+async fn bytes_without_any_record_are_not_made_sendable() {
+    let bench = Bench::new();
+    let incarnation = bench.start().await.unwrap();
+    let mut recorder = incarnation.open_session(details()).await.unwrap();
+    let mut permit = query(1, "q");
+    permit.client = bytes::Bytes::new();
+    permit.events.clear();
+    assert!(matches!(recorder.record(vec![permit]).await, Err(RecordError::NothingToRecord)));
 }

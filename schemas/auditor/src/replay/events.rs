@@ -4,15 +4,15 @@ use std::io::{self, Write};
 
 use schemas::event::{EventBody, Outcome, Recovered, Statement, Token, Touched, Verdict};
 
-use crate::instant::rfc3339;
 use crate::names::{count, name};
 use crate::safe_text::OneLine;
+use schemas::instant::rfc3339;
 
-pub(super) fn print(body: &EventBody, time_us: u64, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print(body: &EventBody, time_us: u64, full: bool, out: &mut dyn Write) -> io::Result<()> {
     let time = rfc3339(time_us);
     match body {
         EventBody::SessionOpen(_) => Ok(()),
-        EventBody::Statement(statement) => print_statement(&time, statement, out),
+        EventBody::Statement(statement) => print_statement(&time, statement, full, out),
         EventBody::Bind(bind) => {
             writeln!(out, "{time} statement {} gets parameters {}", bind.statement, tokens(&bind.parameters))
         }
@@ -34,7 +34,7 @@ pub(super) fn print(body: &EventBody, time_us: u64, out: &mut dyn Write) -> io::
     }
 }
 
-fn print_statement(time: &str, statement: &Statement, out: &mut dyn Write) -> io::Result<()> {
+fn print_statement(time: &str, statement: &Statement, full: bool, out: &mut dyn Write) -> io::Result<()> {
     let decision = &statement.decision;
     let policies =
         if decision.policies.is_empty() { String::new() } else { format!(" by {}", decision.policies.join(", ")) };
@@ -59,12 +59,22 @@ fn print_statement(time: &str, statement: &Statement, out: &mut dyn Write) -> io
         writeln!(out, "  literals  {}", tokens(&statement.literals))?;
     }
     if let Some(text) = &statement.upstream_text {
-        writeln!(out, "  ran as    {}", OneLine(text))?;
+        print_upstream(text, full, out)?;
     }
     for touched in &statement.objects {
         print_touched(touched, out)?;
     }
     Ok(())
+}
+
+/// Masking makes texts long; what matters of them stands in `touches`.
+fn print_upstream(text: &str, full: bool, out: &mut dyn Write) -> io::Result<()> {
+    let length = text.chars().count();
+    if full || length <= UPSTREAM_SHOWN {
+        return writeln!(out, "  ran as    {}", OneLine(text));
+    }
+    let beginning: String = text.chars().take(UPSTREAM_SHOWN).collect();
+    writeln!(out, "  ran as    {} … ({length} characters, --full shows them)", OneLine(&beginning))
 }
 
 fn print_touched(touched: &Touched, out: &mut dyn Write) -> io::Result<()> {
@@ -79,8 +89,10 @@ fn print_touched(touched: &Touched, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn print_outcome(time: &str, outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
-    let mut text =
-        format!("execution {} of statement {}: {}", outcome.execution, outcome.statement, name(&outcome.outcome));
+    let mut text = match outcome.execution {
+        0 => format!("statement {}: {}", outcome.statement, name(&outcome.outcome)),
+        execution => format!("execution {execution} of statement {}: {}", outcome.statement, name(&outcome.outcome)),
+    };
     if let Some(command) = &outcome.command {
         text = format!("{text} {command}");
     }
@@ -106,9 +118,12 @@ fn print_recovered(time: &str, recovered: &Recovered, out: &mut dyn Write) -> io
 /// `?1 integer 4 bytes 8899aabbccddeeff, ?2 NULL`
 fn tokens(tokens: &[Token]) -> String {
     let one = |(index, token): (usize, &Token)| match (&token.length, &token.token) {
-        (Some(length), Some(digest)) => format!("?{} {} {length} bytes {digest}", index + 1, token.kind),
+        (Some(length), Some(digest)) => format!("?{} {} {} {digest}", index + 1, token.kind, count(*length, "byte")),
         _ => format!("?{} NULL", index + 1),
     };
     let all: Vec<String> = tokens.iter().enumerate().map(one).collect();
     OneLine(&all.join(", ")).to_string()
 }
+
+/// Characters: two lines of a terminal.
+const UPSTREAM_SHOWN: usize = 160;

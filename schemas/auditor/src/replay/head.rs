@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use schemas::event::{Actor, SessionOpen};
 
-use crate::instant::rfc3339;
 use crate::names::name;
 use crate::safe_text::OneLine;
+use schemas::instant::rfc3339;
 
 pub(super) fn print(open: &SessionOpen, time_us: u64, out: &mut dyn Write) -> io::Result<()> {
     print_actor("who", &open.actor, out)?;

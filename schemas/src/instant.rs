@@ -1,9 +1,9 @@
-//! Times for people and spreadsheets: RFC 3339 in UTC.
+//! Times as people and spreadsheets read them: RFC 3339 in UTC. Evidence itself holds microseconds since 1970.
 
 /// `2026-11-20T10:00:00.000001Z` for microseconds since 1970-01-01T00:00:00Z; the plain number with ` µs` where the
 /// year would have five digits.
 #[must_use]
-pub(crate) fn rfc3339(time_us: u64) -> String {
+pub fn rfc3339(time_us: u64) -> String {
     let (seconds, micros) = (time_us / 1_000_000, time_us % 1_000_000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);

@@ -1,0 +1,48 @@
+//! The program: runs a command to its end.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::cli::{Cli, Command};
+use crate::error::Error;
+use crate::{init, running, sessions, tokens};
+
+/// Runs a command on the runtime that a relay needs.
+///
+/// # Errors
+/// [`Error`], naming the part.
+pub fn run(cli: Cli) -> Result<(), Error> {
+    let runtime = relay::serve::runtime().map_err(Error::of("runtime"))?;
+    // Spawned, for only the workers have the stack that statements are parsed on; the main thread has the system's.
+    let command = runtime.spawn(command(cli.command));
+    runtime.block_on(command).map_err(Error::of("runtime"))?
+}
+
+async fn command(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Init(arguments) => {
+            let (folder, settings) = arguments.into_parts()?;
+            init::init(&folder, &settings).await
+        }
+        Command::Up { data } => {
+            log_to_stderr();
+            running::up(&data.folder()?, &mut io::stdout()).await
+        }
+        Command::Token { name, data, minutes } => {
+            let token = tokens::token(&data.folder()?, &name, minutes)?;
+            writeln!(io::stdout(), "{token}").map_err(Error::of("output"))
+        }
+        Command::Sessions { data } => {
+            let rows = sessions::read(&data.folder()?).await?;
+            sessions::print(&rows, &mut io::stdout()).map_err(Error::of("output"))
+        }
+    }
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+}

@@ -1,0 +1,145 @@
+//! A connection as it is guarded: its target, catalog, classification and policies; and one principal's access.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use identity::{Kind, Principal};
+use schemas::event::{Actor, ActorKind};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::catalog::{self, Snapshot};
+use crate::config::{Classification, Connection};
+use crate::policy::{AccessProfile, Context, PolicySet};
+use crate::upstream::{Login, UpstreamError, query_text};
+
+/// One connection, shared by its sessions.
+pub struct Guarded {
+    /// As configured.
+    pub connection: Connection,
+    /// Logs in at the target.
+    pub login: Login,
+    classification: Classification,
+    policies: Arc<PolicySet>,
+    snapshot: Mutex<Option<Taken>>,
+}
+
+/// A catalog snapshot and when it was taken.
+struct Taken {
+    snapshot: Arc<Snapshot>,
+    at: Instant,
+}
+
+/// What one principal may do on one connection, as of one catalog snapshot.
+pub struct Access {
+    snapshot: Arc<Snapshot>,
+    profile: AccessProfile,
+    /// (relation OID, attribute number) of what this principal must never see unmasked.
+    masked: HashSet<(u32, i16)>,
+}
+
+/// Why there is no access profile.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The catalog cannot be read from the target.
+    #[error("catalog: {0}")]
+    Target(#[from] UpstreamError),
+    /// The target's catalog is not what was expected.
+    #[error("catalog: {0}")]
+    Catalog(#[from] catalog::SnapshotError),
+    /// Classification or policy do not fit the catalog.
+    #[error("policy: {0}")]
+    Policy(#[from] crate::policy::ProfileError),
+}
+
+impl Guarded {
+    /// Puts a connection under guard.
+    pub fn new(connection: Connection, login: Login, classification: Classification, policies: Arc<PolicySet>) -> Self {
+        Self { connection, login, classification, policies, snapshot: Mutex::new(None) }
+    }
+
+    /// What `principal` may do now.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn access(&self, principal: &Principal) -> Result<Access, AccessError> {
+        let snapshot = self.snapshot(MAX_AGE).await?;
+        self.profile(principal, snapshot)
+    }
+
+    /// As [`Guarded::access`], on a catalog read anew unless that was done a moment ago.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn refreshed(&self, principal: &Principal, max_age: Duration) -> Result<Access, AccessError> {
+        let snapshot = self.snapshot(max_age).await?;
+        self.profile(principal, snapshot)
+    }
+
+    fn profile(&self, principal: &Principal, snapshot: Arc<Snapshot>) -> Result<Access, AccessError> {
+        let profile = self.policies.profile(principal, &self.connection, &self.classification, &snapshot)?;
+        let masked = profile.masked_columns().collect();
+        Ok(Access { snapshot, profile, masked })
+    }
+
+    /// One session reads the catalog, the others wait for it.
+    async fn snapshot(&self, max_age: Duration) -> Result<Arc<Snapshot>, AccessError> {
+        let mut taken = self.snapshot.lock().await;
+        if let Some(known) = taken.as_ref().filter(|known| known.at.elapsed() < max_age) {
+            return Ok(Arc::clone(&known.snapshot));
+        }
+        let at = Instant::now();
+        let text = query_text(&self.login, catalog::SNAPSHOT_SQL).await?;
+        let snapshot = Arc::new(Snapshot::from_json(&text)?);
+        *taken = Some(Taken { snapshot: Arc::clone(&snapshot), at });
+        Ok(snapshot)
+    }
+}
+
+impl Access {
+    /// Whether the principal may connect at all.
+    pub fn may_connect(&self) -> bool {
+        self.profile.may_connect().permitted
+    }
+
+    /// SHA-256 (hex) of policies, schema and classification in force.
+    pub fn policy_sha256(&self) -> &str {
+        self.profile.policy_sha256()
+    }
+
+    /// Whether a result column of this origin must not appear unmasked.
+    pub fn must_be_masked(&self, relation: u32, column: i16) -> bool {
+        self.masked.contains(&(relation, column))
+    }
+
+    /// What decisions are made from.
+    pub fn context<'a>(&'a self, search_path: &'a [String], token: &'a dyn Fn(&[u8]) -> String) -> Context<'a> {
+        Context { profile: &self.profile, snapshot: &self.snapshot, search_path, token }
+    }
+}
+
+/// A principal as evidence names it.
+pub fn actor(principal: &Principal) -> Actor {
+    Actor {
+        kind: match principal.kind {
+            Kind::User => ActorKind::User,
+            Kind::Service => ActorKind::Service,
+            Kind::Agent => ActorKind::Agent,
+        },
+        issuer: principal.issuer.clone(),
+        subject: principal.subject.clone(),
+        name: principal.name.clone(),
+        groups: principal.groups.clone(),
+        acts_for: principal.acts_for.as_deref().map(|human| Box::new(actor(human))),
+    }
+}
+
+/// The machine's clock, in whole seconds since 1970.
+pub fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs())
+}
+
+/// How stale a catalog may be when a session begins. What changes meanwhile is caught by the guard that every
+/// rewritten relation carries (rule 8): it then returns no rows.
+const MAX_AGE: Duration = Duration::from_secs(60);

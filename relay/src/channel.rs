@@ -1,0 +1,107 @@
+//! One peer's byte stream with what has been read and not decoded, and what is to be written.
+//!
+//! Both directions of both peers are polled by one task ([`crate::session`]). Bytes to write are gathered and
+//! written together: flushing a TLS record a message at a time costs a factor of two (rule 26).
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A byte stream to a peer: TCP, or TLS over it.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A peer: its stream and the bytes waiting to be written to it.
+pub(crate) struct Channel {
+    stream: Box<dyn Stream>,
+    outgoing: BytesMut,
+    /// Bytes handed to the stream since its last flush; a TLS stream may still hold them.
+    unflushed: bool,
+}
+
+impl Channel {
+    /// Wraps a stream.
+    pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
+        Self { stream, outgoing: BytesMut::new(), unflushed: false }
+    }
+
+    /// Adds bytes to be written by the next [`Channel::poll_write_out`] or [`Channel::write_out`].
+    pub(crate) fn queue(&mut self, bytes: &[u8]) {
+        self.outgoing.extend_from_slice(bytes);
+    }
+
+    /// Whether bytes wait to be written: while they do, no more is read from the other peer (back-pressure).
+    pub(crate) fn has_outgoing(&self) -> bool {
+        !self.outgoing.is_empty() || self.unflushed
+    }
+
+    /// Writes everything queued, and flushes.
+    ///
+    /// # Errors
+    /// The stream's.
+    pub(crate) async fn write_out(&mut self) -> io::Result<()> {
+        self.stream.write_all_buf(&mut self.outgoing).await?;
+        self.stream.flush().await?;
+        self.unflushed = false;
+        Ok(())
+    }
+
+    /// Reads what is there, at most [`READ_SIZE`] bytes, onto `buffer`. Returns 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// The stream's.
+    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer).await
+    }
+
+    /// Says goodbye to the peer (TLS `close_notify`, TCP FIN). Errors are of no use here.
+    pub(crate) async fn shutdown(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// As [`Channel::write_out`], polled.
+    pub(crate) fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.outgoing.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.outgoing))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.outgoing.advance(written);
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`Channel::read`], polled.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+}
+
+/// Sets what every TCP connection here has: no Nagle delay, and keep-alive so that a vanished peer is noticed.
+///
+/// # Errors
+/// The socket's.
+pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+    socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+/// Bytes read at a time: one TLS record holds at most 16 KiB, and four fill a recording block worth compressing.
+pub(crate) const READ_SIZE: usize = 64 * 1024;
+
+/// Below the 350 s idle time-out of a network load balancer (rule 23).
+const KEEPALIVE_IDLE: std::time::Duration = std::time::Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(15);

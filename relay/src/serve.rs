@@ -1,0 +1,180 @@
+//! The relay as a service: everything that is shared by its sessions, started in order and stopped in order.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use seams::{EvidenceStore, Keys};
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use crate::access::Guarded;
+use crate::cancel::Cancellations;
+use crate::clock::Clock;
+use crate::config::{Classification, Config, ConfigError, Connection};
+use crate::evidence::{Certifier, EvidenceError, Incarnation, Settings};
+use crate::issuers::Issuers;
+use crate::listener::Listener;
+use crate::policy::{PolicyError, PolicySet};
+use crate::upstream::{Login, Logins, Target};
+use crate::{session, stop, tls};
+
+/// What the relay is given and does not make: where evidence goes, keys, certificates, time.
+pub struct Dependencies {
+    /// Write-once objects.
+    pub store: Arc<dyn EvidenceStore>,
+    /// Wraps session keys; the relay signs with none of these.
+    pub keys: Arc<dyn Keys>,
+    /// Issues the certificate of this incarnation's own key.
+    pub certifier: Arc<dyn Certifier>,
+    /// The time that evidence claims.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A started relay: its listeners are bound and its evidence has begun.
+pub struct Relay {
+    shared: Arc<Shared>,
+    listeners: Vec<Listener>,
+    drain: Duration,
+}
+
+/// What all sessions share.
+pub(crate) struct Shared {
+    connections: BTreeMap<String, Arc<Guarded>>,
+    pub(crate) issuers: Issuers,
+    pub(crate) incarnation: Arc<Incarnation>,
+    pub(crate) cancellations: Cancellations,
+}
+
+/// Why a relay does not start, for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Configuration, classification.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Certificates and keys of TLS.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// Policies.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A listener.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Evidence.
+    #[error("evidence: {0}")]
+    Evidence(#[from] EvidenceError),
+}
+
+impl Relay {
+    /// Reads policies, binds listeners, begins the incarnation (which recovers what a dead one left).
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing was served.
+    pub async fn start(config: Config, dependencies: Dependencies) -> Result<Self, StartError> {
+        let policies = Arc::new(PolicySet::read(&config.policies)?);
+        let mut connections = BTreeMap::new();
+        for connection in &config.connection {
+            let guarded = guard(connection, &policies)?;
+            connections.insert(connection.name.to_string(), Arc::new(guarded));
+        }
+        let issuers = Issuers::new(&config.issuer)?;
+        let mut listeners = Vec::new();
+        for listener in &config.listener {
+            let tls = listener.tls.as_ref().map(tls::server_config).transpose()?;
+            let bound = Listener::bind(listener.bind, tls, listener.max_connections).await;
+            listeners.push(bound.map_err(|source| StartError::Listen { address: listener.bind, source })?);
+        }
+        let Dependencies { store, keys, certifier, clock } = dependencies;
+        let incarnation = Incarnation::start(settings(&config), store, keys, certifier, clock).await?;
+        let shared = Shared { connections, issuers, incarnation, cancellations: Cancellations::default() };
+        Ok(Self { shared: Arc::new(shared), listeners, drain: Duration::from_secs(config.drain_seconds) })
+    }
+
+    /// The addresses really bound, in the configuration's order.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.address().ok()).collect()
+    }
+
+    /// Serves until `shutdown` resolves; then takes nothing new, lets transactions finish for `drain_seconds`, ends
+    /// the rest, and stores all evidence.
+    ///
+    /// # Errors
+    /// [`EvidenceError`] when evidence could not be completed in time; it stays in the spool for the next start.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), EvidenceError> {
+        let (sender, stop) = stop::channel();
+        let sessions = TaskTracker::new();
+        let accepting = TaskTracker::new();
+        for listener in self.listeners {
+            let (shared, for_sessions) = (Arc::clone(&self.shared), stop.clone());
+            let serve = move |accepted| session::serve(accepted, Arc::clone(&shared), for_sessions.clone());
+            accepting.spawn(listener.run(stop.clone(), sessions.clone(), serve));
+        }
+        accepting.close();
+        shutdown.await;
+        info!(sessions = sessions.len(), "stopping: no new sessions");
+        sessions.close();
+        let finished = async {
+            accepting.wait().await;
+            sessions.wait().await;
+        };
+        sender.stop_within(self.drain, finished).await;
+        if tokio::time::timeout(AFTER_DUE, sessions.wait()).await.is_err() {
+            tracing::error!("sessions did not end in time; their evidence is completed by the next start");
+        }
+        self.shared.incarnation.retire(RETIRE_LIMIT).await
+    }
+}
+
+/// The runtime that a relay must run on: statements are parsed, rewritten and dropped on its workers' stacks, and the
+/// limits of [`crate::statement`] are proved for this size. Only what is spawned runs there.
+///
+/// # Errors
+/// The operating system's: no threads.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().thread_stack_size(WORKER_STACK).enable_all().build()
+}
+
+impl Shared {
+    pub(crate) fn connection(&self, name: &str) -> Option<Arc<Guarded>> {
+        self.connections.get(name).cloned()
+    }
+}
+
+fn guard(connection: &Connection, policies: &Arc<PolicySet>) -> Result<Guarded, StartError> {
+    let classification = Classification::read(&connection.classification)?;
+    let login = Login::new(
+        Target::new(connection)?,
+        connection.user.clone(),
+        connection.database.clone(),
+        connection.password.clone(),
+        Logins::default(),
+    );
+    Ok(Guarded::new(connection.clone(), login, classification, Arc::clone(policies)))
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        tenant: config.tenant.clone(),
+        environment: config.environment.clone(),
+        relay: config.relay.clone(),
+        log_origin: format!("affidavit/{}/{}", config.tenant, config.environment),
+        build: concat!("relay ", env!("CARGO_PKG_VERSION")).to_owned(),
+        evidence: config.evidence.clone(),
+    }
+}
+
+/// What the structural limit of `statement::parse` is proved for. Virtual: pages never touched cost nothing.
+const WORKER_STACK: usize = 256 * 1024 * 1024;
+/// Sealing and storing what is left; what does not leave in this time stays in the spool for the next start.
+const RETIRE_LIMIT: Duration = Duration::from_secs(60);
+/// Sessions whose end is due say goodbye to both peers, five seconds at most, and record it.
+const AFTER_DUE: Duration = Duration::from_secs(10);

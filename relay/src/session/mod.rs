@@ -1,0 +1,197 @@
+//! One client's session: decide, record, send; receive, record, release.
+//!
+//! A single task owns both streams. Nothing is read from one peer while bytes for the other still wait to be
+//! written, so memory is bounded by one read in each direction, and a peer that does not read is waited for.
+
+mod diagnostics;
+mod names;
+mod open;
+mod operation;
+mod pump;
+mod replies;
+mod requests;
+mod settings;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::event::{CloseReason, EventBody, OutcomeKind};
+use tokio::time::Instant;
+use wire::postgres::conversation::Conversation;
+use wire::postgres::{Backend, Deframer, ErrorFields, Frontend, SqlState, TransactionStatus, backend};
+
+use crate::access::{Access, Guarded};
+use crate::cancel::Cancellation;
+use crate::recorder::{RecordError, Recorder};
+use crate::stop::Stop;
+
+use names::Names;
+use operation::{Operation, Prepared};
+use pump::{Activity, Pump};
+
+pub(crate) use open::serve;
+
+/// An open session.
+struct Session {
+    pump: Pump,
+    recorder: Recorder,
+    guarded: Arc<Guarded>,
+    access: Access,
+    principal: identity::Principal,
+    search_path: Vec<String>,
+    conversation: Conversation,
+    operations: HashMap<u64, Operation>,
+    prepared: Names<Prepared>,
+    portals: Names<Prepared>,
+    transaction: TransactionStatus,
+    numbers: Numbers,
+    limits: Limits,
+    last_request: Instant,
+    /// Set when a request must wait until the target has confirmed a name ([`names`]).
+    held: Option<wire::postgres::RawMessage<Frontend>>,
+    from_client: Deframer<Frontend>,
+    from_target: Deframer<Backend>,
+    catalog_changed: bool,
+    finishing: bool,
+}
+
+/// Counters of one session.
+#[derive(Debug, Default)]
+struct Numbers {
+    ticket: u64,
+    segment: u64,
+    statement: u64,
+    execution: u64,
+}
+
+/// When a session must end by itself.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    expires: Instant,
+    idle: Duration,
+}
+
+/// Why a session ends, and what the client is told before it does.
+#[derive(Debug)]
+struct Ending {
+    reason: CloseReason,
+    told: Option<Box<ErrorFields>>,
+}
+
+impl Session {
+    /// Serves until the session ends; returns after everything is recorded and said.
+    async fn run(mut self, stop: Stop, cancellation: Cancellation) {
+        let ending = loop {
+            match self.step(&stop, &cancellation).await {
+                Ok(()) => {}
+                Err(ending) => break ending,
+            }
+        };
+        self.end(ending).await;
+    }
+
+    async fn step(&mut self, stop: &Stop, cancellation: &Cancellation) -> Result<(), Ending> {
+        let quiet = self.conversation.is_idle();
+        let idle_at = self.last_request + self.limits.idle;
+        // What the client sends meanwhile waits in its socket, not here.
+        let may_read_client = self.held.is_none() && self.operations.len() < IN_FLIGHT_MAX;
+        // In random order: a pump that always has something to do must not keep a session from expiring.
+        tokio::select! {
+            activity = self.pump.next(may_read_client, &mut self.from_client, &mut self.from_target) => {
+                match activity? {
+                    Activity::Written => Ok(()),
+                    Activity::FromTarget => self.release_replies().await,
+                    Activity::FromClient => self.forward_requests().await,
+                }
+            }
+            () = cancellation.asked() => self.cancel().await,
+            () = tokio::time::sleep_until(self.limits.expires) => Err(Ending::told(
+                CloseReason::Expired,
+                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+                "the session's token has expired: log in again",
+            )),
+            () = tokio::time::sleep_until(idle_at), if quiet => Err(Ending::told(
+                CloseReason::Idle,
+                SqlState::IDLE_SESSION_TIMEOUT,
+                "the session was idle for longer than this connection allows",
+            )),
+            () = stop.requested(), if !self.finishing => {
+                self.finishing = true;
+                self.stop_if_finished()
+            }
+            () = stop.due() => Err(Ending::stopping()),
+        }
+    }
+
+    /// A stopping relay lets a transaction finish, and ends a session that has none.
+    fn stop_if_finished(&self) -> Result<(), Ending> {
+        let busy = !self.conversation.is_idle() || self.transaction != TransactionStatus::Idle;
+        if self.finishing && !busy { Err(Ending::stopping()) } else { Ok(()) }
+    }
+
+    async fn cancel(&mut self) -> Result<(), Ending> {
+        let Ok(packet) = self.pump.upstream.cancel_request() else { return Ok(()) };
+        let recorded = self.recorder.record(vec![crate::policy::Permit::cancel(packet)]).await?;
+        self.pump.upstream.send_cancel(recorded);
+        Ok(())
+    }
+
+    async fn end(mut self, ending: Ending) {
+        tracing::info!(session = %self.recorder.session(), reason = ?ending.reason, "session ends");
+        let unknown = self.without_outcome();
+        let told = ending.told.map(|fields| backend::error_response(&fields)).unwrap_or_default();
+        let recorded = match self.recorder.record_replies(&told, unknown).await {
+            Ok(()) => self.recorder.close(ending.reason).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = recorded {
+            tracing::error!(%error, "the end of a session could not be recorded");
+        }
+        self.pump.client.queue(&told);
+        self.pump.close().await;
+    }
+
+    /// Executions that were sent and have not been answered: they may or may not have run.
+    fn without_outcome(&mut self) -> Vec<EventBody> {
+        let mut open: Vec<_> = self.operations.iter_mut().collect();
+        open.sort_by_key(|(ticket, _)| **ticket);
+        let outcomes = open.into_iter().flat_map(|(_, operation)| operation.unfinished(OutcomeKind::Unknown, None));
+        outcomes.map(EventBody::Outcome).collect()
+    }
+}
+
+impl Ending {
+    fn told(reason: CloseReason, sqlstate: SqlState, message: &str) -> Self {
+        Self { reason, told: Some(Box::new(ErrorFields::fatal(sqlstate, message))) }
+    }
+
+    fn silent(reason: CloseReason) -> Self {
+        Self { reason, told: None }
+    }
+
+    fn stopping() -> Self {
+        Self::told(CloseReason::RelayStopping, SqlState::ADMIN_SHUTDOWN, "the relay is stopping")
+    }
+}
+
+impl From<RecordError> for Ending {
+    fn from(error: RecordError) -> Self {
+        tracing::error!(%error, "evidence cannot be written: the session ends");
+        let message = match error {
+            RecordError::SpoolFull { .. } => {
+                "evidence cannot be written, the spool is full: nothing is served unrecorded"
+            }
+            RecordError::CertificateExpired => {
+                "evidence cannot be signed any more, the relay's certificate has expired"
+            }
+            _ => "evidence cannot be written: nothing is served unrecorded",
+        };
+        Self::told(CloseReason::EvidenceFailure, SqlState::IO_ERROR, message)
+    }
+}
+
+/// Prepared statements and portals that one session may hold, pending ones included.
+const NAMES_MAX: usize = 10_000;
+/// Messages that may wait for the target's answer; a client that pipelines more is read later.
+const IN_FLIGHT_MAX: usize = 10_000;

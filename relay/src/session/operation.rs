@@ -1,0 +1,234 @@
+//! What a frontend message that was sent is waiting for, and what its reply means to the evidence.
+
+use std::sync::Arc;
+
+use schemas::event::{Outcome, OutcomeKind};
+use wire::postgres::{ErrorFields, SqlState};
+
+use crate::policy::{Admitted, Effects, Refusal};
+use crate::session::diagnostics::Exposure;
+
+/// A prepared statement as the target knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    /// Its number in the evidence.
+    pub(crate) statement: u64,
+    /// What may be said of its errors.
+    pub(crate) exposure: Exposure,
+    /// Types of its parameters as the client gave them; 0 where it left them to the target.
+    pub(crate) parameter_types: Arc<[u32]>,
+    /// What changes once it ran.
+    pub(crate) effects: Arc<[Effects]>,
+    /// The right to run it; `None` for a refused one, which the target never parsed.
+    pub(crate) admitted: Option<Admitted>,
+}
+
+/// One message in flight.
+#[derive(Debug)]
+pub(crate) enum Operation {
+    /// A simple query and its statements, in order.
+    Query {
+        /// They answer in this order.
+        statements: Vec<Execution>,
+        /// How many of them have their outcome on record.
+        answered: usize,
+        /// Set when a failing text was sent in its place.
+        refusal: Option<Refusal>,
+        /// An error ended it.
+        failed: bool,
+        /// What changes once it is done, a statement each.
+        effects: Arc<[Effects]>,
+    },
+    /// `Parse` of a named or the unnamed statement.
+    Parse {
+        /// The name.
+        name: String,
+        /// Its statement number.
+        statement: u64,
+        /// What may be said of its errors.
+        exposure: Exposure,
+        /// Set when a failing text was sent in its place.
+        refusal: Option<Refusal>,
+    },
+    /// `Bind` of a portal.
+    Bind {
+        /// The portal.
+        portal: String,
+        /// Statement bound.
+        statement: u64,
+        /// What may be said of its errors.
+        exposure: Exposure,
+    },
+    /// `Execute` of a portal.
+    Execute {
+        /// What it has returned so far.
+        started: Execution,
+        /// What changes once it is done.
+        effects: Arc<[Effects]>,
+    },
+    /// `Describe`.
+    Describe {
+        /// What may be said of its errors.
+        exposure: Exposure,
+    },
+    /// `Close` of a prepared statement.
+    CloseStatement(String),
+    /// `Close` of a portal.
+    ClosePortal(String),
+    /// `Sync`.
+    Sync,
+    /// A message for which a failing text was sent in its place, with nothing else on record.
+    Refused(Refusal),
+}
+
+/// One execution and what it has returned so far.
+#[derive(Debug)]
+pub(crate) struct Execution {
+    /// Its number in the evidence; 0 when it never got one.
+    pub(crate) execution: u64,
+    /// The statement's number.
+    pub(crate) statement: u64,
+    /// What may be said of its errors.
+    pub(crate) exposure: Exposure,
+    /// Rows so far.
+    pub(crate) rows: u64,
+    /// Bytes of rows so far.
+    pub(crate) bytes: u64,
+}
+
+impl Execution {
+    /// An execution that has returned nothing yet.
+    pub(crate) fn new(execution: u64, statement: u64, exposure: Exposure) -> Self {
+        Self { execution, statement, exposure, rows: 0, bytes: 0 }
+    }
+
+    /// Its end as an event, without a command tag.
+    pub(crate) fn ended(&self, outcome: OutcomeKind, sqlstate: Option<SqlState>) -> Outcome {
+        Outcome {
+            execution: self.execution,
+            statement: self.statement,
+            outcome,
+            command: None,
+            rows_returned: self.rows,
+            rows_affected: 0,
+            bytes_returned: self.bytes,
+            sqlstate: sqlstate.map(|code| code.as_str().to_owned()),
+        }
+    }
+
+    /// Its end as the target's `CommandComplete` tells it: a tag such as `INSERT 0 5`.
+    pub(crate) fn completed(&self, tag: &str) -> Outcome {
+        let mut words = tag.split(' ');
+        let command: Vec<&str> =
+            words.by_ref().take_while(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect();
+        let count = tag.rsplit(' ').next().and_then(|last| last.parse().ok()).unwrap_or(0);
+        let changes = matches!(command.first(), Some(&("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COPY")));
+        Outcome {
+            command: Some(command.join(" ")),
+            rows_affected: if changes { count } else { 0 },
+            ..self.ended(OutcomeKind::Completed, None)
+        }
+    }
+}
+
+impl Operation {
+    /// What may be said of an error or notice that answers this message now.
+    pub(crate) fn exposure(&self) -> Exposure {
+        match self {
+            Self::Query { statements, answered, .. } => {
+                statements.get(*answered).map_or(Exposure::Withheld, |one| one.exposure)
+            }
+            Self::Execute { started, .. } => started.exposure,
+            Self::Parse { exposure, .. } | Self::Bind { exposure, .. } | Self::Describe { exposure } => *exposure,
+            Self::CloseStatement(_) | Self::ClosePortal(_) | Self::Sync | Self::Refused(_) => Exposure::Withheld,
+        }
+    }
+
+    /// The refusal that stands behind a failing text sent in this message's place.
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Query { refusal, .. } | Self::Parse { refusal, .. } => refusal.as_ref(),
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The execution that a row or a completion belongs to now.
+    pub(crate) fn execution(&mut self) -> Option<&mut Execution> {
+        match self {
+            Self::Query { statements, answered, .. } => statements.get_mut(*answered),
+            Self::Execute { started, .. } => Some(started),
+            _ => None,
+        }
+    }
+
+    /// The current statement of a simple query has its outcome on record: what comes belongs to the next one.
+    pub(crate) fn next_statement(&mut self) {
+        if let Self::Query { answered, .. } = self {
+            *answered += 1;
+        }
+    }
+
+    /// What is to be recorded when this message ends without completing: failed, refused, skipped or unknown.
+    /// Of a simple query, the statement in turn gets `kind`; those behind a failed one never ran.
+    pub(crate) fn unfinished(&mut self, kind: OutcomeKind, sqlstate: Option<SqlState>) -> Vec<Outcome> {
+        let answered = kind == OutcomeKind::Failed || kind == OutcomeKind::Refused;
+        match self {
+            Self::Query { statements, answered: done, failed, .. } => {
+                *failed = true;
+                let later = if kind == OutcomeKind::Failed { OutcomeKind::Skipped } else { kind };
+                let open = statements.iter().skip(*done).enumerate();
+                let ends = open.map(|(index, one)| match index {
+                    0 => one.ended(kind, sqlstate),
+                    _ => one.ended(later, sqlstate.filter(|_| kind == OutcomeKind::Refused)),
+                });
+                let ends = ends.collect();
+                *done = statements.len();
+                ends
+            }
+            Self::Execute { started, .. } if started.statement != 0 => vec![started.ended(kind, sqlstate)],
+            Self::Parse { statement, exposure, .. } | Self::Bind { statement, exposure, .. }
+                if answered && *statement != 0 =>
+            {
+                vec![Execution::new(0, *statement, *exposure).ended(kind, sqlstate)]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A refusal as the client sees it.
+pub(crate) fn refusal_fields(refusal: &Refusal) -> ErrorFields {
+    let sqlstate = SqlState::from_code(refusal.sqlstate).unwrap_or(SqlState::INSUFFICIENT_PRIVILEGE);
+    let mut fields = ErrorFields::error(sqlstate, refusal.message.clone());
+    fields.hint.clone_from(&refusal.hint);
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_tags_are_split_into_command_and_count() {
+        let execution = Execution::new(1, 1, Exposure::Open);
+        let inserted = execution.completed("INSERT 0 5");
+        assert_eq!((inserted.command.as_deref(), inserted.rows_affected), (Some("INSERT"), 5));
+        let selected = execution.completed("SELECT 3");
+        assert_eq!((selected.command.as_deref(), selected.rows_affected), (Some("SELECT"), 0));
+        let created = execution.completed("CREATE TABLE");
+        assert_eq!((created.command.as_deref(), created.rows_affected), (Some("CREATE TABLE"), 0));
+    }
+
+    #[test]
+    fn of_a_failed_batch_the_first_failed_and_the_rest_was_skipped() {
+        let statements = (1..=3).map(|n| Execution::new(n, n, Exposure::Open)).collect();
+        let mut query =
+            Operation::Query { statements, answered: 0, refusal: None, failed: false, effects: Arc::default() };
+        query.next_statement();
+        let ends = query.unfinished(OutcomeKind::Failed, None);
+        let kinds: Vec<_> = ends.iter().map(|outcome| (outcome.statement, outcome.outcome)).collect();
+        assert_eq!(kinds, [(2, OutcomeKind::Failed), (3, OutcomeKind::Skipped)]);
+        assert!(query.unfinished(OutcomeKind::Unknown, None).is_empty(), "each has its one outcome");
+    }
+}

@@ -1,0 +1,247 @@
+//! Backend messages: each is checked, attributed and recorded before the client receives it.
+
+use bytes::BytesMut;
+use schemas::event::{CloseReason, EventBody, OutcomeKind};
+use wire::postgres::conversation::{Incoming, Reply};
+use wire::postgres::{Backend, BackendMessage, ErrorFields, RawMessage, SqlState, TransactionStatus, backend};
+
+use crate::policy::{Effects, EndsPrepared};
+
+use super::diagnostics::{Exposure, released};
+use super::operation::{Operation, refusal_fields};
+use super::{Ending, Session};
+
+/// What one batch of replies becomes.
+#[derive(Default)]
+struct Batch {
+    bytes: BytesMut,
+    events: Vec<EventBody>,
+}
+
+impl Session {
+    /// Takes every whole message that has come, records what the client will get, then lets it go.
+    pub(super) async fn release_replies(&mut self) -> Result<(), Ending> {
+        let mut batch = Batch::default();
+        let taken = self.take_replies(&mut batch);
+        self.recorder.record_replies(&batch.bytes, batch.events).await?;
+        self.pump.client.queue(&batch.bytes);
+        taken?;
+        if self.held.is_some() || self.from_client.buffered() > 0 {
+            self.forward_requests().await?;
+        }
+        self.stop_if_finished()
+    }
+
+    fn take_replies(&mut self, batch: &mut Batch) -> Result<(), Ending> {
+        while let Some(message) = self.from_target.next().map_err(|error| broken(&error))? {
+            self.reply(&message, batch)?;
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, message: &RawMessage<Backend>, batch: &mut Batch) -> Result<(), Ending> {
+        let kind = Incoming::of(message).map_err(|error| broken(&error))?;
+        let answer = self.conversation.on_backend(kind).map_err(|error| broken(&error))?;
+        if kind == Incoming::DataRow {
+            // Rows pass as they came, and are not looked into: what is in them was masked at the scan.
+            self.count_row(&answer, message.bytes().len());
+            batch.bytes.extend_from_slice(message.bytes());
+            return Ok(());
+        }
+        match BackendMessage::decode(message).map_err(|error| broken(&error))? {
+            BackendMessage::ErrorResponse(fields) => {
+                self.failed(&fields, &answer, batch);
+                return Ok(());
+            }
+            BackendMessage::NoticeResponse(fields) => {
+                let exposure = self.exposure(&answer);
+                batch.bytes.extend_from_slice(&backend::notice_response(&released(&fields, exposure)));
+                return Ok(());
+            }
+            // Nobody can listen: the payload is a trigger's or another session's text.
+            BackendMessage::NotificationResponse { .. } => return Ok(()),
+            BackendMessage::RowDescription(fields) => self.check_origins(&fields)?,
+            BackendMessage::ParameterStatus { name, value } => check_pinned(name, value)?,
+            BackendMessage::CommandComplete { tag } => self.completed(&answer, Some(tag), batch),
+            BackendMessage::EmptyQueryResponse => self.completed(&answer, None, batch),
+            BackendMessage::PortalSuspended => self.suspended(&answer, batch),
+            BackendMessage::ReadyForQuery(status) => self.ready(status),
+            BackendMessage::Authentication(_)
+            | BackendMessage::BackendKeyData { .. }
+            | BackendMessage::DataRow(_)
+            | BackendMessage::CopyInResponse(_)
+            | BackendMessage::CopyOutResponse(_)
+            | BackendMessage::CopyBothResponse(_)
+            | BackendMessage::CopyData(_)
+            | BackendMessage::CopyDone
+            | BackendMessage::NegotiateProtocolVersion { .. }
+            | BackendMessage::FunctionCallResponse(_) => return Err(unasked(message.name())),
+            BackendMessage::ParseComplete
+            | BackendMessage::BindComplete
+            | BackendMessage::CloseComplete
+            | BackendMessage::NoData
+            | BackendMessage::ParameterDescription(_) => {}
+        }
+        if answer.ends {
+            self.finished(answer.ticket, true);
+        }
+        batch.bytes.extend_from_slice(message.bytes());
+        Ok(())
+    }
+
+    /// An error: of the target's, or of the failing text that stands for a refusal.
+    fn failed(&mut self, fields: &ErrorFields, answer: &Reply, batch: &mut Batch) {
+        let refusal = answer.ticket.and_then(|ticket| self.operations.get(&ticket)).and_then(Operation::refusal);
+        let (shown, kind) = match refusal.filter(|_| !fields.severity.ends_session()) {
+            Some(refusal) => (refusal_fields(refusal), OutcomeKind::Refused),
+            None => (released(fields, self.exposure(answer)), OutcomeKind::Failed),
+        };
+        self.unfinished(answer.ticket, kind, Some(shown.sqlstate), batch);
+        for skipped in &answer.skipped {
+            self.unfinished(Some(*skipped), OutcomeKind::Skipped, None, batch);
+            self.finished(Some(*skipped), false);
+        }
+        batch.bytes.extend_from_slice(&backend::error_response(&shown));
+        if answer.ends {
+            self.finished(answer.ticket, false);
+        }
+    }
+
+    fn unfinished(&mut self, ticket: Option<u64>, kind: OutcomeKind, sqlstate: Option<SqlState>, batch: &mut Batch) {
+        if let Some(operation) = ticket.and_then(|ticket| self.operations.get_mut(&ticket)) {
+            let outcomes = operation.unfinished(kind, sqlstate);
+            batch.events.extend(outcomes.into_iter().map(EventBody::Outcome));
+        }
+    }
+
+    fn exposure(&self, answer: &Reply) -> Exposure {
+        // A message that belongs to nothing in flight (a warning of the server's) could be of any trigger's making.
+        answer.ticket.and_then(|ticket| self.operations.get(&ticket)).map_or(Exposure::Withheld, Operation::exposure)
+    }
+
+    /// The second net: a protected column in a result, under its own name and unmasked, ends the session.
+    fn check_origins(&self, fields: &[wire::postgres::backend::FieldDescription<'_>]) -> Result<(), Ending> {
+        let bare = |field: &&wire::postgres::backend::FieldDescription<'_>| {
+            self.access.must_be_masked(field.table_oid, field.column)
+        };
+        match fields.iter().find(bare) {
+            None => Ok(()),
+            Some(field) => {
+                tracing::error!(table = field.table_oid, column = field.column, "a protected column came unmasked");
+                Err(Ending::told(
+                    CloseReason::MaskingViolation,
+                    SqlState::INSUFFICIENT_PRIVILEGE,
+                    "a protected column would have been returned unmasked; the session ends. This is a defect of the \
+                     relay: please report it",
+                ))
+            }
+        }
+    }
+
+    fn count_row(&mut self, answer: &Reply, bytes: usize) {
+        if let Some(execution) = self.execution(answer) {
+            execution.rows += 1;
+            execution.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+        }
+    }
+
+    fn completed(&mut self, answer: &Reply, tag: Option<&str>, batch: &mut Batch) {
+        if let Some(execution) = self.execution(answer)
+            && execution.statement != 0
+        {
+            let outcome = match tag {
+                Some(tag) => execution.completed(tag),
+                None => execution.ended(OutcomeKind::Completed, None),
+            };
+            batch.events.push(EventBody::Outcome(outcome));
+        }
+        if let Some(operation) = answer.ticket.and_then(|ticket| self.operations.get_mut(&ticket)) {
+            operation.next_statement();
+        }
+    }
+
+    fn suspended(&mut self, answer: &Reply, batch: &mut Batch) {
+        if let Some(execution) = self.execution(answer) {
+            batch.events.push(EventBody::Outcome(execution.ended(OutcomeKind::Suspended, None)));
+        }
+    }
+
+    fn execution(&mut self, answer: &Reply) -> Option<&mut super::operation::Execution> {
+        self.operations.get_mut(&answer.ticket?)?.execution()
+    }
+
+    fn ready(&mut self, status: TransactionStatus) {
+        self.transaction = status;
+        if status == TransactionStatus::Idle {
+            // Portals end with their transaction (PostgreSQL, "Extended Query").
+            self.portals.forget_all();
+        }
+    }
+
+    /// A message has its last reply: what it changed is confirmed, or did not happen.
+    fn finished(&mut self, ticket: Option<u64>, done: bool) {
+        let Some(ticket) = ticket else { return };
+        match self.operations.remove(&ticket) {
+            Some(Operation::Parse { name, .. } | Operation::CloseStatement(name)) => {
+                self.prepared.answered(&name, ticket, done);
+            }
+            Some(Operation::Bind { portal: name, .. } | Operation::ClosePortal(name)) => {
+                self.portals.answered(&name, ticket, done);
+            }
+            Some(Operation::Query { effects, failed, .. }) => {
+                // A simple query takes the unnamed statement with it.
+                self.prepared.forget("");
+                self.took_effect(&effects, failed);
+            }
+            Some(Operation::Execute { effects, .. }) => self.took_effect(&effects, !done),
+            _ => {}
+        }
+    }
+
+    /// A failed text may have changed the catalog before it failed; names it left as they are.
+    fn took_effect(&mut self, effects: &[Effects], failed: bool) {
+        for effect in effects {
+            self.catalog_changed |= effect.changes_catalog;
+            if failed {
+                continue;
+            }
+            match &effect.ends_prepared {
+                EndsPrepared::None => {}
+                EndsPrepared::Named(name) => self.prepared.forget(name),
+                EndsPrepared::All => self.prepared.forget_all(),
+            }
+            if effect.closes_portals {
+                self.portals.forget_all();
+            }
+        }
+    }
+}
+
+/// The target must keep what the relay pinned: otherwise it may read a statement otherwise than the relay did.
+fn check_pinned(name: &str, value: &str) -> Result<(), Ending> {
+    let expected = match name {
+        "client_encoding" => "UTF8",
+        "standard_conforming_strings" => "on",
+        _ => return Ok(()),
+    };
+    if value == expected {
+        return Ok(());
+    }
+    tracing::error!(setting = name, "a pinned setting changed at the target");
+    let text = format!("the target changed {name}, which the relay pins; the session ends");
+    Err(Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &text))
+}
+
+fn unasked(message: &str) -> Ending {
+    let text = format!("the target sent {message}, which nothing here asks for; the session ends");
+    Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &text)
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Ending {
+    tracing::error!(%error, "the target broke the protocol");
+    Ending::told(
+        CloseReason::ProtocolViolation,
+        SqlState::PROTOCOL_VIOLATION,
+        "the target broke the protocol; the session ends",
+    )
+}

@@ -1,0 +1,210 @@
+//! What a client may set at start-up, and what the relay pins (rules 1, 3, 4; bypass classes 9 and 10).
+
+use wire::postgres::{ErrorFields, SqlState};
+
+use crate::config::Connection;
+
+/// Settings of one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// For the target's start-up packet, pinned ones last so that they win.
+    pub(crate) upstream: Vec<(String, String)>,
+    /// Where unqualified names are looked for; fixed for the session.
+    pub(crate) search_path: Vec<String>,
+    /// The client's claim of itself.
+    pub(crate) application: String,
+}
+
+impl Settings {
+    /// Reads the start-up parameters.
+    ///
+    /// # Errors
+    /// The FATAL error to send: a setting that is not on the list, or a value the relay cannot accept.
+    pub(crate) fn read(parameters: &[(String, String)], connection: &Connection) -> Result<Self, Box<ErrorFields>> {
+        let mut settings =
+            Self { upstream: Vec::new(), search_path: connection.search_path.clone(), application: String::new() };
+        for (name, value) in parameters {
+            match name.as_str() {
+                "user" | "database" => {}
+                "options" => {
+                    for (name, value) in options(value)? {
+                        settings.set(&name, &value)?;
+                    }
+                }
+                name if name.starts_with("_pq_.") => {}
+                name => settings.set(name, value)?,
+            }
+        }
+        settings.pin();
+        Ok(settings)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Box<ErrorFields>> {
+        let lower = name.to_ascii_lowercase();
+        match lower.as_str() {
+            "client_encoding" if is_utf8(value) => {}
+            "client_encoding" => return Err(refused(name, "only UTF8 can be chosen: the relay reads every statement")),
+            "search_path" => self.search_path = search_path(value)?,
+            "application_name" => {
+                self.application = value.chars().filter(|c| !c.is_control()).take(APPLICATION_MAX).collect();
+                self.upstream.push((lower, self.application.clone()));
+            }
+            known if ALLOWED.contains(&known) => self.upstream.push((lower, value.to_owned())),
+            _ => return Err(refused(name, "it is not among the settings that a session may choose")),
+        }
+        Ok(())
+    }
+
+    fn pin(&mut self) {
+        let path: Vec<String> = self.search_path.iter().map(|schema| quoted(schema)).collect();
+        for (name, value) in
+            [("client_encoding", "UTF8"), ("standard_conforming_strings", "on"), ("search_path", &path.join(", "))]
+        {
+            self.upstream.push((name.to_owned(), value.to_owned()));
+        }
+    }
+}
+
+/// `-c name=value`, `-cname=value` or `--name=value`, separated by spaces; a backslash keeps the next character
+/// (PostgreSQL, "libpq: options").
+fn options(text: &str) -> Result<Vec<(String, String)>, Box<ErrorFields>> {
+    let malformed = || refused("options", "expected -c name=value");
+    let mut words = words(text).into_iter();
+    let mut found = Vec::new();
+    while let Some(word) = words.next() {
+        let assignment = match word.strip_prefix("--").or_else(|| word.strip_prefix("-c")) {
+            Some("") => words.next().ok_or_else(malformed)?,
+            Some(rest) => rest.to_owned(),
+            None => return Err(malformed()),
+        };
+        let (name, value) = assignment.split_once('=').ok_or_else(malformed)?;
+        found.push((name.replace('-', "_"), value.to_owned()));
+    }
+    Ok(found)
+}
+
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => word.extend(characters.next()),
+            ' ' | '\t' | '\n' | '\r' => {
+                if !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+            }
+            _ => word.push(character),
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+/// Plain or quoted schema names; `$user`, `pg_temp` and `pg_catalog` in it would change what names mean.
+fn search_path(value: &str) -> Result<Vec<String>, Box<ErrorFields>> {
+    let path: Vec<String> = value.split(',').map(|schema| schema.trim().trim_matches('"').to_owned()).collect();
+    let plain = |schema: &String| {
+        !schema.is_empty()
+            && schema.len() <= IDENTIFIER_MAX
+            && !schema.starts_with("pg_")
+            && schema.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    if path.iter().all(plain) && path.len() <= PATH_MAX {
+        Ok(path)
+    } else {
+        Err(refused("search_path", "expected names of schemas in lower case, without $user and pg_…"))
+    }
+}
+
+fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+fn is_utf8(encoding: &str) -> bool {
+    let plain: String = encoding.chars().filter(char::is_ascii_alphanumeric).collect();
+    ["utf8", "unicode"].iter().any(|known| plain.eq_ignore_ascii_case(known))
+}
+
+fn refused(name: &str, why: &str) -> Box<ErrorFields> {
+    let shown: String = name.chars().filter(|c| c.is_ascii_graphic()).take(IDENTIFIER_MAX).collect();
+    Box::new(ErrorFields::fatal(SqlState::INVALID_PARAMETER_VALUE, format!("start-up setting \"{shown}\": {why}")))
+}
+
+/// Settings that change neither how text is parsed nor what a plan or an error can tell.
+const ALLOWED: [&str; 9] = [
+    "datestyle",
+    "timezone",
+    "intervalstyle",
+    "extra_float_digits",
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "client_min_messages",
+    "bytea_output",
+];
+/// `NAMEDATALEN - 1`.
+const IDENTIFIER_MAX: usize = 63;
+const APPLICATION_MAX: usize = 64;
+/// More schemas than anybody lists by hand.
+const PATH_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection() -> Connection {
+        toml::from_str(
+            r#"
+            name = "clinic"
+            host = "localhost"
+            database = "clinic"
+            user = "relay"
+            password = { environment = "X" }
+            classification = "c.toml"
+            "#,
+        )
+        .unwrap()
+    }
+
+    fn read(parameters: &[(&str, &str)]) -> Result<Settings, Box<ErrorFields>> {
+        let parameters: Vec<_> = parameters.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Settings::read(&parameters, &connection())
+    }
+
+    #[test]
+    fn ordinary_drivers_get_their_settings_and_the_pinned_ones_come_last() {
+        let settings = read(&[
+            ("user", "alice"),
+            ("client_encoding", "'utf-8'"),
+            ("DateStyle", "ISO"),
+            ("application_name", "psql"),
+            ("options", "-c statement_timeout=5s --lock-timeout=1s -csearch_path=clinic,\"billing\""),
+        ])
+        .unwrap();
+        assert_eq!(settings.search_path, ["clinic", "billing"]);
+        let last: Vec<_> = settings.upstream.iter().rev().take(3).map(|(name, _)| name.as_str()).collect();
+        assert_eq!(last, ["search_path", "standard_conforming_strings", "client_encoding"]);
+        assert!(settings.upstream.contains(&("lock_timeout".to_owned(), "1s".to_owned())));
+    }
+
+    #[test]
+    fn what_would_change_the_meaning_of_a_statement_is_refused() {
+        for bad in [
+            ("standard_conforming_strings", "off"),
+            ("client_encoding", "SJIS"),
+            ("search_path", "\"$user\", public"),
+            ("search_path", "pg_temp"),
+            ("options", "-c role=postgres"),
+            ("options", "-c enable_seqscan=off"),
+            ("options", "-E"),
+            ("replication", "database"),
+            ("session_preload_libraries", "x"),
+        ] {
+            assert!(read(&[bad]).is_err(), "{bad:?}");
+        }
+    }
+}
