@@ -4,6 +4,7 @@
 
 pub mod canonical;
 pub mod chunk;
+pub mod csv;
 pub mod data_block;
 pub mod digest;
 pub mod dsse;
@@ -21,12 +22,14 @@ pub mod log;
 pub mod manifest;
 pub mod payload_type;
 mod pem;
+pub mod period;
 pub mod rule;
 #[cfg(test)]
 mod sample;
 mod sealed;
 pub mod session_key;
 pub mod signature;
+pub mod tables;
 pub mod token;
 pub mod verify;
 pub mod wrapped_key;
