@@ -4,4 +4,5 @@
 pub mod certifier;
 
 pub mod indexer;
+pub mod sealer;
 mod signers;

@@ -122,6 +122,12 @@ impl Scope {
         format!("{}/", self.session(session))
     }
 
+    /// Prefix of the evidence of all relays of a tenant's environment, with the slash.
+    #[must_use]
+    pub fn environment_prefix(tenant: &Name, environment: &Name) -> String {
+        format!("{EVIDENCE_PREFIX}{tenant}/{environment}/")
+    }
+
     /// Prefix of everything this relay stored as evidence, with the slash.
     #[must_use]
     pub fn relay_prefix(&self) -> String {
@@ -138,6 +144,32 @@ impl Scope {
 
     fn path(&self) -> String {
         format!("{}/{}/{}", self.tenant, self.environment, self.relay)
+    }
+}
+
+impl ObjectKind {
+    /// The session it belongs to, if it belongs to one.
+    #[must_use]
+    pub fn session(&self) -> Option<&SessionId> {
+        match self {
+            Self::Certificate(_) | Self::RelayStart(_) | Self::RelayRetired(_) => None,
+            Self::SessionOpen(session)
+            | Self::Chunk(session, _)
+            | Self::SessionClose(session)
+            | Self::SessionVoid(session)
+            | Self::WrappedKey(session) => Some(session),
+        }
+    }
+
+    /// The incarnation it belongs to, if it belongs to one.
+    #[must_use]
+    pub fn incarnation(&self) -> Option<&Incarnation> {
+        match self {
+            Self::Certificate(incarnation) | Self::RelayStart(incarnation) | Self::RelayRetired(incarnation) => {
+                Some(incarnation)
+            }
+            _ => self.session().map(|session| &session.incarnation),
+        }
     }
 }
 
