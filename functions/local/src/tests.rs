@@ -91,12 +91,12 @@ async fn tokens_of_all_users_are_what_the_relay_takes() {
         ("bob", Kind::User, "approvers"),
         ("carol", Kind::User, "clinicians"),
         ("ci", Kind::Service, "ci"),
-        ("copilot", Kind::Agent, "agents"),
+        ("scribe", Kind::Agent, "agents"),
     ] {
         let principal = issuers.authenticate(&token(&folder, name, 5).unwrap()).await.unwrap();
         assert_eq!((principal.kind, principal.subject.as_str()), (kind, name));
         assert_eq!(principal.groups, [groups]);
-        assert_eq!(principal.acts_for.map(|whom| whom.subject), (name == "copilot").then(|| "alice".to_owned()));
+        assert_eq!(principal.acts_for.map(|whom| whom.subject), (name == "scribe").then(|| "alice".to_owned()));
     }
     for (name, minutes) in [("mallory", 5), ("alice", 0), ("alice", 1441)] {
         assert!(matches!(token(&folder, name, minutes), Err(Error::Argument { .. })));
