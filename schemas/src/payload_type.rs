@@ -28,6 +28,18 @@ pub enum PayloadType {
     /// [`crate::leaf::RelayRetired`].
     #[serde(rename = "application/vnd.affidavit.relay-retired.v1+json")]
     RelayRetired,
+    /// [`crate::approval::ApprovalRequestedLeaf`].
+    #[serde(rename = "application/vnd.affidavit.approval-requested.v1+json")]
+    ApprovalRequested,
+    /// [`crate::approval::ApprovalDecidedLeaf`].
+    #[serde(rename = "application/vnd.affidavit.approval-decided.v1+json")]
+    ApprovalDecided,
+    /// [`crate::approval::ApprovalRequest`].
+    #[serde(rename = "application/vnd.affidavit.approval-request.v1+json")]
+    ApprovalRequest,
+    /// [`crate::approval::ApprovalDecision`].
+    #[serde(rename = "application/vnd.affidavit.approval-decision.v1+json")]
+    ApprovalDecision,
 }
 
 impl PayloadType {
@@ -42,6 +54,10 @@ impl PayloadType {
             Self::SessionClose => "application/vnd.affidavit.session-close.v1+json",
             Self::SessionVoid => "application/vnd.affidavit.session-void.v1+json",
             Self::RelayRetired => "application/vnd.affidavit.relay-retired.v1+json",
+            Self::ApprovalRequested => "application/vnd.affidavit.approval-requested.v1+json",
+            Self::ApprovalDecided => "application/vnd.affidavit.approval-decided.v1+json",
+            Self::ApprovalRequest => "application/vnd.affidavit.approval-request.v1+json",
+            Self::ApprovalDecision => "application/vnd.affidavit.approval-decision.v1+json",
         }
     }
 }
@@ -59,7 +75,19 @@ mod tests {
     #[test]
     fn the_serialised_form_is_the_media_type_and_no_two_are_equal() {
         use PayloadType::*;
-        let all = [Certificate, RelayStart, SessionOpen, Chunk, SessionClose, SessionVoid, RelayRetired];
+        let all = [
+            Certificate,
+            RelayStart,
+            SessionOpen,
+            Chunk,
+            SessionClose,
+            SessionVoid,
+            RelayRetired,
+            ApprovalRequested,
+            ApprovalDecided,
+            ApprovalRequest,
+            ApprovalDecision,
+        ];
         let texts: std::collections::BTreeSet<_> = all.iter().map(|kind| kind.as_str()).collect();
         assert_eq!(texts.len(), all.len());
         for kind in all {
