@@ -30,6 +30,7 @@ pub mod session_key;
 pub mod signature;
 pub mod token;
 pub mod verify;
+pub mod visible;
 pub mod wrapped_key;
 
 pub use error::Error;
