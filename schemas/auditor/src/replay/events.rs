@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use schemas::event::{ApprovalDecided, ApprovalRequested, EventBody, Outcome, Recovered, Statement, Token, Touched, Verdict};
+use schemas::event::{
+    ApprovalDecided, ApprovalRequested, EventBody, Outcome, Recovered, Statement, Token, Touched, Verdict,
+};
 
 use crate::names::{count, name};
 use crate::safe_text::OneLine;
@@ -109,7 +111,11 @@ fn print_outcome(time: &str, outcome: &Outcome, out: &mut dyn Write) -> io::Resu
 
 fn print_requested(time: &str, requested: &ApprovalRequested, out: &mut dyn Write) -> io::Result<()> {
     let until = rfc3339(requested.expires_us);
-    writeln!(out, "{time} approval {} of statement {} asked for until {until}", requested.request, requested.statement)?;
+    writeln!(
+        out,
+        "{time} approval {} of statement {} asked for until {until}",
+        requested.request, requested.statement
+    )?;
     writeln!(out, "  binds     {}", requested.commitment)?;
     match &requested.reason {
         Some(reason) => writeln!(out, "  reason    {}", OneLine(reason)),
