@@ -149,5 +149,6 @@ fn html(status: StatusCode, page: askama::Result<String>, form_targets: &str) ->
     (status, headers, Html(page)).into_response()
 }
 
-const REFERRER: (HeaderName, &str) = (header::REFERRER_POLICY, "no-referrer");
+/// Not `no-referrer`: browsers then hide where a form stood (`Origin: null`).
+const REFERRER: (HeaderName, &str) = (header::REFERRER_POLICY, "same-origin");
 const UNREADABLE: &str = "the request's parameters cannot be read; each must stand once";
