@@ -24,6 +24,7 @@ pub mod rule;
 #[cfg(test)]
 mod sample;
 mod sealed;
+pub mod safeguards;
 pub mod session_key;
 pub mod signature;
 pub mod token;
