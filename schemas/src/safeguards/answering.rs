@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::SafeguardError;
 use super::answer::{Answer, AnsweredCount, AnsweredException, Answers, LISTED_MAX, shown};
 use super::catalogue::{Catalogue, Safeguard};
 use super::condition::value;
 use super::query::{Measure, Query, combination};
-use super::SafeguardError;
 use crate::digest::Sha256Digest;
-use crate::tables::{Table, Value};
+use crate::tables::{SessionRows, Table, Value};
 
 /// Counts and exceptions so far. The same catalogue and the same rows in the same order give the same answers.
 #[derive(Debug)]
@@ -60,6 +60,15 @@ impl Answering {
             catalogue_sha256: Sha256Digest::of(text.as_bytes()),
             safeguards: catalogue.safeguard.into_iter().map(pending).collect(),
         })
+    }
+
+    /// Takes the rows of a session.
+    pub fn session(&mut self, rows: &SessionRows) {
+        for table in Table::ALL {
+            for row in rows.of(table) {
+                self.row(table, &row);
+            }
+        }
     }
 
     /// Takes a row of a table: its values in the order of the table's columns.

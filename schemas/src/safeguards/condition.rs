@@ -99,7 +99,9 @@ impl Literal {
     fn is(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Boolean(literal), Value::Boolean(value)) => literal == value,
-            (Self::Integer(literal), Value::Integer(value)) => u64::try_from(*value).is_ok_and(|value| value == *literal),
+            (Self::Integer(literal), Value::Integer(value)) => {
+                u64::try_from(*value).is_ok_and(|value| value == *literal)
+            }
             (Self::Text(literal), Value::Text(value)) => literal == value,
             _ => false,
         }
