@@ -3,7 +3,7 @@
 # SCRAM-SHA-256 alone, 127.0.0.1 alone, every statement logged, nothing of it kept.
 #
 #   tests/postgres.sh start DIR   starts it and writes DIR/env (does nothing when it runs already)
-#   tests/postgres.sh hold DIR    starts it, prints `ready`, and stops it when standard input ends
+#   tests/postgres.sh hold DIR    starts it, prints `ready`; when standard input ends, stops it and removes DIR
 #   tests/postgres.sh stop DIR    stops it and removes its data
 #   tests/postgres.sh bindir      prints where PostgreSQL's server programs are
 #
@@ -50,16 +50,16 @@ hold() {
     # Ctrl-C goes to the whole foreground group; our end is the end of standard input, so that whoever started us
     # can still use the server while it cleans up.
     trap '' INT
-    trap stop EXIT
+    trap 'stop; rm -rf "$DIR"' EXIT
     start
     echo ready
     cat >/dev/null
 }
 
 stop() {
-    [ -e "$DIR/data-folder" ] || return 0
-    local data
-    data="$(cat "$DIR/data-folder")"
+    # `hold` remembers it itself: whoever started us may have removed DIR already.
+    local data="${DATA:-}"
+    [ -n "$data" ] || data="$(cat "$DIR/data-folder" 2>/dev/null)" || return 0
     case "$data" in /tmp/affidavit-postgres.????????) ;; *) fail "$DIR/data-folder names no folder of ours" ;; esac
     if [ -e "$data/pgdata/postmaster.pid" ]; then
         as_server "$(bindir)/pg_ctl" stop -D "$data/pgdata" -m immediate -w >/dev/null || true

@@ -298,7 +298,8 @@ pub enum CloseReason {
     MaskingViolation,
     /// Evidence could not be written.
     EvidenceFailure,
-    /// The relay process died; told by the incarnation that recovered its spool.
+    /// The relay process died, told by the incarnation that recovered its spool; or a session's task ended without
+    /// saying why.
     Aborted,
 }
 

@@ -4,6 +4,7 @@
 
 pub mod canonical;
 pub mod chunk;
+pub mod csv;
 pub mod data_block;
 pub mod digest;
 pub mod dsse;
@@ -20,6 +21,7 @@ pub mod ledger;
 pub mod manifest;
 pub mod payload_type;
 mod pem;
+pub mod period;
 pub mod rule;
 #[cfg(test)]
 mod sample;
@@ -27,6 +29,7 @@ mod sealed;
 pub mod safeguards;
 pub mod session_key;
 pub mod signature;
+pub mod tables;
 pub mod token;
 pub mod verify;
 pub mod wrapped_key;

@@ -58,14 +58,6 @@ SQL
 \set id random(1, 1200)
 SELECT id, name, ssn, birth_date, zip FROM clinic.patients WHERE id = :id;
 SQL
-    open_to_bench
-}
-
-# Restarts `local` with a policy for the benchmark's table.
-open_to_bench() {
-    stage_stop_local
-    cp "$REPOSITORY/tests/bench/bench.cedar" "$SCENE/local/policies/"
-    stage_start_local
     relay_psql alice --quiet --command='SELECT abalance FROM public.pgbench_accounts LIMIT 1' >/dev/null
 }
 

@@ -7,6 +7,7 @@
 mod claims;
 mod error;
 mod jwks;
+mod login;
 mod members;
 mod principal;
 mod token;
@@ -14,6 +15,7 @@ mod verifier;
 
 pub use error::TokenError;
 pub use jwks::{Jwks, JwksError};
+pub use login::Login;
 pub use principal::{Kind, Principal};
 pub use token::unverified_issuer;
 pub use verifier::Verifier;

@@ -20,6 +20,8 @@ pub(crate) struct CompactToken<'a> {
 pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<String>,
+    /// The token says of itself that it is an access token (RFC 9068).
+    pub(crate) is_access_token: bool,
 }
 
 /// The algorithms a token may be signed with. `none` and every HMAC have no value here.
@@ -67,18 +69,19 @@ impl Header {
         if header.get("crit").is_some() {
             return Err(TokenError::Header { header: "crit" });
         }
-        match header.get("typ") {
-            None => {}
-            Some(Value::String(typ)) if TYPES.iter().any(|known| typ.eq_ignore_ascii_case(known)) => {}
+        let is_access_token = match header.get("typ") {
+            None => false,
+            Some(Value::String(typ)) if typ.eq_ignore_ascii_case("JWT") => false,
+            Some(Value::String(typ)) if ACCESS_TYPES.iter().any(|known| typ.eq_ignore_ascii_case(known)) => true,
             Some(_) => return Err(TokenError::Header { header: "typ" }),
-        }
+        };
         let algorithm = header.get("alg").and_then(Value::as_str).and_then(Algorithm::from_name);
         let kid = match header.get("kid") {
             None => None,
             Some(Value::String(kid)) => Some(kid.clone()),
             Some(_) => return Err(TokenError::Header { header: "kid" }),
         };
-        Ok(Self { algorithm: algorithm.ok_or(TokenError::Algorithm)?, kid })
+        Ok(Self { algorithm: algorithm.ok_or(TokenError::Algorithm)?, kid, is_access_token })
     }
 }
 
@@ -107,6 +110,6 @@ const NOT_THREE_PARTS: TokenError = TokenError::Malformed { problem: "expected t
 /// Bytes. Tokens with two hundred groups take about 8 KiB; the password message that carries one is limited too.
 const TOKEN_MAX: usize = 16 * 1024;
 
-/// ID tokens and access tokens (RFC 9068). Others, such as logout and proof tokens, are by the same issuers under the
-/// same keys and mean something else (RFC 8725 section 3.11).
-const TYPES: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
+/// Access tokens (RFC 9068); ID tokens have no type or `JWT`. Others, such as logout and proof tokens, are by the same
+/// issuers under the same keys and mean something else (RFC 8725 section 3.11).
+const ACCESS_TYPES: [&str; 2] = ["at+jwt", "application/at+jwt"];

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::claims;
 use crate::error::TokenError;
 use crate::jwks::Jwks;
+use crate::login::Login;
 use crate::members::Members;
 use crate::principal::Principal;
 use crate::token::{Algorithm, CompactToken};
@@ -38,7 +39,33 @@ impl Verifier {
     /// # Errors
     /// [`TokenError`]; [`TokenError::UnknownKey`] means that fresh keys may help.
     pub fn verify(&self, token: &str, keys: &Jwks, now_unix: u64) -> Result<Principal, TokenError> {
+        self.verify_parsed(&CompactToken::parse(token)?, keys, now_unix).map(|(principal, _)| principal)
+    }
+
+    /// Verifies the ID token of a login that was made for one purpose: [`Verifier::verify`], and what [`Login`] asks.
+    /// The audience is then the client's id.
+    ///
+    /// # Errors
+    /// Those of [`Verifier::verify`]; [`TokenError::Claim`] names what the login lacks.
+    pub fn verify_login(
+        &self,
+        token: &str,
+        keys: &Jwks,
+        now_unix: u64,
+        login: &Login<'_>,
+    ) -> Result<Principal, TokenError> {
         let token = CompactToken::parse(token)?;
+        let (principal, claims) = self.verify_parsed(&token, keys, now_unix)?;
+        login.check(&token.header, &claims, &self.audience, &principal)?;
+        Ok(principal)
+    }
+
+    fn verify_parsed(
+        &self,
+        token: &CompactToken<'_>,
+        keys: &Jwks,
+        now_unix: u64,
+    ) -> Result<(Principal, Members), TokenError> {
         let key = keys.key(&token.header)?;
         let signed = token.signed.as_bytes();
         match jsonwebtoken::crypto::verify(token.signature, signed, key, signing(token.header.algorithm)) {
@@ -49,7 +76,8 @@ impl Verifier {
         self.check_parties(&claims)?;
         check_purpose(&claims)?;
         let expires_at = check_times(&claims, now_unix)?;
-        claims::principal(&claims, &self.issuer, &self.groups_claim, expires_at)
+        let principal = claims::principal(&claims, &self.issuer, &self.groups_claim, expires_at)?;
+        Ok((principal, claims))
     }
 
     fn check_parties(&self, claims: &Members) -> Result<(), TokenError> {
@@ -98,7 +126,7 @@ fn check_times(claims: &Members, now: u64) -> Result<u64, TokenError> {
 }
 
 /// A `NumericDate` in whole seconds: RFC 7519 section 2 allows fractions, which are cut off.
-fn date(claims: &Members, claim: &'static str) -> Result<Option<u64>, TokenError> {
+pub(crate) fn date(claims: &Members, claim: &'static str) -> Result<Option<u64>, TokenError> {
     let Some(value) = claims.get(claim) else { return Ok(None) };
     let cut = |seconds: f64| format!("{:.0}", seconds.floor()).parse().ok();
     let seconds: Option<u64> = value.as_u64().or_else(|| value.as_f64().and_then(cut));
@@ -119,8 +147,8 @@ fn signing(algorithm: Algorithm) -> Signing {
 
 const NO_EXPIRY: TokenError = TokenError::Claim { claim: "exp", expected: "seconds since 1970" };
 
-/// Seconds that the issuer's clock may be ahead of ours.
-const LEEWAY_SECONDS: u64 = 30;
+/// Seconds that the issuer's clock may be ahead of ours, or behind it.
+pub(crate) const LEEWAY_SECONDS: u64 = 30;
 
 /// 2^53 - 1, the largest integer that every JSON reader agrees on.
 const DATE_MAX: u64 = 9_007_199_254_740_991;

@@ -94,9 +94,10 @@ impl Session {
     async fn step(&mut self, stop: &Stop, cancellation: &Cancellation) -> Result<(), Ending> {
         let quiet = self.conversation.is_idle();
         let idle_at = self.last_request + self.limits.idle;
-        let may_read_client = self.held.is_none();
+        // What the client sends meanwhile waits in its socket, not here.
+        let may_read_client = self.held.is_none() && self.operations.len() < IN_FLIGHT_MAX;
+        // In random order: a pump that always has something to do must not keep a session from expiring.
         tokio::select! {
-            biased;
             activity = self.pump.next(may_read_client, &mut self.from_client, &mut self.from_target) => {
                 match activity? {
                     Activity::Written => Ok(()),

@@ -1,6 +1,7 @@
 //! A client's text: parsed by PostgreSQL's own grammar, held to an allow-list of node kinds, tokenised for evidence.
 
 mod construct;
+mod lexer;
 mod parse;
 mod refusal;
 pub(crate) mod shape;
@@ -9,5 +10,6 @@ mod tokenise;
 pub use refusal::Refusal;
 pub use tokenise::{Tokenised, tokenise};
 
-pub(crate) use parse::{Parsed, parse};
+pub(crate) use lexer::tokens;
+pub(crate) use parse::{Parsed, parse, parse_own};
 pub(crate) use tokenise::{Vocabulary, tokenise_upstream};

@@ -55,7 +55,7 @@ pub(crate) fn tokenise_upstream(
 fn rebuild(sql: &str, known: &dyn Fn(&str) -> bool, mut constant: impl FnMut(&str, &str) -> String) -> Option<String> {
     let mut text = String::with_capacity(sql.len());
     let mut previous_end = 0;
-    for token in pg_query::scan_tokens(sql).ok()? {
+    for token in super::tokens(sql).ok()? {
         let (start, end) = range(&token)?;
         let lexeme = sql.get(start..end)?;
         if start > previous_end && !text.is_empty() && !text.ends_with(' ') {

@@ -127,7 +127,7 @@ const PROBES: &[&str] = &[
     "FETCH ALL FROM c",
     "PREPARE s AS SELECT ssn FROM clinic.patients",
     "EXECUTE s",
-    "EXPLAIN ANALYZE VERBOSE SELECT * FROM clinic.patients WHERE ssn = '971-12-8379'",
+    "EXPLAIN ANALYZE VERBOSE SELECT * FROM clinic.patients WHERE ssn = '900-00-0000'",
     "DO $$ BEGIN RAISE NOTICE '%', (SELECT ssn FROM clinic.patients LIMIT 1); END $$",
     "CREATE FUNCTION pg_temp.leak() RETURNS text LANGUAGE sql AS 'SELECT ssn FROM clinic.patients LIMIT 1'",
     "SELECT pg_temp.leak()",
@@ -185,4 +185,5 @@ const ORDINARY: &[&str] = &[
     "SELECT count(*) FROM clinic.visits",
     "COMMIT",
     "SHOW server_version",
+    "UPDATE billing.invoices SET status = 'paid' WHERE id = 1 RETURNING id, status",
 ];

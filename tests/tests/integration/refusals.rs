@@ -26,3 +26,13 @@ fn a_connection_nobody_configured_is_refused_by_name() {
     let said = crate::harness::psql(&connection, &["SELECT 1"]).refused();
     assert!(said.contains("payroll"), "{said}");
 }
+
+#[test]
+fn a_table_that_no_policy_opens_is_refused_by_name() {
+    let relay = Relay::shared();
+    relay.psql("ci", &["SELECT count(*) FROM billing.invoices"]).ok();
+    let said = relay.psql("ci", &["SELECT count(*) FROM clinic.visits"]).refused();
+    assert!(said.contains("42501") && said.contains("clinic.visits"), "{said}");
+    let said = relay.psql("alice", &["DELETE FROM billing.invoices"]).refused();
+    assert!(said.contains("42501") && said.contains("billing.invoices"), "{said}");
+}

@@ -3,6 +3,7 @@
 mod forgeries;
 mod identities;
 mod issuer;
+mod logins;
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! The throwaway PostgreSQL, one for the whole binary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,7 +11,6 @@ use super::repository;
 /// PostgreSQL with the synthetic clinic. It ends with this process, however that ends: it is held by a pipe.
 pub(crate) struct Database {
     environment: BTreeMap<String, String>,
-    _folder: tempfile::TempDir,
     _held: Child,
 }
 
@@ -23,10 +22,11 @@ impl Database {
     }
 
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // Kept, for nobody drops this: `hold` removes it.
+        let folder = tempfile::tempdir().unwrap().keep();
         let mut held = Command::new(repository().join("tests/postgres.sh"))
             .arg("hold")
-            .arg(folder.path())
+            .arg(&folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -34,10 +34,10 @@ impl Database {
         let mut line = String::new();
         BufReader::new(held.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n", "tests/postgres.sh could not start PostgreSQL");
-        let environment = std::fs::read_to_string(folder.path().join("env")).unwrap();
+        let environment = std::fs::read_to_string(folder.join("env")).unwrap();
         let environment =
             environment.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned()));
-        Self { environment: environment.collect(), _folder: folder, _held: held }
+        Self { environment: environment.collect(), _held: held }
     }
 
     /// A member of the `env` file that `tests/postgres.sh` describes.
@@ -65,25 +65,29 @@ impl Database {
         String::from_utf8_lossy(&std::fs::read(Path::new(self.get("SERVER_LOG"))).unwrap()).into_owned()
     }
 
-    /// Every value that says who a patient is.
-    pub(crate) fn raw_values(&self) -> &'static [String] {
-        static RAW: OnceLock<Vec<String>> = OnceLock::new();
-        RAW.get_or_init(|| {
-            let columns = ["ssn", "name", "email", "phone", "mrn"];
-            let values: Vec<String> = columns
-                .iter()
-                .flat_map(|column| {
-                    self.values(&format!("SELECT {column} FROM clinic.patients WHERE {column} IS NOT NULL"))
-                })
-                .collect();
-            assert!(values.len() > 5000, "the clinic is filled");
-            values
-        })
-    }
-
     /// The first value of the clinic that stands in `text`, if any.
     pub(crate) fn leak_in(&self, text: &str) -> Option<&'static str> {
-        self.raw_values().iter().map(String::as_str).find(|value| text.contains(value))
+        let raw = self.raw_values();
+        let starts = text.as_bytes().windows(PREFIX).enumerate();
+        starts.filter_map(|(at, start)| Some((raw.get(start)?, text.as_bytes().get(at..)?))).find_map(
+            |(candidates, rest)| candidates.iter().map(String::as_str).find(|value| rest.starts_with(value.as_bytes())),
+        )
+    }
+
+    /// Every value that says who a patient is, by its first bytes: results are long and values are many.
+    fn raw_values(&self) -> &'static HashMap<Vec<u8>, Vec<String>> {
+        static RAW: OnceLock<HashMap<Vec<u8>, Vec<String>>> = OnceLock::new();
+        RAW.get_or_init(|| {
+            let mut raw: HashMap<Vec<u8>, Vec<String>> = HashMap::new();
+            for column in ["ssn", "name", "email", "phone", "mrn"] {
+                let values = self.values(&format!("SELECT {column} FROM clinic.patients WHERE {column} IS NOT NULL"));
+                assert!(values.len() > 1000, "the clinic is filled");
+                for value in values {
+                    raw.entry(value.as_bytes()[..PREFIX].to_vec()).or_default().push(value);
+                }
+            }
+            raw
+        })
     }
 
     /// The certificate authority of the server.
@@ -91,3 +95,6 @@ impl Database {
         PathBuf::from(self.get("PGSSLROOTCERT"))
     }
 }
+
+/// No value of the clinic's is shorter.
+const PREFIX: usize = 7;

@@ -16,7 +16,9 @@ pub(crate) struct Relay {
 
 /// The folder that outlives a `local` process.
 struct Data {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    /// Absent for the shared one, which nobody drops: its folder is removed when its process ends.
+    removed: Option<tempfile::TempDir>,
 }
 
 struct Held {
@@ -30,13 +32,20 @@ impl Relay {
     /// One for all tests that only ask; started at first use.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Relay> = OnceLock::new();
-        SHARED.get_or_init(Self::fresh)
+        SHARED.get_or_init(|| {
+            let folder = tempfile::tempdir().unwrap().keep();
+            Self::in_folder(Data { folder, removed: None })
+        })
     }
 
     /// One of its own, for a test that stops or kills it, or that looks at all the evidence.
     pub(crate) fn fresh() -> Self {
+        let removed = tempfile::tempdir().unwrap();
+        Self::in_folder(Data { folder: removed.path().to_owned(), removed: Some(removed) })
+    }
+
+    fn in_folder(data: Data) -> Self {
         let database = Database::shared();
-        let data = Data { folder: tempfile::tempdir().unwrap() };
         let said = Said::by(
             Command::new(Programs::built().executable("local"))
                 .arg("init")
@@ -59,7 +68,11 @@ impl Relay {
         let ready = self.data.path().join("endpoints.toml");
         let _absent = std::fs::remove_file(&ready);
         let log = std::fs::File::options().create(true).append(true).open(self.data.log()).unwrap();
-        let mut shell = Command::new(repository().join("tests/hold.sh"))
+        let mut hold = Command::new(repository().join("tests/hold.sh"));
+        if self.data.removed.is_none() {
+            hold.arg("--then-remove").arg(&self.data.folder);
+        }
+        let mut shell = hold
             .arg(Programs::built().executable("local"))
             .args(["up", "--data"])
             .arg(self.data.path())
@@ -166,10 +179,11 @@ impl Relay {
         Said::by(auditor.arg("replay").arg(self.evidence()).arg(session).arg("--keys").arg(self.keys()))
     }
 
-    /// `auditor export --format json`: every event.
+    /// `auditor export --format json`: every statement of every session.
     pub(crate) fn events(&self) -> String {
         let mut auditor = Command::new(Programs::built().executable("auditor"));
-        Said::by(auditor.arg("export").arg(self.evidence()).args(["--format", "json"])).ok()
+        auditor.arg("export").arg(self.evidence()).args(["--format", "json", "--unverified"]);
+        Said::by(&mut auditor).ok()
     }
 
     /// What `local` logged so far.
@@ -194,11 +208,11 @@ impl Drop for Relay {
 
 impl Data {
     fn path(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder.join("data")
     }
 
     fn log(&self) -> PathBuf {
-        self.folder.path().join("log")
+        self.folder.join("log")
     }
 }
 
