@@ -23,10 +23,10 @@ pub mod payload_type;
 mod pem;
 pub mod period;
 pub mod rule;
+pub mod safeguards;
 #[cfg(test)]
 mod sample;
 mod sealed;
-pub mod safeguards;
 pub mod session_key;
 pub mod signature;
 pub mod tables;
