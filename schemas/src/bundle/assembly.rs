@@ -59,6 +59,11 @@ impl<'a> Assembly<'a> {
         writer.finish()
     }
 
+    /// Names a file that stands in the bundle already.
+    pub fn include(&self, file: &BundleFile, digest: Sha256Digest) {
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(file.path(), digest);
+    }
+
     /// The files of all tables; rows go into them.
     ///
     /// # Errors

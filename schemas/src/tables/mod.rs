@@ -21,8 +21,6 @@ use std::fmt;
 pub use cell::{Cell, ColumnType, Time, Value};
 pub use derivation::{Derivation, RowSink};
 pub use error_class::error_class;
-#[cfg(feature = "parquet")]
-pub(crate) use json::line as json_line;
 pub use json::{JsonWriter, json_row};
 pub use rows::{
     ApprovalRow, ChunkRow, DenialRow, ExecutionRow, GrantRow, MaskingRow, ObjectRow, SessionRow, StatementRow,
