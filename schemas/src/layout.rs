@@ -11,9 +11,13 @@
 //! keys/<tenant>/<environment>/<relay>/<incarnation>/<counter>.json
 //! trust/<tenant>/<environment>/<statement digest>.json
 //! ```
-//! Counters have ten digits, sequences eight.
+//! Counters have ten digits, sequences eight. Keys of logs: [`LogObject`].
+
+mod log;
 
 use serde::{Deserialize, Serialize};
+
+pub use log::{LOG_PREFIX, LogObject, LogObjectKind, parse_log};
 
 use crate::digest::Sha256Digest;
 use crate::identifiers::{Incarnation, Name, SessionId};

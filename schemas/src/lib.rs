@@ -20,6 +20,7 @@ pub mod key_certificate;
 pub mod layout;
 pub mod leaf;
 pub mod ledger;
+pub mod log;
 pub mod manifest;
 pub mod payload_type;
 mod pem;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Serialize};
 
 /// Kind of a signed statement; serialised as its media type.
@@ -55,6 +56,15 @@ impl PayloadType {
     }
 }
 
+impl PayloadType {
+    /// The kind of this media type, if it is one of ours.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let text: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+        Self::deserialize(text).ok()
+    }
+}
+
 impl fmt::Display for PayloadType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -83,6 +93,7 @@ mod tests {
         assert_eq!(texts.len(), all.len());
         for kind in all {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(PayloadType::from_text(kind.as_str()), Some(kind));
         }
     }
 }

@@ -16,7 +16,7 @@
 //! Wrapped session keys (`keys/`) are in no bundle: a copy under retention would keep a session from being shredded.
 
 use crate::identifiers::SessionId;
-use crate::layout::{self as objects, EVIDENCE_PREFIX, ObjectKind, TRUST_PREFIX};
+use crate::layout::{self as objects, EVIDENCE_PREFIX, LogObjectKind, ObjectKind, TRUST_PREFIX};
 use crate::tables::Table;
 
 /// A file of a bundle.
@@ -120,7 +120,9 @@ fn parse_object(path: &str) -> Option<BundleFile> {
     } else if path.starts_with(TRUST_PREFIX) {
         objects::parse_key_certificate(path).is_some()
     } else {
-        path.starts_with(LOG_PREFIX)
+        // What is staged and what a sealer remembers proves nothing.
+        let kind = objects::parse_log(path).map(|object| object.kind);
+        matches!(kind, Some(LogObjectKind::Checkpoint(_) | LogObjectKind::Tile(_)))
     };
     known.then(|| BundleFile::Object(path.to_owned()))
 }
@@ -131,7 +133,6 @@ const REPORT: &str = "report.html";
 const SAFEGUARDS: &str = "safeguards.json";
 const REPLAY_PREFIX: &str = "replay/";
 const REPLAY_ENDING: &str = ".html";
-const LOG_PREFIX: &str = "log/";
 
 #[cfg(test)]
 mod tests {
@@ -163,6 +164,7 @@ mod tests {
             "trust/clinic/test/1.json",
             "keys/clinic/test/r1/0123456789abcdef0123456789abcdef/0000000001.json",
             "approvals/x",
+            "log/x",
         ] {
             assert_eq!(BundleFile::parse(bad), None, "{bad}");
         }
