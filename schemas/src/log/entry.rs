@@ -86,6 +86,9 @@ impl Entry {
             PayloadType::Chunk => self.placed::<ChunkManifest>(),
             PayloadType::SessionClose => self.placed::<SessionCloseLeaf>(),
             PayloadType::SessionVoid => self.placed::<SessionVoid>(),
+            PayloadType::KeyCertificate | PayloadType::InToto => {
+                Err(Error::Malformed { what: "log entry", expected: "a statement that a log holds" })
+            }
         }
     }
 
