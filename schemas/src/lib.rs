@@ -4,6 +4,7 @@
 
 pub mod approval;
 mod base64_bytes;
+pub mod bundle;
 pub mod canonical;
 pub mod chunk;
 pub mod csv;
@@ -17,14 +18,17 @@ pub mod frame;
 mod hex;
 pub mod identifiers;
 pub mod instant;
+pub mod key_certificate;
 pub mod layout;
 pub mod leaf;
 pub mod ledger;
+pub mod log;
 pub mod manifest;
 pub mod payload_type;
 mod pem;
 pub mod period;
 pub mod rule;
+pub mod safeguards;
 #[cfg(test)]
 mod sample;
 mod sealed;
