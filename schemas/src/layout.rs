@@ -9,11 +9,17 @@
 //!                                                                          close.json
 //!                                                                          void.json
 //! keys/<tenant>/<environment>/<relay>/<incarnation>/<counter>.json
+//! trust/<tenant>/<environment>/<statement digest>.json
 //! ```
-//! Counters have ten digits, sequences eight.
+//! Counters have ten digits, sequences eight. Keys of logs: [`LogObject`].
+
+mod log;
 
 use serde::{Deserialize, Serialize};
 
+pub use log::{LOG_PREFIX, LogObject, LogObjectKind, parse_log};
+
+use crate::digest::Sha256Digest;
 use crate::identifiers::{Incarnation, Name, SessionId};
 
 /// Where a relay's objects stand.
@@ -230,10 +236,28 @@ pub fn parse(key: &str) -> Option<Object> {
     (is_first_or_later && object.key() == key).then_some(object)
 }
 
+/// Where a [key certificate](crate::key_certificate::KeyCertificate) stands, by its statement digest.
+#[must_use]
+pub fn key_certificate(tenant: &Name, environment: &Name, statement: &Sha256Digest) -> String {
+    format!("{TRUST_PREFIX}{tenant}/{environment}/{statement}.json")
+}
+
+/// Tenant, environment and statement digest of a key certificate's key; nothing for another key.
+#[must_use]
+pub fn parse_key_certificate(key: &str) -> Option<(Name, Name, Sha256Digest)> {
+    let mut segments = key.strip_prefix(TRUST_PREFIX)?.split('/');
+    let mut name = || segments.next()?.parse::<Name>().ok();
+    let (tenant, environment) = (name()?, name()?);
+    let digest: Sha256Digest = segments.next()?.strip_suffix(".json")?.parse().ok()?;
+    segments.next().is_none().then_some((tenant, environment, digest))
+}
+
 /// Prefix of all evidence: written once, kept under retention.
 pub const EVIDENCE_PREFIX: &str = "evidence/";
 /// Prefix of the wrapped session keys: written once, deletable.
 pub const KEYS_PREFIX: &str = "keys/";
+/// Prefix of the certificates of keys that no relay has: written once, kept under retention.
+pub const TRUST_PREFIX: &str = "trust/";
 /// At a chunk a second, a session lasts three years.
 const SEQUENCE_DIGITS: usize = 8;
 

@@ -2,6 +2,7 @@
 //!
 //! No I/O, no async. `SPEC.md` beside this crate is the normative text.
 
+pub mod bundle;
 pub mod canonical;
 pub mod chunk;
 pub mod csv;
@@ -15,9 +16,11 @@ pub mod frame;
 mod hex;
 pub mod identifiers;
 pub mod instant;
+pub mod key_certificate;
 pub mod layout;
 pub mod leaf;
 pub mod ledger;
+pub mod log;
 pub mod manifest;
 pub mod payload_type;
 mod pem;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Serialize};
 
 /// Kind of a signed statement; serialised as its media type.
@@ -28,6 +29,13 @@ pub enum PayloadType {
     /// [`crate::leaf::RelayRetired`].
     #[serde(rename = "application/vnd.affidavit.relay-retired.v1+json")]
     RelayRetired,
+    /// [`crate::key_certificate::KeyCertificate`].
+    #[serde(rename = "application/vnd.affidavit.key-certificate.v1+json")]
+    KeyCertificate,
+    /// [`crate::bundle::BundleManifest`]: an in-toto Statement, whose type is in-toto's for all of them. Its signing
+    /// key signs nothing else, and its `predicateType` says which it is.
+    #[serde(rename = "application/vnd.in-toto+json")]
+    InToto,
 }
 
 impl PayloadType {
@@ -42,7 +50,18 @@ impl PayloadType {
             Self::SessionClose => "application/vnd.affidavit.session-close.v1+json",
             Self::SessionVoid => "application/vnd.affidavit.session-void.v1+json",
             Self::RelayRetired => "application/vnd.affidavit.relay-retired.v1+json",
+            Self::KeyCertificate => "application/vnd.affidavit.key-certificate.v1+json",
+            Self::InToto => "application/vnd.in-toto+json",
         }
+    }
+}
+
+impl PayloadType {
+    /// The kind of this media type, if it is one of ours.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let text: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+        Self::deserialize(text).ok()
     }
 }
 
@@ -59,11 +78,22 @@ mod tests {
     #[test]
     fn the_serialised_form_is_the_media_type_and_no_two_are_equal() {
         use PayloadType::*;
-        let all = [Certificate, RelayStart, SessionOpen, Chunk, SessionClose, SessionVoid, RelayRetired];
+        let all = [
+            Certificate,
+            RelayStart,
+            SessionOpen,
+            Chunk,
+            SessionClose,
+            SessionVoid,
+            RelayRetired,
+            KeyCertificate,
+            InToto,
+        ];
         let texts: std::collections::BTreeSet<_> = all.iter().map(|kind| kind.as_str()).collect();
         assert_eq!(texts.len(), all.len());
         for kind in all {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(PayloadType::from_text(kind.as_str()), Some(kind));
         }
     }
 }
