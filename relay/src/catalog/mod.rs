@@ -12,4 +12,4 @@ pub use snapshot::{SNAPSHOT_SQL, Snapshot, SnapshotError};
 
 pub(crate) use name::{Readable, literal, quoted};
 pub(crate) use resolve::{Resolved, Unresolved, resolve};
-pub(crate) use snapshot::digest_hex;
+pub(crate) use snapshot::{FIRST_USER_OID, digest_hex};

@@ -22,8 +22,9 @@ pub struct Snapshot {
     schemas: HashMap<String, bool>,
     types: HashMap<(String, String), UserType>,
     type_oids: HashMap<u32, char>,
-    functions: HashSet<(String, String)>,
-    operators: HashSet<(String, String)>,
+    functions: Names,
+    shadows: Names,
+    operators: Names,
     foreign_keys: Vec<ForeignKey>,
     opaque_casts: Vec<String>,
     identifiers: HashSet<String>,
@@ -41,6 +42,9 @@ pub enum SnapshotError {
     /// Written by another version of the query.
     #[error("the catalog snapshot has format {0}, expected {FORMAT}")]
     Format(u32),
+    /// Another encoding than UTF-8: the server would convert the text after the relay has read it.
+    #[error("database encoding {0} is not supported: expected UTF8")]
+    Encoding(String),
     /// The server is outside the range whose grammar and functions were examined.
     #[error("server version {0} is not supported: expected PostgreSQL 15 to 18")]
     Server(u32),
@@ -58,6 +62,9 @@ impl Snapshot {
         }
         if !SERVER_VERSIONS.contains(&raw.server_version_num) {
             return Err(SnapshotError::Server(raw.server_version_num));
+        }
+        if raw.encoding != "UTF8" {
+            return Err(SnapshotError::Encoding(raw.encoding));
         }
         Ok(raw.index(digest_hex(text)))
     }
@@ -115,17 +122,30 @@ impl Snapshot {
             .filter(|schema| self.schemas.get(*schema).copied().unwrap_or(false))
     }
 
-    /// Whether a function of this name outside `pg_catalog` is visible in the search path, or was added to
-    /// `pg_catalog` itself: then overload resolution is the server's and the name proves nothing (rule 4).
+    /// Whether a function of this name that users made is visible in the search path, or was added to `pg_catalog`
+    /// itself: then overload resolution is the server's and the name proves nothing (rule 4).
     #[must_use]
     pub fn user_function_visible(&self, path: &[String], name: &str) -> bool {
-        visible(&self.functions, self.searched(path), name)
+        self.functions.visible(self.searched(path), name)
     }
 
-    /// As [`Self::user_function_visible`], for operators.
+    /// Whether an extension has functions of this name over types of its own alone: they are other functions than
+    /// `pg_catalog`'s only for values of those types.
+    #[must_use]
+    pub fn extension_function_visible(&self, path: &[String], name: &str) -> bool {
+        self.shadows.visible(self.searched(path), name)
+    }
+
+    /// As [`Self::user_function_visible`], for operators; those of extensions over their own types do not count.
     #[must_use]
     pub fn user_operator_visible(&self, path: &[String], name: &str) -> bool {
-        visible(&self.operators, self.searched(path), name)
+        self.operators.visible(self.searched(path), name)
+    }
+
+    /// Whether a relation has a column of a type that an extension made.
+    #[must_use]
+    pub fn has_extension_types(&self, relation: &Relation) -> bool {
+        relation.columns.iter().any(|column| column.base >= FIRST_USER_OID && column.base_kind != 'e')
     }
 
     /// A type outside `pg_catalog`, by its qualified name.
@@ -191,9 +211,29 @@ impl Snapshot {
     }
 }
 
-fn visible<'a>(names: &HashSet<(String, String)>, mut path: impl Iterator<Item = &'a str>, name: &str) -> bool {
-    names.contains(&(PG_CATALOG.to_owned(), name.to_owned()))
-        || path.any(|schema| names.contains(&(schema.to_owned(), name.to_owned())))
+/// Names of functions or operators, with the schemas that have them.
+#[derive(Debug, Clone, Default)]
+struct Names(HashMap<String, Vec<String>>);
+
+impl Names {
+    fn add(&mut self, schema: String, name: String) {
+        self.0.entry(name).or_default().push(schema);
+    }
+
+    fn visible<'a>(&self, mut path: impl Iterator<Item = &'a str>, name: &str) -> bool {
+        self.0.get(name).is_some_and(|schemas| {
+            let has = |schema: &str| schemas.iter().any(|s| s == schema);
+            has(PG_CATALOG) || path.any(has)
+        })
+    }
+}
+
+impl FromIterator<(String, String)> for Names {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(names: I) -> Self {
+        let mut all = Self::default();
+        names.into_iter().for_each(|(schema, name)| all.add(schema, name));
+        all
+    }
 }
 
 pub(crate) fn digest_hex(text: &str) -> String {
@@ -207,12 +247,13 @@ struct Raw {
     format: u32,
     server_version_num: u32,
     login: String,
+    encoding: String,
     schemas: Option<Vec<RawSchema>>,
     system_relations: Option<Vec<String>>,
     relations: Option<Vec<Relation>>,
     foreign_keys: Option<Vec<ForeignKey>>,
     types: Option<Vec<RawType>>,
-    functions: Option<Vec<(String, String)>>,
+    functions: Option<Vec<(String, String, bool)>>,
     added_to_pg_catalog: Option<Vec<String>>,
     operators: Option<Vec<(String, String)>>,
     operators_added_to_pg_catalog: Option<Vec<String>>,
@@ -241,8 +282,11 @@ impl Raw {
         let in_pg_catalog = |names: Option<Vec<String>>| {
             names.unwrap_or_default().into_iter().map(|name| (PG_CATALOG.to_owned(), name))
         };
-        let functions: HashSet<_> =
-            self.functions.unwrap_or_default().into_iter().chain(in_pg_catalog(self.added_to_pg_catalog)).collect();
+        let (shadows, functions): (Vec<_>, Vec<_>) =
+            self.functions.unwrap_or_default().into_iter().partition(|(_, _, foreign_types)| *foreign_types);
+        let named = |(schema, name, _): (String, String, bool)| (schema, name);
+        let functions: Vec<_> =
+            functions.into_iter().map(named).chain(in_pg_catalog(self.added_to_pg_catalog)).collect();
         let operators = self
             .operators
             .unwrap_or_default()
@@ -259,7 +303,8 @@ impl Raw {
             schemas,
             type_oids: types.iter().map(|t| (t.oid, t.kind)).collect(),
             types: types.into_iter().map(|t| ((t.schema, t.name), UserType { oid: t.oid, kind: t.kind })).collect(),
-            functions,
+            functions: functions.into_iter().collect(),
+            shadows: shadows.into_iter().map(named).collect(),
             operators,
             foreign_keys: self.foreign_keys.unwrap_or_default(),
             opaque_casts: self.opaque_casts.unwrap_or_default(),
@@ -273,7 +318,7 @@ impl Raw {
 fn identifiers(
     relations: &BTreeMap<u32, Relation>,
     types: &[RawType],
-    functions: &HashSet<(String, String)>,
+    functions: &[(String, String)],
     schemas: &HashMap<String, bool>,
 ) -> HashSet<String> {
     let mut known: HashSet<String> = schemas.keys().cloned().collect();
@@ -287,6 +332,8 @@ fn identifiers(
 }
 
 const PG_CATALOG: &str = "pg_catalog";
+/// OIDs below are assigned by PostgreSQL itself (`FirstNormalObjectId`).
+pub(crate) const FIRST_USER_OID: u32 = 16_384;
 /// Raised whenever `snapshot.sql` changes what it returns.
 const FORMAT: u32 = 1;
 /// The grammar is PostgreSQL 18's; allow-lists were made from the functions of 15.

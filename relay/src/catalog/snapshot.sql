@@ -19,6 +19,7 @@ SELECT pg_catalog.json_build_object(
   'format', 1,
   'server_version_num', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
   'login', current_user,
+  'encoding', pg_catalog.getdatabaseencoding(),
   'schemas', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'name', s.nspname,
       'usable', pg_catalog.has_schema_privilege(s.oid, 'USAGE'))) FROM plain_schema s),
@@ -103,21 +104,39 @@ SELECT pg_catalog.json_build_object(
   'types', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'oid', t.oid::pg_catalog.int8, 'schema', s.nspname, 'name', t.typname, 'kind', t.typtype))
       FROM pg_catalog.pg_type t JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) t.typnamespace),
-  'functions', (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.jsonb_build_array(s.nspname, f.proname))
-      FROM pg_catalog.pg_proc f JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) f.pronamespace),
+  'functions', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(g.nspname, g.proname, g.foreign_types))
+      FROM (SELECT s.nspname, f.proname, pg_catalog.bool_and(
+              EXISTS (SELECT FROM pg_catalog.pg_depend d
+                 WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+                   AND d.objid OPERATOR(pg_catalog.=) f.oid AND d.deptype OPERATOR(pg_catalog.=) 'e')
+              AND EXISTS (SELECT FROM pg_catalog.pg_type t JOIN plain_schema k ON k.oid OPERATOR(pg_catalog.=) t.typnamespace
+                 WHERE t.oid OPERATOR(pg_catalog.=) ANY (f.proargtypes::pg_catalog.oid[]))) AS foreign_types
+          FROM pg_catalog.pg_proc f JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) f.pronamespace
+         GROUP BY s.nspname, f.proname) g),
   'added_to_pg_catalog', (SELECT pg_catalog.json_agg(DISTINCT f.proname) FROM pg_catalog.pg_proc f
       JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace
-     WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND f.oid OPERATOR(pg_catalog.>=) 16384),
+     WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND f.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid),
   'operators', (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.jsonb_build_array(s.nspname, o.oprname))
-      FROM pg_catalog.pg_operator o JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) o.oprnamespace),
+      FROM pg_catalog.pg_operator o JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) o.oprnamespace
+     -- An extension's operator in C over nothing but its own types runs no SQL and takes no value of a built-in type.
+     WHERE NOT (EXISTS (SELECT FROM pg_catalog.pg_depend d
+             WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_operator'::pg_catalog.regclass
+               AND d.objid OPERATOR(pg_catalog.=) o.oid AND d.deptype OPERATOR(pg_catalog.=) 'e')
+         AND EXISTS (SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) f.prolang
+             WHERE f.oid OPERATOR(pg_catalog.=) o.oprcode AND l.lanname OPERATOR(pg_catalog.=) ANY ('{c,internal}'))
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_type t
+             JOIN pg_catalog.pg_namespace k ON k.oid OPERATOR(pg_catalog.=) t.typnamespace
+             WHERE t.oid OPERATOR(pg_catalog.=) ANY (ARRAY[o.oprleft, o.oprright])
+               AND k.nspname OPERATOR(pg_catalog.=) 'pg_catalog'))),
   'operators_added_to_pg_catalog', (SELECT pg_catalog.json_agg(DISTINCT o.oprname) FROM pg_catalog.pg_operator o
       JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.oprnamespace
-     WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND o.oid OPERATOR(pg_catalog.>=) 16384),
+     WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND o.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid),
   'opaque_casts', (SELECT pg_catalog.json_agg(pg_catalog.concat(
           pg_catalog.format_type(k.castsource, NULL), ' to ', pg_catalog.format_type(k.casttarget, NULL)))
       FROM pg_catalog.pg_cast k
-     WHERE k.oid OPERATOR(pg_catalog.>=) 16384 AND k.castfunc OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
-       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-          WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_cast'::pg_catalog.regclass
-            AND d.objid OPERATOR(pg_catalog.=) k.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'))
+     WHERE k.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid AND k.castfunc OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
+       AND (NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+              WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_cast'::pg_catalog.regclass
+                AND d.objid OPERATOR(pg_catalog.=) k.oid AND d.deptype OPERATOR(pg_catalog.=) 'e')
+           OR (k.castsource OPERATOR(pg_catalog.<) 16384::pg_catalog.oid AND k.casttarget OPERATOR(pg_catalog.<) 16384::pg_catalog.oid)))
 )::pg_catalog.text

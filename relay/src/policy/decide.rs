@@ -4,7 +4,7 @@ use schemas::event::{Decision, Path, Statement, Verdict};
 
 use super::profile::AccessProfile;
 use super::ruling::{Outcome, Ruling, StatementRuling};
-use crate::catalog::Snapshot;
+use crate::catalog::{FIRST_USER_OID, Snapshot};
 use crate::rewrite::{self, Class, Effects, Found, Rewriter};
 use crate::statement::{self, Parsed, Refusal, Tokenised, Vocabulary};
 
@@ -197,6 +197,3 @@ fn beside(refusal: &Refusal) -> Refusal {
 fn length(text: &str) -> u64 {
     u64::try_from(text.len()).unwrap_or(u64::MAX)
 }
-
-/// OIDs below are assigned by PostgreSQL itself (`FirstNormalObjectId`).
-const FIRST_USER_OID: u32 = 16_384;

@@ -79,7 +79,7 @@ impl Rewriter<'_> {
 
     /// An operator that the statement names or implies, looked up along the search path.
     pub(super) fn operator(&self, operator: &str) -> Result<(), Refusal> {
-        self.operator_in(self.path, operator)
+        self.operator_in(self.operator_path, operator)
     }
 
     fn operator_in(&self, path: &[String], operator: &str) -> Result<(), Refusal> {
@@ -113,6 +113,9 @@ impl Rewriter<'_> {
                 "function {function} is also defined outside of pg_catalog: which one would run is the server's choice"
             ))
             .hint(format!("Write pg_catalog.{function}, or choose a search path without that schema.")));
+        }
+        if self.catalog.extension_function_visible(path, function) {
+            self.found.shadowed = Some(function.clone());
         }
         call.funcname = vec![scan::text("pg_catalog"), scan::text(function)];
         Ok(())

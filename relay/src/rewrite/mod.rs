@@ -4,7 +4,7 @@ pub mod access;
 mod ddl;
 mod expression;
 mod from;
-mod functions;
+pub(crate) mod functions;
 mod mask;
 mod operators;
 mod outcome;

@@ -12,7 +12,10 @@ use crate::statement::Refusal;
 /// Rewrites one statement. Everything it meets is resolved against the snapshot and the fixed search path.
 pub(crate) struct Rewriter<'a> {
     pub(super) catalog: &'a Snapshot,
+    /// Where names of relations, functions and types are looked up: nowhere but `pg_catalog` inside of a view.
     pub(super) path: &'a [String],
+    /// Where operators are looked up: always along the session's path, for a view's text runs there too.
+    pub(super) operator_path: &'a [String],
     pub(super) access: &'a Access,
     pub(super) scopes: Scopes<'a>,
     /// How many views are around this point; zero in the client's own text.
@@ -33,6 +36,10 @@ pub(crate) struct Found {
     pub(crate) protected: bool,
     /// A relation with triggers of users is among them.
     pub(crate) triggers: bool,
+    /// A relation with columns of an extension's types is among them.
+    pub(crate) extension_types: bool,
+    /// A function was called whose name an extension has too, over types of its own.
+    pub(crate) shadowed: Option<String>,
     /// Policies that permitted it.
     pub(crate) policies: BTreeSet<String>,
     /// String constants that the relay wrote into it, as they stand in SQL text.
@@ -41,7 +48,16 @@ pub(crate) struct Found {
 
 impl<'a> Rewriter<'a> {
     pub(crate) fn new(catalog: &'a Snapshot, path: &'a [String], access: &'a Access) -> Self {
-        Self { catalog, path, access, scopes: Scopes::default(), view_depth: 0, locks: false, found: Found::default() }
+        Self {
+            catalog,
+            path,
+            operator_path: path,
+            access,
+            scopes: Scopes::default(),
+            view_depth: 0,
+            locks: false,
+            found: Found::default(),
+        }
     }
 
     /// What was found until now, also when the statement was refused.
@@ -97,6 +113,7 @@ impl<'a> Rewriter<'a> {
         self.found.relations.insert(relation.oid);
         self.found.protected |= access.protected;
         self.found.triggers |= relation.triggers;
+        self.found.extension_types |= self.catalog.has_extension_types(relation);
         if access.columns.iter().any(|column| column.treatment == Treatment::Revealed) {
             self.found.policies.extend(access.reveal_policies.iter().cloned());
         }
@@ -108,12 +125,26 @@ impl<'a> Rewriter<'a> {
 }
 
 impl Found {
+    /// A call is written with `pg_catalog` in front; for a value of an extension's type it could then be another function
+    /// than the client meant, and answer wrongly.
+    pub(super) fn keeps_meaning(&self) -> Result<(), Refusal> {
+        match &self.shadowed {
+            Some(function) if self.extension_types => Err(Refusal::unsupported(format!(
+                "function {function} has other forms for an extension's types, which this statement reads"
+            ))
+            .hint(format!("Cast the argument to a built-in type and write pg_catalog.{function}."))),
+            _ => Ok(()),
+        }
+    }
+
     /// Adds what was found inside of a view.
     pub(super) fn absorb(&mut self, other: Found) {
         self.touched.extend(other.touched);
         self.relations.extend(other.relations);
         self.protected |= other.protected;
         self.triggers |= other.triggers;
+        self.extension_types |= other.extension_types;
+        self.shadowed = self.shadowed.take().or(other.shadowed);
         self.policies.extend(other.policies);
         self.constants.extend(other.constants);
     }

@@ -9,7 +9,7 @@ use pg_query::protobuf::{
 use super::access::{ColumnAccess, Scan, Treatment};
 use super::mask::{self, Misfit};
 use crate::catalog::{Relation, literal, quoted};
-use crate::statement::{Refusal, parse};
+use crate::statement::{Refusal, parse_own, tokens};
 
 /// A scan that could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub(crate) fn build(relation: &Relation, columns: &[ColumnAccess]) -> Result<Sca
 
 /// The one `SELECT` in a text of the relay's or the server's own making.
 pub(crate) fn select_of(text: &str) -> Result<SelectStmt, Refusal> {
-    let mut statements = parse(text)?;
+    let mut statements = parse_own(text)?;
     let (Some(statement), true) = (statements.pop(), statements.is_empty()) else {
         return Err(Refusal::unsupported("a definition that is not one SELECT"));
     };
@@ -121,9 +121,8 @@ fn cast(arg: Node, type_name: &str) -> Node {
 }
 
 fn string_constants(sql: &str) -> Vec<String> {
-    let tokens = crate::statement::tokens(sql).unwrap_or_default();
-    tokens
-        .iter()
+    let all = tokens(sql).unwrap_or_default();
+    all.iter()
         .filter(|token| token.token == i32::from(pg_query::protobuf::Token::Sconst))
         .filter_map(|token| sql.get(usize::try_from(token.start).ok()?..usize::try_from(token.end).ok()?))
         .map(str::to_owned)

@@ -64,8 +64,9 @@ impl<'a> Scopes<'a> {
         }
     }
 
+    /// Once for each relation and level.
     pub(super) fn add_guard(&mut self, guard: Node) {
-        if let Some(level) = self.levels.last_mut() {
+        if let Some(level) = self.levels.last_mut().filter(|level| !level.guards.contains(&guard)) {
             level.guards.push(guard);
         }
     }

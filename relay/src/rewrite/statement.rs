@@ -35,6 +35,12 @@ pub(crate) fn class(node: &Node) -> Class {
 impl Rewriter<'_> {
     /// Rewrites a statement in place, or refuses it.
     pub(crate) fn statement(&mut self, node: &mut Node) -> Result<Effects, Refusal> {
+        let effects = self.any(node)?;
+        self.found.keeps_meaning()?;
+        Ok(effects)
+    }
+
+    fn any(&mut self, node: &mut Node) -> Result<Effects, Refusal> {
         let none = Effects::default();
         match node.node.as_mut() {
             Some(NodeEnum::SelectStmt(select)) => {

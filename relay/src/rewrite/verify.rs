@@ -2,7 +2,7 @@
 
 use pg_query::protobuf::{Node, ParseResult, RawStmt};
 
-use crate::statement::{Refusal, parse};
+use crate::statement::{Refusal, parse_own};
 
 /// Writes a tree as text, reads that text again and compares the trees (rule 3): the text is only used if both are equal.
 ///
@@ -12,7 +12,7 @@ pub(crate) fn deparse(node: &Node) -> Result<String, Refusal> {
     let stmt = RawStmt { stmt: Some(Box::new(node.clone())), stmt_location: 0, stmt_len: 0 };
     let tree = ParseResult { version: 0, stmts: vec![stmt] };
     let text = pg_query::deparse(&tree, pg_query::DeparseOptions::default()).map_err(|_| not_exact())?;
-    let mut again = parse(&text).map_err(|_| not_exact())?;
+    let mut again = parse_own(&text).map_err(|_| not_exact())?;
     match (again.pop().map(|statement| statement.node), again.is_empty()) {
         (Some(Ok(reread)), true) if reread == *node => Ok(text),
         _ => Err(not_exact()),

@@ -44,6 +44,7 @@ impl<'a> Rewriter<'a> {
         let text = view.definition.as_deref().ok_or_else(|| about(Refusal::forbidden("it has no definition")))?;
         let mut select = scan::select_of(text).map_err(about)?;
         let mut inside = Rewriter::new(self.catalog, &[], self.access);
+        inside.operator_path = self.operator_path;
         inside.view_depth = self.view_depth.saturating_add(1);
         inside.select(&mut select).map_err(about)?;
         Ok((select, inside))

@@ -11,5 +11,5 @@ pub use refusal::Refusal;
 pub use tokenise::{Tokenised, tokenise};
 
 pub(crate) use lexer::tokens;
-pub(crate) use parse::{Parsed, parse};
+pub(crate) use parse::{Parsed, parse, parse_own};
 pub(crate) use tokenise::{Vocabulary, tokenise_upstream};

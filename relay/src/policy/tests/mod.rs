@@ -1,7 +1,10 @@
 //! Decisions on a hand-written clinic.
 
 mod bypass;
+mod depth;
+mod evidence;
 mod ordinary;
+mod profile;
 
 use schemas::event::Path;
 use serde_json::{Value, json};
@@ -154,7 +157,7 @@ fn catalog() -> Value {
     let mut old = relation(202, "clinic", "visits_old", "r", &visits());
     old["parents"] = json!([200]);
     json!({
-        "format": 1, "server_version_num": 150018, "login": "relay",
+        "format": 1, "server_version_num": 150018, "login": "relay", "encoding": "UTF8",
         "schemas": [{"name": "public", "usable": true}, {"name": "clinic", "usable": true},
                     {"name": "billing", "usable": true}, {"name": "hidden", "usable": false}],
         "system_relations": ["pg_class", "pg_stats", "pg_statistic", "pg_stat_activity", "pg_authid", "pg_shadow",
@@ -191,7 +194,7 @@ fn catalog() -> Value {
             {"oid": 17000, "schema": "public", "name": "mood", "kind": "e"},
             {"oid": 17001, "schema": "clinic", "name": "patients", "kind": "c"},
             {"oid": 17002, "schema": "public", "name": "positive", "kind": "d"}],
-        "functions": [["public", "leak"], ["public", "lower"], ["hidden", "upper"]],
+        "functions": [["public", "leak", false], ["public", "lower", false], ["hidden", "upper", false], ["public", "max", true]],
         "added_to_pg_catalog": null,
         "operators": [["public", "@@@"]],
         "operators_added_to_pg_catalog": null,

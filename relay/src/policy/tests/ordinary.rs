@@ -34,6 +34,116 @@ fn what_touches_nothing_protected_only_gets_its_guard() {
 fn a_function_that_users_made_visible_later_is_refused_by_its_name() {
     let plain = Clinic::analyst();
     plain.upstream("SELECT upper('a')");
-    let shadowed = Clinic::changed(&|catalog| catalog["functions"] = json!([["clinic", "upper"]]));
+    let shadowed = Clinic::changed(&|catalog| catalog["functions"] = json!([["clinic", "upper", false]]));
     assert!(shadowed.refusal("SELECT upper('a')").message.contains("upper"));
+}
+
+#[test]
+fn every_listed_function_is_written_back_exactly() {
+    let clinic = Clinic::analyst();
+    for function in crate::rewrite::functions::all().filter(|name| *name != "lower") {
+        clinic.upstream(&format!("SELECT \"{function}\"(1, 'a')"));
+        clinic.upstream(&format!("SELECT pg_catalog.\"{function}\"(VARIADIC ARRAY[1])"));
+    }
+}
+
+/// Forms that people, ORMs and drivers write; what counts is that each is written back exactly and masked or guarded.
+const FORMS: &[&str] = &[
+    "select 1; select 2",
+    "select 1 as \"One\", 'x' y, -1, - 1, 2 - -1, +5, 1.50, 1e10, .5, 12345678901234567890, true, null",
+    "select E'a\\nb', $$dollar$$, U&'\\0061', B'101', X'1F', 'it''s'",
+    "select date '2020-01-01', interval '1 day', interval '1' year, interval '1-2' year to month, interval(3) '1 second', timestamp(3) with time zone '2020-01-01', time '10:00', bit '101', bit(3) '101', char(3) 'abc', double precision '1.5'",
+    "select id::bigint, cast(name as varchar(10)), name::char(4), amount::numeric(5,1), id::int[] from billing.payers, billing.invoices",
+    "select * from billing.payers p(a, b) where a in (1, 2, 3) and b not in ('x') and a between 1 and 5 and b not between symmetric 'a' and 'b'",
+    "select * from billing.payers where name like 'a%' or name ilike '%b' escape '!' or name not like 'c' or name similar to 'x' or name ~* 'z' or name is null or name is not null",
+    "select not id > 1, not (id > 1 and id < 5), (id > 1) is true, (id > 1) is not unknown, id is distinct from 5 from billing.payers",
+    "select case when id = 1 then 'a' when id = 2 then 'b' else 'c' end, case id when 1 then 2 end from billing.payers",
+    "select count(*), count(distinct status), sum(amount) filter (where status = 'open'), array_agg(id order by id desc nulls last) from billing.invoices group by status having count(*) > 1 order by 1 desc, status collate \"C\" asc nulls first limit 10 offset 5",
+    "select status, sum(amount) over (partition by status order by id rows between unbounded preceding and current row), row_number() over w, lag(amount, 1) over (w range between '1' preceding and '1' following exclude ties) from billing.invoices window w as (partition by patient_id order by id)",
+    "select distinct on (status) * from billing.invoices order by status, id fetch first 3 rows with ties",
+    "select * from billing.invoices i join billing.payers p on p.id = i.id left join billing.payers q using (id) right join billing.payers r on true full join billing.payers s using (id) as j cross join billing.payers t natural join billing.payers u",
+    "select * from (billing.invoices i join billing.payers p on p.id = i.id) as x",
+    "select * from billing.invoices i, lateral (select * from billing.payers p where p.id = i.id) l",
+    "with a as (select 1 as n), b(m) as not materialized (select n from a) select * from a, b where n = m union all select 1, 2 intersect (select 3, 4 except select 5, 6) order by 1",
+    "values (1, 'a'), (2, null) order by 1",
+    "select (select max(id) from billing.payers), exists (select 1), array(select id from billing.payers), id = any (array[1,2]), id <> all (select 1), (id, name) = (1, 'a'), (id, name) in (select 1, 'a'), row(id, name) from billing.payers",
+    "select a[1], a[1:2], a[:2][3:], (array[[1,2],[3,4]])[1][2], array[]::int[] from (select array[1,2,3] as a) x",
+    "select extract(year from now()), date_part('year', now()), now() at time zone 'UTC', current_date, current_timestamp(3), localtime, current_user, session_user, current_schema, current_catalog, position('a' in 'b'), substring('abc' from 2 for 1), substring('abc' from 'b'), substring('a' similar 'b' escape '#'), trim(leading 'x' from 'y'), trim(' a '), overlay('a' placing 'b' from 1 for 2), collation for ('a'), normalize('a', nfc), 'a' is normalized, (date '2020-01-01', date '2020-02-01') overlaps (date '2020-01-15', interval '1 month')",
+    "select coalesce(name, 'x'), nullif(name, ''), greatest(1, 2), least(1, 2) from billing.payers",
+    "select '{\"a\":1}'::jsonb -> 'a' ->> 'b', '{}'::jsonb @> '{}', '{}'::jsonb ? 'a', jsonb_build_object('a', 1) #>> '{a}', '{}'::jsonb @? '$.a'",
+    "select * from generate_series(1, 10) with ordinality as g(n, o), unnest(array['a','b']) u, rows from (generate_series(1,2), generate_series(1,3)) as r(x, y)",
+    "select * from json_to_recordset('[]') as x(a int, b text), jsonb_each('{}') e(k, v)",
+    "select format('%s-%I', 'a', 'b'), to_char(now(), 'YYYY-MM-DD'), regexp_replace('a', 'b', 'c', 'g'), string_to_array('a,b', ','), array_to_string(array[1], ','), md5('x'), encode('a'::bytea, 'hex')",
+    "select grouping(status), status from billing.invoices group by rollup (status), grouping sets ((id), ()), cube (amount, patient_id)",
+    "select percentile_cont(0.5) within group (order by amount), mode() within group (order by status) from billing.invoices",
+    "select make_interval(days => 3), generate_series(1, 3), p.*, p from billing.payers p",
+    "select * from billing.payers where id = $1 and name = $2::text and id = any ($3::int[])",
+    "select 1 where 2 + 3 * 4 - 5 / 6 % 7 ^ 8 > 9 and 'a' || 'b' || 'c' = 'd' and 1 = 1 is true",
+    "select -id, - (- id), @ id, ~ id, id # 5, id << 2, |/ 25.0, id ^ 2 from billing.payers",
+    "select * from billing.payers for update of payers nowait",
+    "table billing.payers",
+    "select all id from billing.payers where id operator(pg_catalog.=) 1",
+    "select 'happy'::mood, 'sad'::public.mood, array['happy']::mood[]",
+    "select to_tsvector('english', 'a b') @@ plainto_tsquery('a'), 'a' <-> 'b'",
+    "insert into billing.payers (id, name) values (1, 'a'), (2, default) on conflict (id) do update set name = excluded.name where payers.id > 0 returning id, name as n",
+    "insert into billing.payers select id, 'x' from billing.invoices on conflict do nothing",
+    "insert into billing.payers default values",
+    "insert into billing.payers as p (id) overriding system value values (1) on conflict on constraint payers_pkey do nothing",
+    "update billing.invoices i set amount = amount * 2, status = default, (id, status) = (select 1, 'a') from billing.payers p where p.id = i.id returning i.*",
+    "update only billing.payers set name = 'x' where id = 1",
+    "delete from billing.invoices i using billing.payers p where p.id = i.id and i.id = $1 returning *",
+    "with x as (select 1 as id) delete from billing.payers where id in (select id from x)",
+    "begin",
+    "begin isolation level serializable read only deferrable",
+    "start transaction",
+    "commit",
+    "end",
+    "abort",
+    "rollback",
+    "savepoint a",
+    "release a",
+    "rollback to savepoint a",
+    "commit and chain",
+    "set application_name = 'x'",
+    "set timezone to 'Europe/Vienna'",
+    "set time zone local",
+    "set statement_timeout = 5000",
+    "set local lock_timeout = '5s'",
+    "set datestyle = iso, mdy",
+    "set session characteristics as transaction isolation level repeatable read",
+    "set transaction read only",
+    "reset timezone",
+    "reset all",
+    "set client_encoding = 'UTF8'",
+    "set extra_float_digits = 3",
+    "set names 'utf8'",
+    "set standard_conforming_strings = on",
+    "show transaction isolation level",
+    "show server_version",
+    "show search_path",
+    "show timezone",
+    "show standard_conforming_strings",
+    "discard all",
+    "deallocate all",
+    "deallocate \"_pg3_0\"",
+    "close all",
+    "unlisten *",
+    "explain select * from billing.payers",
+    "explain (format json, verbose, costs off) select 1",
+    "select c.relname from pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = 'x' and c.relkind = any (array['r','v']::\"char\"[]) and pg_catalog.pg_table_is_visible(c.oid)",
+    "select 'pg_class'::regclass::oid, 16384::regclass::text, a.atttypid::regtype, format_type(a.atttypid, a.atttypmod) from pg_attribute a",
+    "select table_name, column_name from information_schema.columns where table_schema not in ('pg_catalog', 'information_schema')",
+];
+
+#[test]
+fn ordinary_forms_are_written_back_exactly_and_run() {
+    let clinic = Clinic::analyst();
+    let refused: Vec<String> = FORMS
+        .iter()
+        .filter_map(|sql| match clinic.decide(sql).outcome {
+            Outcome::Permitted { .. } => None,
+            Outcome::Refused { refusal } => Some(format!("{sql}\n    {}", refusal.message)),
+        })
+        .collect();
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
 }
