@@ -181,7 +181,7 @@ async fn snapshot(client: &Client) -> Snapshot {
     Snapshot::from_json(rows[0][0].as_deref().unwrap()).unwrap()
 }
 
-fn text_rows(messages: &[SimpleQueryMessage]) -> Vec<Vec<Option<String>>> {
+pub(crate) fn text_rows(messages: &[SimpleQueryMessage]) -> Vec<Vec<Option<String>>> {
     let row = |message: &SimpleQueryMessage| match message {
         SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
         _ => None,

@@ -11,6 +11,7 @@
 
 mod catalog_queries;
 mod clinic;
+mod splices;
 mod types;
 
 use clinic::{Clinic, skip};
