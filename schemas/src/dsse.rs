@@ -80,8 +80,16 @@ impl Envelope {
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Malformed`].
     pub fn from_slice(bytes: &[u8]) -> Result<Self, Error> {
-        if bytes.len() > ENVELOPE_MAX {
-            return Err(Error::TooLarge { what: "envelope", limit: ENVELOPE_MAX as u64 });
+        Self::from_slice_within(bytes, ENVELOPE_MAX)
+    }
+
+    /// [`Envelope::from_slice`] with another limit, for what becomes no leaf.
+    ///
+    /// # Errors
+    /// Those of [`Envelope::from_slice`].
+    pub fn from_slice_within(bytes: &[u8], limit: usize) -> Result<Self, Error> {
+        if bytes.len() > limit {
+            return Err(Error::TooLarge { what: "envelope", limit: limit as u64 });
         }
         canonical::from_slice("envelope", bytes)
     }
@@ -169,7 +177,7 @@ impl Envelope {
     }
 }
 
-/// A log leaf holds at most 65,535 bytes (C2SP tlog-tiles), and every envelope is to become a leaf.
+/// A log leaf holds at most 65,535 bytes (C2SP tlog-tiles), and every envelope of evidence is to become a leaf.
 pub const ENVELOPE_MAX: usize = 65_535;
 
 #[cfg(test)]

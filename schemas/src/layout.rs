@@ -13,11 +13,17 @@
 //! approvals/<tenant>/<environment>/<relay>/<incarnation>/<counter>/<statement>.request.json
 //!                                                                  <statement>.decision.json
 //! keys/<tenant>/<environment>/<relay>/<incarnation>/<counter>.json
+//! trust/<tenant>/<environment>/<statement digest>.json
 //! ```
-//! Counters have ten digits, sequences eight, statements at least six.
+//! Counters have ten digits, sequences eight, statements at least six. Keys of logs: [`LogObject`].
+
+mod log;
 
 use serde::{Deserialize, Serialize};
 
+pub use log::{LOG_PREFIX, LogObject, LogObjectKind, parse_log};
+
+use crate::digest::Sha256Digest;
 use crate::identifiers::{Incarnation, Name, RequestId, SessionId};
 
 /// Where a relay's objects stand.
@@ -184,6 +190,53 @@ impl Scope {
     }
 }
 
+impl ObjectKind {
+    /// The incarnation it is of.
+    #[must_use]
+    pub fn incarnation(&self) -> &Incarnation {
+        match self {
+            Self::Certificate(incarnation) | Self::RelayStart(incarnation) | Self::RelayRetired(incarnation) => {
+                incarnation
+            }
+            Self::SessionOpen(session)
+            | Self::Chunk(session, _)
+            | Self::SessionClose(session)
+            | Self::SessionVoid(session)
+            | Self::WrappedKey(session) => &session.incarnation,
+            Self::ApprovalRequested(request)
+            | Self::ApprovalDecided(request)
+            | Self::ApprovalRequest(request)
+            | Self::ApprovalDecision(request) => &request.session.incarnation,
+        }
+    }
+
+    /// The session it is of; none for what is of an incarnation as a whole.
+    #[must_use]
+    pub fn session(&self) -> Option<&SessionId> {
+        match self {
+            Self::Certificate(_) | Self::RelayStart(_) | Self::RelayRetired(_) => None,
+            Self::SessionOpen(session)
+            | Self::Chunk(session, _)
+            | Self::SessionClose(session)
+            | Self::SessionVoid(session)
+            | Self::WrappedKey(session) => Some(session),
+            Self::ApprovalRequested(request)
+            | Self::ApprovalDecided(request)
+            | Self::ApprovalRequest(request)
+            | Self::ApprovalDecision(request) => Some(&request.session),
+        }
+    }
+
+    /// The session, for a chunk.
+    #[must_use]
+    pub fn chunk_of(&self) -> Option<&SessionId> {
+        match self {
+            Self::Chunk(session, _) => Some(session),
+            _ => None,
+        }
+    }
+}
+
 impl Object {
     /// The object's key.
     #[must_use]
@@ -204,6 +257,12 @@ impl Object {
             ObjectKind::WrappedKey(session) => scope.wrapped_key(session),
         }
     }
+}
+
+/// Prefix of everything that the relays of a tenant's environment stored as evidence, with the slash.
+#[must_use]
+pub fn environment_prefix(tenant: &Name, environment: &Name) -> String {
+    format!("{EVIDENCE_PREFIX}{tenant}/{environment}/")
 }
 
 /// What a key names; nothing for a key that this layout does not write.
@@ -250,12 +309,30 @@ pub fn parse(key: &str) -> Option<Object> {
     (is_first_or_later && object.key() == key).then_some(object)
 }
 
+/// Where a [key certificate](crate::key_certificate::KeyCertificate) stands, by its statement digest.
+#[must_use]
+pub fn key_certificate(tenant: &Name, environment: &Name, statement: &Sha256Digest) -> String {
+    format!("{TRUST_PREFIX}{tenant}/{environment}/{statement}.json")
+}
+
+/// Tenant, environment and statement digest of a key certificate's key; nothing for another key.
+#[must_use]
+pub fn parse_key_certificate(key: &str) -> Option<(Name, Name, Sha256Digest)> {
+    let mut segments = key.strip_prefix(TRUST_PREFIX)?.split('/');
+    let mut name = || segments.next()?.parse::<Name>().ok();
+    let (tenant, environment) = (name()?, name()?);
+    let digest: Sha256Digest = segments.next()?.strip_suffix(".json")?.parse().ok()?;
+    segments.next().is_none().then_some((tenant, environment, digest))
+}
+
 /// Prefix of all evidence: written once, kept under retention.
 pub const EVIDENCE_PREFIX: &str = "evidence/";
 /// Prefix of the details of requests and of decisions: written once, deletable.
 pub const APPROVALS_PREFIX: &str = "approvals/";
 /// Prefix of the wrapped session keys: written once, deletable.
 pub const KEYS_PREFIX: &str = "keys/";
+/// Prefix of the certificates of keys that no relay has: written once, kept under retention.
+pub const TRUST_PREFIX: &str = "trust/";
 /// At a chunk a second, a session lasts three years.
 const SEQUENCE_DIGITS: usize = 8;
 

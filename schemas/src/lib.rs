@@ -4,8 +4,10 @@
 
 pub mod approval;
 mod base64_bytes;
+pub mod bundle;
 pub mod canonical;
 pub mod chunk;
+pub mod csv;
 pub mod data_block;
 pub mod digest;
 pub mod dsse;
@@ -16,18 +18,23 @@ pub mod frame;
 mod hex;
 pub mod identifiers;
 pub mod instant;
+pub mod key_certificate;
 pub mod layout;
 pub mod leaf;
 pub mod ledger;
+pub mod log;
 pub mod manifest;
 pub mod payload_type;
 mod pem;
+pub mod period;
 pub mod rule;
+pub mod safeguards;
 #[cfg(test)]
 mod sample;
 mod sealed;
 pub mod session_key;
 pub mod signature;
+pub mod tables;
 pub mod token;
 pub mod verify;
 pub mod visible;

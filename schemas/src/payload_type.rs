@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Serialize};
 
 /// Kind of a signed statement; serialised as its media type.
@@ -40,6 +41,13 @@ pub enum PayloadType {
     /// [`crate::approval::ApprovalDecision`].
     #[serde(rename = "application/vnd.affidavit.approval-decision.v1+json")]
     ApprovalDecision,
+    /// [`crate::key_certificate::KeyCertificate`].
+    #[serde(rename = "application/vnd.affidavit.key-certificate.v1+json")]
+    KeyCertificate,
+    /// [`crate::bundle::BundleManifest`]: an in-toto Statement, whose type is in-toto's for all of them. Its signing
+    /// key signs nothing else, and its `predicateType` says which it is.
+    #[serde(rename = "application/vnd.in-toto+json")]
+    InToto,
 }
 
 impl PayloadType {
@@ -58,7 +66,18 @@ impl PayloadType {
             Self::ApprovalDecided => "application/vnd.affidavit.approval-decided.v1+json",
             Self::ApprovalRequest => "application/vnd.affidavit.approval-request.v1+json",
             Self::ApprovalDecision => "application/vnd.affidavit.approval-decision.v1+json",
+            Self::KeyCertificate => "application/vnd.affidavit.key-certificate.v1+json",
+            Self::InToto => "application/vnd.in-toto+json",
         }
+    }
+}
+
+impl PayloadType {
+    /// The kind of this media type, if it is one of ours.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let text: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+        Self::deserialize(text).ok()
     }
 }
 
@@ -87,11 +106,14 @@ mod tests {
             ApprovalDecided,
             ApprovalRequest,
             ApprovalDecision,
+            KeyCertificate,
+            InToto,
         ];
         let texts: std::collections::BTreeSet<_> = all.iter().map(|kind| kind.as_str()).collect();
         assert_eq!(texts.len(), all.len());
         for kind in all {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(PayloadType::from_text(kind.as_str()), Some(kind));
         }
     }
 }

@@ -165,6 +165,7 @@ impl<'a> Walk<'a> {
         checked.events += events;
         checked.data_blocks += data_blocks;
         checked.stored_bytes += stored as u64;
+        examiner.observer.chunk(self.relay.scope, opened);
         true
     }
 

@@ -1,20 +1,21 @@
 //! Reads objects and writes down findings; what every check is given.
 
 use super::report::{Finding, Report};
-use super::{Options, Source};
+use super::{Observer, Options, Source};
 use crate::dsse::{ENVELOPE_MAX, Envelope};
 use crate::rule::{Rule, Severity, Violation};
 
 pub(super) struct Examiner<'a> {
     source: &'a dyn Source,
+    pub(super) observer: &'a mut dyn Observer,
     pub(super) options: Options,
     pub(super) report: Report,
     errors: u64,
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(source: &'a dyn Source, options: Options) -> Self {
-        Self { source, options, report: Report::default(), errors: 0 }
+    pub(super) fn new(source: &'a dyn Source, options: Options, observer: &'a mut dyn Observer) -> Self {
+        Self { source, observer, options, report: Report::default(), errors: 0 }
     }
 
     pub(super) fn into_report(self) -> Report {

@@ -7,17 +7,22 @@ mod chunk;
 mod examiner;
 mod incarnation;
 mod inventory;
+mod observer;
 mod report;
 mod session;
 mod statement;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::tree as testing;
 
 use std::collections::BTreeMap;
 use std::io;
 
+pub use observer::Observer;
 pub use report::{Checked, Finding, IncarnationReport, Report, Retirement, SessionReport, SessionState};
 
+use crate::period::Period;
 use crate::signature::PublicKey;
 use examiner::Examiner;
 use inventory::Inventory;
@@ -44,11 +49,13 @@ pub struct Options {
     /// How far a statement's time may lie outside its signer's certificate, in microseconds: clocks differ, and a
     /// session that was open when the certificate ended is still sealed.
     pub grace_us: u64,
+    /// What the evidence is of. A session that its signed statements show to lie outside of it needs no chunks.
+    pub period: Option<Period>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { grace_us: GRACE_US }
+        Self { grace_us: GRACE_US, period: None }
     }
 }
 
@@ -57,7 +64,20 @@ impl Default for Options {
 /// # Errors
 /// Only when the objects cannot be listed. Everything else is a finding of the report.
 pub fn verify(source: &dyn Source, root: &PublicKey, options: &Options) -> io::Result<Report> {
-    let mut examiner = Examiner::new(source, *options);
+    observe(source, root, options, &mut ())
+}
+
+/// [`verify`], and shows what holds to `observer` while it is at hand.
+///
+/// # Errors
+/// Those of [`verify`].
+pub fn observe(
+    source: &dyn Source,
+    root: &PublicKey,
+    options: &Options,
+    observer: &mut dyn Observer,
+) -> io::Result<Report> {
+    let mut examiner = Examiner::new(source, *options, observer);
     let inventory = Inventory::of(source.keys()?, &mut examiner);
     for (scope, incarnations) in &inventory.relays {
         let certificates = certificates::check(&mut examiner, scope, incarnations, root);

@@ -102,6 +102,9 @@ pub struct SessionReport {
     pub state: SessionState,
     /// No finding of severity error concerns it.
     pub sound: bool,
+    /// It lies outside of the period asked for, and has no chunks here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
     /// When it was opened, microseconds since 1970, if that is known.
     pub opened_us: Option<u64>,
     /// When it was closed, if it was.

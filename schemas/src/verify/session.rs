@@ -40,6 +40,7 @@ pub(super) fn check(
         session: session.clone(),
         state: SessionState::Open,
         sound: false,
+        outside: false,
         opened_us: None,
         closed_us: None,
         reason: None,
@@ -53,11 +54,15 @@ pub(super) fn check(
         check_void(examiner, relay, session, stored);
         report.state = SessionState::Void;
     }
-    if !stored.void || stored.is_served() {
+    let served = !stored.void || stored.is_served();
+    if served {
         examiner.report.checked.sessions += 1;
         check_served(examiner, relay, stored, &mut report);
     }
     report.sound = examiner.errors() == errors_before;
+    if served && !report.outside {
+        examiner.observer.session(&report);
+    }
     report
 }
 
@@ -82,7 +87,10 @@ fn check_served(examiner: &mut Examiner<'_>, relay: &Relay<'_>, stored: &StoredS
     for sequence in &stored.chunks {
         walk.step(examiner, *sequence);
     }
-    check_sequence(examiner, relay, &session, stored, close.as_ref().map(|close| &close.statement));
+    report.outside = is_outside(examiner, stored, open.as_ref(), close.as_ref());
+    if !report.outside {
+        check_sequence(examiner, relay, &session, stored, close.as_ref().map(|close| &close.statement));
+    }
     report.opened_us = open.as_ref().map(|open| open.statement.time_us);
     report.recovered = walk.recovered() || close.as_ref().is_some_and(|close| close.statement.recovered);
     report.chunks = walk.chunks();
@@ -147,6 +155,20 @@ fn check_close(
     statement::check(examiner, relay.scope, relay.certificates, &key, rules, |close: &SessionCloseLeaf| {
         close.session == *session
     })
+}
+
+/// Whether the session has no chunks and needs none: its own statements show that it lies outside of the period.
+fn is_outside(
+    examiner: &Examiner<'_>,
+    stored: &StoredSession,
+    open: Option<&Held<SessionOpenLeaf>>,
+    close: Option<&Held<SessionCloseLeaf>>,
+) -> bool {
+    let (Some(period), Some(open)) = (examiner.options.period, open) else { return false };
+    // A close that is there and does not hold shows nothing.
+    let end_is_known = close.is_some() || !stored.close;
+    let closed_us = close.map(|close| close.statement.time_us);
+    stored.chunks.is_empty() && end_is_known && !period.overlaps(open.statement.time_us, closed_us)
 }
 
 /// Names the chunks that are not there.

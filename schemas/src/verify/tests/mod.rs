@@ -1,3 +1,3 @@
 mod tampering;
-mod tree;
+pub(crate) mod tree;
 mod vectors;

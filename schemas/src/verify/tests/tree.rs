@@ -26,25 +26,25 @@ use crate::session_key::SessionKey;
 use crate::signature::{P256Key, PublicKey, Signer};
 use crate::wrapped_key::WrappingKey;
 
-pub(super) type Tree = BTreeMap<String, Vec<u8>>;
+pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
 
 /// The test keys of `vectors/test-keys/`.
-pub(super) struct TestKeys {
-    pub(super) root: P256Key,
-    pub(super) first: P256Key,
-    pub(super) second: P256Key,
-    pub(super) approvals: P256Key,
-    pub(super) data: WrappingKey,
+pub(crate) struct TestKeys {
+    pub(crate) root: P256Key,
+    pub(crate) first: P256Key,
+    pub(crate) second: P256Key,
+    pub(crate) approvals: P256Key,
+    pub(crate) data: WrappingKey,
 }
 
 /// Makes the bytes of "random" numbers from a counter, so that they are the same each time.
-pub(super) struct Counting(AtomicU64);
+pub(crate) struct Counting(AtomicU64);
 
 /// A session being written.
-pub(super) struct Writer<'a> {
+pub(crate) struct Writer<'a> {
     tree: &'a mut Tree,
     keys: &'a TestKeys,
-    pub(super) id: SessionId,
+    pub(crate) id: SessionId,
     entropy: Counting,
     key: SessionKey,
     prev: Sha256Digest,
@@ -52,17 +52,17 @@ pub(super) struct Writer<'a> {
     sequence: u64,
 }
 
-pub(super) fn vectors() -> PathBuf {
+pub(crate) fn vectors() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors")
 }
 
-pub(super) fn scope() -> Scope {
+pub(crate) fn scope() -> Scope {
     let name = |text: &str| text.parse().unwrap();
     Scope { tenant: name("clinic"), environment: name("test"), relay: name("relay-1") }
 }
 
 impl TestKeys {
-    pub(super) fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let read = |name: &str| std::fs::read_to_string(vectors().join("test-keys").join(name)).unwrap();
         let key = |name: &str| P256Key::from_pkcs8_pem(&read(name)).unwrap();
         Self {
@@ -74,16 +74,16 @@ impl TestKeys {
         }
     }
 
-    pub(super) fn root(&self) -> &PublicKey {
+    pub(crate) fn root(&self) -> &PublicKey {
         self.root.public_key()
     }
 
-    pub(super) fn first_session(&self, counter: u64) -> SessionId {
+    pub(crate) fn first_session(&self, counter: u64) -> SessionId {
         SessionId { incarnation: self.first.public_key().incarnation(), counter }
     }
 }
 
-pub(super) fn build(keys: &TestKeys) -> Tree {
+pub(crate) fn build(keys: &TestKeys) -> Tree {
     let mut tree = Tree::new();
     let (first, second) = (&keys.first, &keys.second);
     start(&mut tree, keys, first, T0);
@@ -195,7 +195,7 @@ fn approved(tree: &mut Tree, keys: &TestKeys) {
     session.close(&keys.second, CloseReason::ClientTerminated);
 }
 
-pub(super) fn start(tree: &mut Tree, keys: &TestKeys, relay_key: &P256Key, time_us: u64) {
+pub(crate) fn start(tree: &mut Tree, keys: &TestKeys, relay_key: &P256Key, time_us: u64) {
     let Scope { tenant, environment, relay } = scope();
     let incarnation = relay_key.public_key().incarnation();
     let certificate = Certificate {
@@ -215,7 +215,7 @@ pub(super) fn start(tree: &mut Tree, keys: &TestKeys, relay_key: &P256Key, time_
     put(tree, key, &start, relay_key);
 }
 
-pub(super) fn retire(tree: &mut Tree, ended: &P256Key, signer: &P256Key, last_counter: u64, time_us: u64) {
+pub(crate) fn retire(tree: &mut Tree, ended: &P256Key, signer: &P256Key, last_counter: u64, time_us: u64) {
     let Scope { tenant, environment, relay } = scope();
     let (incarnation, sealed_by) = (ended.public_key().incarnation(), signer.public_key().incarnation());
     let key = scope().relay_retired(&incarnation);
@@ -225,7 +225,7 @@ pub(super) fn retire(tree: &mut Tree, ended: &P256Key, signer: &P256Key, last_co
 }
 
 /// Signs and stores a statement; gives its digest.
-pub(super) fn put<T: Statement>(tree: &mut Tree, key: String, statement: &T, signer: &P256Key) -> Sha256Digest {
+pub(crate) fn put<T: Statement>(tree: &mut Tree, key: String, statement: &T, signer: &P256Key) -> Sha256Digest {
     let envelope = Envelope::of(statement, signer).unwrap();
     tree.insert(key, envelope.to_vec().unwrap());
     envelope.statement_digest()
@@ -243,7 +243,7 @@ fn stored_or_signed<T: Statement>(key: &str, statement: &T, signer: &P256Key) ->
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn open(tree: &'a mut Tree, keys: &'a TestKeys, relay_key: &P256Key, counter: u64) -> Self {
+    pub(crate) fn open(tree: &'a mut Tree, keys: &'a TestKeys, relay_key: &P256Key, counter: u64) -> Self {
         let id = SessionId { incarnation: relay_key.public_key().incarnation(), counter };
         let entropy = Counting::from(counter << 32);
         let key = SessionKey::generate(&entropy).unwrap();
@@ -273,7 +273,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Stores all objects of the request for statement 1, approved; gives the digest of the decision.
-    pub(super) fn approval(&mut self, signer: &P256Key, approvals: &P256Key) -> Sha256Digest {
+    pub(crate) fn approval(&mut self, signer: &P256Key, approvals: &P256Key) -> Sha256Digest {
         let Scope { tenant, environment, relay } = scope();
         let request = RequestId { session: self.id.clone(), statement: 1 };
         let EventBody::ApprovalRequested(event) = sample::requested_in(&self.id, 1) else { unreachable!() };
@@ -337,14 +337,14 @@ impl<'a> Writer<'a> {
         digest
     }
 
-    pub(super) fn details(&self) -> EventBody {
+    pub(crate) fn details(&self) -> EventBody {
         let EventBody::SessionOpen(details) = sample::session_open() else { unreachable!() };
         let salt = Sha256Digest::of(self.id.to_string().as_bytes()).to_string();
         EventBody::SessionOpen(SessionOpen { salt, ..details })
     }
 
     /// Stores the next chunk and gives it.
-    pub(super) fn chunk(
+    pub(crate) fn chunk(
         &mut self,
         signer: &P256Key,
         events: Vec<EventBody>,
@@ -378,7 +378,7 @@ impl<'a> Writer<'a> {
         chunk
     }
 
-    pub(super) fn close(&mut self, signer: &P256Key, reason: CloseReason) -> SessionCloseLeaf {
+    pub(crate) fn close(&mut self, signer: &P256Key, reason: CloseReason) -> SessionCloseLeaf {
         let Scope { tenant, environment, relay } = scope();
         let sealed_by = signer.public_key().incarnation();
         let recovered = sealed_by != self.id.incarnation;
@@ -422,11 +422,11 @@ impl Entropy for Counting {
     }
 }
 
-pub(super) fn execute(execution: u64, statement: u64) -> EventBody {
+pub(crate) fn execute(execution: u64, statement: u64) -> EventBody {
     EventBody::Execute(Execute { execution, statement, row_limit: 0 })
 }
 
-pub(super) fn close(reason: CloseReason, statements: u64, executions: u64) -> EventBody {
+pub(crate) fn close(reason: CloseReason, statements: u64, executions: u64) -> EventBody {
     EventBody::SessionClose(SessionClose { reason, statements, executions })
 }
 
@@ -435,8 +435,8 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[kind], &u32::try_from(body.len() + 4).unwrap().to_be_bytes()[..], body].concat()
 }
 
-/// 2026-09-21T13:46:40Z.
-pub(super) const T0: u64 = 1_790_000_000 * SECOND;
-pub(super) const SECOND: u64 = 1_000_000;
+/// 2026-09-21T14:13:20Z.
+pub(crate) const T0: u64 = 1_790_000_000 * SECOND;
+pub(crate) const SECOND: u64 = 1_000_000;
 const DIGEST_LENGTH: usize = 32;
 const LOG_ORIGIN: &str = "log.affidavit.test/clinic";

@@ -109,7 +109,7 @@ fn the_small_forms_come_out_as_stored() {
 #[test]
 fn a_certificate_that_ended_before_the_session_does_not_cover_it() {
     let keys = TestKeys::read();
-    let strict = Options { grace_us: 0 };
+    let strict = Options { grace_us: 0, ..Options::default() };
     assert!(verify(&read_tree(), keys.root(), &strict).unwrap().holds());
     let mut tree = read_tree();
     let key = scope().certificate(&keys.first.public_key().incarnation());

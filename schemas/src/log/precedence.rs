@@ -1,0 +1,143 @@
+//! What must be stored, and so logged, before what.
+//!
+//! A relay stores a certificate, then a relay-start, then of each session its open, its chunks and what else it says,
+//! its close; and after everything, the relay-retired. A sealer keeps that order. So an object that is not in the log
+//! although something after it is was kept out of it, and is not merely new.
+
+use std::collections::BTreeMap;
+
+use crate::identifiers::{Incarnation, SessionId};
+use crate::layout::{Object, ObjectKind, Scope};
+
+/// The objects that were seen, as far as order asks.
+#[derive(Debug, Clone, Default)]
+pub struct Precedence {
+    lives: BTreeMap<(Scope, Incarnation), Life>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Life {
+    /// Highest rank of an object that belongs to no session.
+    rank: Option<Rank>,
+    sessions: BTreeMap<u64, Session>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Session {
+    rank: Option<Rank>,
+    /// Highest chunk.
+    chunk: u64,
+}
+
+/// Lower ones come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Certificate,
+    Start,
+    Open,
+    Content,
+    Close,
+    Retired,
+}
+
+impl Precedence {
+    /// Notes that this object was seen.
+    pub fn insert(&mut self, object: &Object) {
+        let Some((incarnation, session, rank)) = rank(&object.kind) else { return };
+        let life = self.lives.entry((object.scope.clone(), incarnation.clone())).or_default();
+        let Some(session) = session else {
+            life.rank = life.rank.max(Some(rank));
+            return;
+        };
+        let seen = life.sessions.entry(session.counter).or_default();
+        seen.rank = seen.rank.max(Some(rank));
+        if let ObjectKind::Chunk(_, sequence) = object.kind {
+            seen.chunk = seen.chunk.max(sequence);
+        }
+    }
+
+    /// Whether something was seen that this object must be stored before.
+    #[must_use]
+    pub fn is_followed(&self, object: &Object) -> bool {
+        let Some((incarnation, session, rank)) = rank(&object.kind) else { return false };
+        let Some(life) = self.lives.get(&(object.scope.clone(), incarnation.clone())) else { return false };
+        let by_life = life.rank > Some(rank);
+        let by_session = match session {
+            Some(session) => life.sessions.get(&session.counter).is_some_and(|seen| {
+                let by_chunk = matches!(object.kind, ObjectKind::Chunk(_, sequence) if sequence < seen.chunk);
+                by_chunk || seen.rank > Some(rank)
+            }),
+            None => rank < Rank::Retired && !life.sessions.is_empty(),
+        };
+        by_life || by_session
+    }
+}
+
+/// Whose it is, and when it comes; nothing for what is no statement of an incarnation.
+fn rank(kind: &ObjectKind) -> Option<(&Incarnation, Option<&SessionId>, Rank)> {
+    let of_session = |session, rank| Some((session, rank));
+    let (session, rank): (&SessionId, Rank) = match kind {
+        ObjectKind::Certificate(incarnation) => return Some((incarnation, None, Rank::Certificate)),
+        ObjectKind::RelayStart(incarnation) => return Some((incarnation, None, Rank::Start)),
+        ObjectKind::RelayRetired(incarnation) => return Some((incarnation, None, Rank::Retired)),
+        ObjectKind::SessionOpen(session) => of_session(session, Rank::Open),
+        ObjectKind::Chunk(session, _) => of_session(session, Rank::Content),
+        ObjectKind::SessionClose(session) | ObjectKind::SessionVoid(session) => of_session(session, Rank::Close),
+        ObjectKind::ApprovalRequested(request) | ObjectKind::ApprovalDecided(request) => {
+            of_session(&request.session, Rank::Content)
+        }
+        ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) | ObjectKind::WrappedKey(_) => None,
+    }?;
+    Some((&session.incarnation, Some(session), rank))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(kind: ObjectKind) -> Object {
+        let name = |text: &str| text.parse().unwrap();
+        Object { scope: Scope { tenant: name("t"), environment: name("e"), relay: name("r") }, kind }
+    }
+
+    fn session(counter: u64) -> SessionId {
+        format!("{}-{counter:010}", "0123456789abcdef".repeat(2)).parse().unwrap()
+    }
+
+    /// A life with two sessions in the order in which it is stored.
+    fn life() -> Vec<Object> {
+        let incarnation = session(1).incarnation;
+        let kinds = vec![
+            ObjectKind::Certificate(incarnation.clone()),
+            ObjectKind::RelayStart(incarnation.clone()),
+            ObjectKind::SessionOpen(session(1)),
+            ObjectKind::Chunk(session(1), 1),
+            ObjectKind::Chunk(session(1), 2),
+            ObjectKind::SessionClose(session(1)),
+            ObjectKind::SessionVoid(session(2)),
+            ObjectKind::RelayRetired(incarnation),
+        ];
+        kinds.into_iter().map(object).collect()
+    }
+
+    #[test]
+    fn what_is_stored_later_follows_and_what_is_stored_before_does_not() {
+        let life = life();
+        for (later, seen) in life.iter().enumerate() {
+            let mut precedence = Precedence::default();
+            precedence.insert(seen);
+            for (earlier, object) in life.iter().enumerate() {
+                let independent = matches!(seen.kind, ObjectKind::SessionVoid(_))
+                    && !matches!(object.kind, ObjectKind::Certificate(_) | ObjectKind::RelayStart(_));
+                assert_eq!(precedence.is_followed(object), earlier < later && !independent, "{object:?} {seen:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn another_life_says_nothing() {
+        let mut precedence = Precedence::default();
+        precedence.insert(&object(ObjectKind::RelayRetired("f".repeat(32).parse().unwrap())));
+        assert!(!life().iter().any(|object| precedence.is_followed(object)));
+    }
+}

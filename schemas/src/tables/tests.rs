@@ -1,0 +1,123 @@
+//! Rows of the golden evidence, and their encodings.
+
+use std::io;
+
+use super::*;
+use crate::verify::testing::{TestKeys, build};
+use crate::verify::{self, Options};
+
+/// Keeps all rows.
+#[derive(Default)]
+struct Kept(Vec<SessionRows>);
+
+impl RowSink for Kept {
+    fn session(&mut self, rows: &SessionRows) -> io::Result<()> {
+        self.0.push(rows.clone());
+        Ok(())
+    }
+}
+
+fn rows() -> Vec<SessionRows> {
+    let keys = TestKeys::read();
+    let mut kept = Kept::default();
+    let mut derivation = Derivation::new(&mut kept);
+    let report = verify::observe(&build(&keys), keys.root(), &Options::default(), &mut derivation).unwrap();
+    derivation.finish().unwrap();
+    assert!(report.holds());
+    kept.0
+}
+
+fn all(table: Table) -> Vec<Vec<Value>> {
+    rows().iter().flat_map(|session| session.of(table)).collect()
+}
+
+#[test]
+fn a_session_tells_who_did_what_and_what_came_of_it() {
+    let rows = rows();
+    let [refused, _approved, served, died] = rows.as_slice() else { panic!("{} sessions", rows.len()) };
+    let session = &served.sessions[0];
+    assert_eq!((session.state.as_str(), session.subject.as_deref()), ("complete", Some("agent-7")));
+    assert_eq!(session.acts_for, ["u-1"]);
+    assert_eq!((session.statements, session.executions, session.chunks, session.rows_returned), (1, 1, 2, 1));
+    let statement = &served.statements[0];
+    assert_eq!(
+        (statement.outcome.as_deref(), statement.objects.join("")),
+        (Some("completed"), "select clinic.patients".into())
+    );
+    assert!(statement.started < statement.ended);
+    assert_eq!((served.masking[0].column.as_str(), served.masking[0].style.as_deref()), ("ssn", Some("last4")));
+    assert_eq!((died.sessions[0].state.as_str(), died.sessions[0].outcome_unknown), ("aborted", 1));
+    assert!(died.executions.iter().any(|row| row.outcome.as_deref() == Some("unknown")));
+    let denial = &refused.denials[0];
+    assert_eq!((denial.refused_by.as_str(), denial.sqlstate.as_deref()), ("policy", Some("42501")));
+    assert_eq!(denial.error_class.as_deref(), Some("syntax-error-or-access-violation"));
+    assert_eq!(refused.sessions[0].denied, 1);
+}
+
+#[test]
+fn every_row_has_a_value_of_its_type_for_each_column() {
+    for table in Table::ALL {
+        assert_eq!(Table::named(table.name()), Some(table));
+        for row in all(table) {
+            assert_eq!(row.len(), table.columns().len());
+            for (column, value) in table.columns().iter().zip(&row) {
+                let fits = match value {
+                    Value::Null => column.optional,
+                    Value::Text(_) => column.kind == ColumnType::Text,
+                    Value::Integer(_) => column.kind == ColumnType::Integer,
+                    Value::Boolean(_) => column.kind == ColumnType::Boolean,
+                    Value::Time(_) => column.kind == ColumnType::Time,
+                    Value::Texts(_) => column.kind == ColumnType::Texts,
+                };
+                assert!(fits, "{table}.{}: {value:?}", column.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn json_is_one_array_with_a_row_a_line() {
+    let mut writer = JsonWriter::new(Table::Chunks, Vec::new());
+    for row in all(Table::Chunks) {
+        writer.push_values(&row).unwrap();
+    }
+    let text = String::from_utf8(writer.finish().unwrap()).unwrap();
+    let read: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!((read.len(), text.lines().count()), (all(Table::Chunks).len(), read.len() + 2));
+    assert_eq!(read[0]["first_time"], "2026-09-21T14:14:31.000001Z");
+    assert_eq!(JsonWriter::new(Table::Chunks, Vec::new()).finish().unwrap(), b"[]\n");
+}
+
+#[test]
+fn csv_has_a_header_and_a_record_a_row() {
+    let mut text = csv_header(Table::Sessions);
+    for row in all(Table::Sessions) {
+        text.extend(csv_row(&row));
+    }
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(text.matches("\r\n").count(), 1 + all(Table::Sessions).len());
+    assert!(text.starts_with("\"session\",\"tenant\",") && text.contains("\"analysts\",\"u-1\""), "{text}");
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_gives_back_what_was_written_and_always_the_same_bytes() {
+    use super::parquet::{ParquetReader, ParquetWriter};
+    for table in Table::ALL {
+        let rows = all(table);
+        let write = || {
+            let mut writer = ParquetWriter::new(table, Vec::new()).unwrap();
+            for row in &rows {
+                writer.push_values(row.clone()).unwrap();
+            }
+            writer.finish().unwrap()
+        };
+        let bytes = write();
+        assert_eq!(bytes, write(), "{table}");
+        let reader = ParquetReader::open(table, Box::new(io::Cursor::new(bytes.clone()))).unwrap();
+        let read: Result<Vec<_>, _> = reader.collect();
+        assert_eq!(read.unwrap(), rows, "{table}");
+        let other = if table == Table::Chunks { Table::Grants } else { Table::Chunks };
+        assert!(ParquetReader::open(other, Box::new(io::Cursor::new(bytes))).is_err());
+    }
+}
