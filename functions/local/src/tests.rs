@@ -136,7 +136,7 @@ async fn a_service_fetches_its_token_with_its_secret() {
         (body.replace(&secret, "wrong"), 401),
         ("grant_type=client_credentials&client_id=ci".to_owned(), 401),
         (body.replace("client_credentials", "password"), 400),
-        ("x".repeat(20_000), 413),
+        ("x".repeat(30_000), 413),
     ] {
         assert_eq!(ask(body).send().await.unwrap().status(), status);
     }

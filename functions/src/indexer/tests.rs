@@ -373,9 +373,10 @@ proptest! {
         });
     }
 
-    /// One changed bit anywhere, and an object is not indexed.
+    /// One changed bit anywhere, and an object is not indexed. A bit of `sealed_by` may make it another signer's, whose
+    /// certificate is not there: then it is not rejected, but waits for it in vain.
     #[test]
-    fn a_changed_object_is_rejected(object in 0_usize..11, position in any::<prop::sample::Index>(), bit in 0_u32..8) {
+    fn a_changed_object_is_never_indexed(object in 0_usize..11, position in any::<prop::sample::Index>(), bit in 0_u32..8) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let scene = Scene::new();
@@ -387,7 +388,7 @@ proptest! {
                 scene.store(&key, &bytes).await;
             }
             let (key, _) = scene.objects().swap_remove(object);
-            assert!(matches!(index(&scene.env, &key).await, Err(IndexerError::Rejected { .. })), "{key}");
+            assert!(index(&scene.env, &key).await.is_err(), "{key}");
         });
     }
 }
