@@ -2,7 +2,7 @@
 //! each is idempotent, for storage notifications and queues deliver twice, late and out of order.
 
 pub mod certifier;
-
+pub mod console;
 pub mod indexer;
 pub mod sealer;
 mod signers;

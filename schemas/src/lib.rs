@@ -2,6 +2,9 @@
 //!
 //! No I/O, no async. `SPEC.md` beside this crate is the normative text.
 
+pub mod approval;
+mod base64_bytes;
+pub mod bundle;
 pub mod canonical;
 pub mod chunk;
 pub mod csv;
@@ -15,6 +18,7 @@ pub mod frame;
 mod hex;
 pub mod identifiers;
 pub mod instant;
+pub mod key_certificate;
 pub mod layout;
 pub mod leaf;
 pub mod ledger;
@@ -24,6 +28,7 @@ pub mod payload_type;
 mod pem;
 pub mod period;
 pub mod rule;
+pub mod safeguards;
 #[cfg(test)]
 mod sample;
 mod sealed;
@@ -32,6 +37,7 @@ pub mod signature;
 pub mod tables;
 pub mod token;
 pub mod verify;
+pub mod visible;
 pub mod wrapped_key;
 
 pub use error::Error;

@@ -29,6 +29,25 @@ pub enum PayloadType {
     /// [`crate::leaf::RelayRetired`].
     #[serde(rename = "application/vnd.affidavit.relay-retired.v1+json")]
     RelayRetired,
+    /// [`crate::approval::ApprovalRequestedLeaf`].
+    #[serde(rename = "application/vnd.affidavit.approval-requested.v1+json")]
+    ApprovalRequested,
+    /// [`crate::approval::ApprovalDecidedLeaf`].
+    #[serde(rename = "application/vnd.affidavit.approval-decided.v1+json")]
+    ApprovalDecided,
+    /// [`crate::approval::ApprovalRequest`].
+    #[serde(rename = "application/vnd.affidavit.approval-request.v1+json")]
+    ApprovalRequest,
+    /// [`crate::approval::ApprovalDecision`].
+    #[serde(rename = "application/vnd.affidavit.approval-decision.v1+json")]
+    ApprovalDecision,
+    /// [`crate::key_certificate::KeyCertificate`].
+    #[serde(rename = "application/vnd.affidavit.key-certificate.v1+json")]
+    KeyCertificate,
+    /// [`crate::bundle::BundleManifest`]: an in-toto Statement, whose type is in-toto's for all of them. Its signing
+    /// key signs nothing else, and its `predicateType` says which it is.
+    #[serde(rename = "application/vnd.in-toto+json")]
+    InToto,
 }
 
 impl PayloadType {
@@ -43,6 +62,12 @@ impl PayloadType {
             Self::SessionClose => "application/vnd.affidavit.session-close.v1+json",
             Self::SessionVoid => "application/vnd.affidavit.session-void.v1+json",
             Self::RelayRetired => "application/vnd.affidavit.relay-retired.v1+json",
+            Self::ApprovalRequested => "application/vnd.affidavit.approval-requested.v1+json",
+            Self::ApprovalDecided => "application/vnd.affidavit.approval-decided.v1+json",
+            Self::ApprovalRequest => "application/vnd.affidavit.approval-request.v1+json",
+            Self::ApprovalDecision => "application/vnd.affidavit.approval-decision.v1+json",
+            Self::KeyCertificate => "application/vnd.affidavit.key-certificate.v1+json",
+            Self::InToto => "application/vnd.in-toto+json",
         }
     }
 }
@@ -69,7 +94,21 @@ mod tests {
     #[test]
     fn the_serialised_form_is_the_media_type_and_no_two_are_equal() {
         use PayloadType::*;
-        let all = [Certificate, RelayStart, SessionOpen, Chunk, SessionClose, SessionVoid, RelayRetired];
+        let all = [
+            Certificate,
+            RelayStart,
+            SessionOpen,
+            Chunk,
+            SessionClose,
+            SessionVoid,
+            RelayRetired,
+            ApprovalRequested,
+            ApprovalDecided,
+            ApprovalRequest,
+            ApprovalDecision,
+            KeyCertificate,
+            InToto,
+        ];
         let texts: std::collections::BTreeSet<_> = all.iter().map(|kind| kind.as_str()).collect();
         assert_eq!(texts.len(), all.len());
         for kind in all {

@@ -124,18 +124,15 @@ impl<'a> Pending<'a> {
 
 /// With what is stored before anything else of its incarnation, which may have been listed too early.
 fn with_beginning(object: Object) -> Vec<Object> {
-    let (_, incarnation) = life(&object);
-    let first = incarnation.map(|incarnation| {
-        let kinds = [ObjectKind::Certificate(incarnation.clone()), ObjectKind::RelayStart(incarnation.clone())];
-        kinds.map(|kind| Object { scope: object.scope.clone(), kind })
-    });
-    let before = first.into_iter().flatten().filter(|first| Rank::of(&first.kind) < Rank::of(&object.kind));
-    let mut objects: Vec<_> = before.collect();
+    let incarnation = object.kind.incarnation();
+    let kinds = [ObjectKind::Certificate(incarnation.clone()), ObjectKind::RelayStart(incarnation.clone())];
+    let before = kinds.into_iter().filter(|kind| Rank::of(kind) < Rank::of(&object.kind));
+    let mut objects: Vec<_> = before.map(|kind| Object { scope: object.scope.clone(), kind }).collect();
     objects.push(object);
     objects
 }
 
-fn life(object: &Object) -> (&Scope, Option<&Incarnation>) {
+fn life(object: &Object) -> (&Scope, &Incarnation) {
     (&object.scope, object.kind.incarnation())
 }
 

@@ -157,7 +157,7 @@ impl Life {
 /// Whose statement it is; nothing for what goes into no log.
 fn owner(object: &Object) -> Option<(&Incarnation, Option<&SessionId>)> {
     Rank::of(&object.kind)?;
-    Some((object.kind.incarnation()?, object.kind.session()))
+    Some((object.kind.incarnation(), object.kind.session()))
 }
 
 /// No key has this letter, and it comes after all that keys have.

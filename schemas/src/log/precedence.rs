@@ -49,7 +49,7 @@ pub enum Rank {
 impl Precedence {
     /// Notes that this object was seen.
     pub fn insert(&mut self, object: &Object) {
-        let (Some(incarnation), Some(rank)) = (object.kind.incarnation(), Rank::of(&object.kind)) else { return };
+        let (incarnation, Some(rank)) = (object.kind.incarnation(), Rank::of(&object.kind)) else { return };
         let life = self.lives.entry((object.scope.clone(), incarnation.clone())).or_default();
         let Some(session) = object.kind.session() else {
             life.rank = life.rank.max(Some(rank));
@@ -65,7 +65,7 @@ impl Precedence {
     /// Whether something was seen that this object must be stored before.
     #[must_use]
     pub fn is_followed(&self, object: &Object) -> bool {
-        let (Some(incarnation), Some(rank)) = (object.kind.incarnation(), Rank::of(&object.kind)) else {
+        let (incarnation, Some(rank)) = (object.kind.incarnation(), Rank::of(&object.kind)) else {
             return false;
         };
         let Some(life) = self.lives.get(&(object.scope.clone(), incarnation.clone())) else { return false };
@@ -89,10 +89,10 @@ impl Rank {
             ObjectKind::Certificate(_) => Self::Certificate,
             ObjectKind::RelayStart(_) => Self::Start,
             ObjectKind::SessionOpen(_) => Self::Open,
-            ObjectKind::Chunk(..) => Self::Content,
+            ObjectKind::Chunk(..) | ObjectKind::ApprovalRequested(_) | ObjectKind::ApprovalDecided(_) => Self::Content,
             ObjectKind::SessionClose(_) | ObjectKind::SessionVoid(_) => Self::Close,
             ObjectKind::RelayRetired(_) => Self::Retired,
-            ObjectKind::WrappedKey(_) => return None,
+            ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) | ObjectKind::WrappedKey(_) => return None,
         })
     }
 }

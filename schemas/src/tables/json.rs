@@ -4,31 +4,32 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value as Json};
 
-use super::{Row, Table, Value};
+use super::{Table, Value};
 use crate::canonical;
 use crate::instant::rfc3339;
 
 /// Writes the rows of a table.
 #[derive(Debug)]
 pub struct JsonWriter<W> {
+    table: Table,
     out: W,
     rows: u64,
 }
 
 impl<W: Write> JsonWriter<W> {
     /// A table without rows.
-    pub fn new(out: W) -> Self {
-        Self { out, rows: 0 }
+    pub fn new(table: Table, out: W) -> Self {
+        Self { table, out, rows: 0 }
     }
 
-    /// Appends a row.
+    /// Appends a row, given as the values of the table's columns.
     ///
     /// # Errors
     /// Those of the output.
-    pub fn push<R: Row>(&mut self, row: &R) -> io::Result<()> {
+    pub fn push_values(&mut self, values: &[Value]) -> io::Result<()> {
         self.out.write_all(if self.rows == 0 { OPENING } else { SEPARATOR })?;
         self.rows = self.rows.saturating_add(1);
-        self.out.write_all(&line(R::TABLE, &row.values()).map_err(io::Error::other)?)
+        self.out.write_all(&line(self.table, values).map_err(io::Error::other)?)
     }
 
     /// Ends the array and gives the output back.

@@ -2,7 +2,7 @@
 //!
 //! Rows are derived from verified evidence alone ([`Derivation`]), so that whoever holds the evidence can make them
 //! again and compare. A table has three encodings with the same rows in the same order: Parquet (feature `parquet`),
-//! [CSV](write_csv_header) and [JSON](JsonWriter). `SPEC.md`, section "Tables", is normative.
+//! [CSV](csv_row) and [JSON](JsonWriter). `SPEC.md`, section "Tables", is normative.
 
 mod cell;
 mod derivation;
@@ -26,7 +26,7 @@ pub use rows::{
     ApprovalRow, ChunkRow, DenialRow, ExecutionRow, GrantRow, MaskingRow, ObjectRow, SessionRow, StatementRow,
 };
 pub use session::SessionRows;
-pub use text::{csv_header, csv_row, write_csv_header, write_csv_row};
+pub use text::{csv_header, csv_row};
 
 /// A table of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,26 +1,8 @@
 //! Rows as CSV (RFC 4180).
 
-use std::io::{self, Write};
-
-use super::{Row, Table, Value};
+use super::{Table, Value};
 use crate::csv;
 use crate::instant::rfc3339;
-
-/// Writes the record of the table's column names.
-///
-/// # Errors
-/// Those of `out`.
-pub fn write_csv_header(table: Table, out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(&csv_header(table))
-}
-
-/// Writes a row as a record.
-///
-/// # Errors
-/// Those of `out`.
-pub fn write_csv_row<R: Row>(row: &R, out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(&csv_row(&row.values()))
-}
 
 /// The record of the table's column names.
 #[must_use]

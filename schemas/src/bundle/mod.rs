@@ -1,0 +1,19 @@
+//! Bundles: the evidence of a period as a folder, with tables, a report and one signature over every file of it.
+//!
+//! [`layout`] says which files there are, [`BundleManifest`] what is signed, [`Assembly`] writes one (feature
+//! `parquet`), and `crate::verify::verify_bundle` checks one. `SPEC.md`, section "Bundle", is normative.
+
+#[cfg(feature = "parquet")]
+mod assembly;
+pub mod layout;
+mod manifest;
+#[cfg(feature = "parquet")]
+mod table_files;
+
+#[cfg(feature = "parquet")]
+pub use assembly::{Assembly, BundleWriter, Destination};
+pub use manifest::{
+    BundleManifest, Counts, MANIFEST_MAX, Predicate, PredicateType, SigningKeys, StatementType, Subject, SubjectDigest,
+};
+#[cfg(feature = "parquet")]
+pub use table_files::TableFiles;
