@@ -13,6 +13,7 @@ pub mod oidc;
 pub mod program;
 mod relaying;
 pub mod running;
+mod sealing;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;

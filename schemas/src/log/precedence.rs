@@ -92,7 +92,9 @@ impl Rank {
             ObjectKind::Chunk(..) | ObjectKind::ApprovalRequested(_) | ObjectKind::ApprovalDecided(_) => Self::Content,
             ObjectKind::SessionClose(_) | ObjectKind::SessionVoid(_) => Self::Close,
             ObjectKind::RelayRetired(_) => Self::Retired,
-            ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) | ObjectKind::WrappedKey(_) => return None,
+            ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) | ObjectKind::WrappedKey(_) => {
+                return None;
+            }
         })
     }
 }
