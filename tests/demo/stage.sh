@@ -11,8 +11,9 @@ readonly READY_SECONDS=60
 # `local` drains: its own limit is 30 s.
 readonly STOP_SECONDS=60
 
-# Builds what the stage runs, in release, showing cargo's progress, and sets BIN.
+# Builds what the stage runs, in release, showing cargo's progress, and sets BIN; a BIN of the environment has it.
 stage_build() {
+    [ -z "${BIN:-}" ] || return 0
     command -v cargo >/dev/null || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
     (cd "$REPOSITORY" && cargo build --release --locked -p local -p auditor)
     BIN="${CARGO_TARGET_DIR:-$REPOSITORY/target}/release"
