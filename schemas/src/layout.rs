@@ -203,6 +203,10 @@ impl ObjectKind {
             | Self::SessionClose(session)
             | Self::SessionVoid(session)
             | Self::WrappedKey(session) => &session.incarnation,
+            Self::ApprovalRequested(request)
+            | Self::ApprovalDecided(request)
+            | Self::ApprovalRequest(request)
+            | Self::ApprovalDecision(request) => &request.session.incarnation,
         }
     }
 
@@ -216,6 +220,10 @@ impl ObjectKind {
             | Self::SessionClose(session)
             | Self::SessionVoid(session)
             | Self::WrappedKey(session) => Some(session),
+            Self::ApprovalRequested(request)
+            | Self::ApprovalDecided(request)
+            | Self::ApprovalRequest(request)
+            | Self::ApprovalDecision(request) => Some(&request.session),
         }
     }
 
