@@ -77,6 +77,18 @@ rules! {
     EventReference = "event.reference", "Statements and executions are numbered from 1 without gaps, and what refers to one refers to one that is there.";
     EventTotals = "event.totals", "The session-close event's totals are those of the events before.";
     EventRecovered = "event.recovered", "A recovered event is the last, stands in a recovered chunk, and names its signer and the executions without outcome.";
+    BundleManifest = "bundle.manifest", "A bundle's manifest is an in-toto Statement of this format in an envelope, as canonical JSON, with names that ascend.";
+    BundleSignature = "bundle.signature", "A bundle's manifest is signed by a bundles key that the certificates root certified for its tenant, environment and time.";
+    KeyCertificate = "key-certificate", "A key certificate is signed by the certificates root and stands in the place of what it says.";
+    BundleLayout = "bundle.layout", "Every file of a bundle has a path of the layout.";
+    BundleMissing = "bundle.missing", "Every file that a bundle's manifest names or that every bundle has is there.";
+    BundleExtra = "bundle.extra", "A bundle's manifest names every other file of it.";
+    BundleDigest = "bundle.digest", "Every file of a bundle has the digest that the manifest names.";
+    BundleScope = "bundle.scope", "All evidence of a bundle is of its tenant and environment.";
+    BundlePeriod = "bundle.period", "Every session of a bundle touches its period.";
+    BundleCounts = "bundle.counts", "A bundle's counts are those of the rows that its evidence gives.";
+    TableForm = "table.form", "A table's file is in its encoding, with the table's columns.";
+    TableRows = "table.rows", "A table's file has exactly the rows that the evidence gives, in their order.";
     OutcomeUnknown = "outcome.unknown", "Every execution that was sent has an outcome that is known.";
 }
 

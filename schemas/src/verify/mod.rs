@@ -1,6 +1,8 @@
 //! The one verifier: given objects and the public key of the certificates root, says what was checked and what does
 //! not hold. Needs no other key, no network and no clock; memory holds one chunk at a time.
 
+#[cfg(feature = "parquet")]
+mod bundle;
 mod certificates;
 mod chunk;
 mod examiner;
@@ -18,6 +20,8 @@ pub(crate) use tests::tree as testing;
 use std::collections::BTreeMap;
 use std::io;
 
+#[cfg(feature = "parquet")]
+pub use bundle::{BundleReport, CheckedBundle, Files, verify_bundle};
 pub use observer::Observer;
 pub use report::{Checked, Finding, IncarnationReport, Report, Retirement, SessionReport, SessionState};
 
