@@ -26,6 +26,7 @@ pub mod payload_type;
 mod pem;
 pub mod period;
 pub mod rule;
+pub mod safeguards;
 #[cfg(test)]
 mod sample;
 mod sealed;
