@@ -89,6 +89,8 @@ rules! {
     BundleCounts = "bundle.counts", "A bundle's counts are those of the rows that its evidence gives.";
     TableForm = "table.form", "A table's file is in its encoding, with the table's columns.";
     TableRows = "table.rows", "A table's file has exactly the rows that the evidence gives, in their order.";
+    Safeguards = "safeguards.answers", "A bundle's answers to safeguards are those that its catalogue gives over the rows of its evidence.";
+    SafeguardsCatalogue = "safeguards.catalogue", "A bundle's catalogue of safeguards is the one that the verifier was built with.";
     OutcomeUnknown = "outcome.unknown", "Every execution that was sent has an outcome that is known.";
 }
 
@@ -110,7 +112,9 @@ impl Rule {
     pub fn severity(self) -> Severity {
         match self {
             Self::IncarnationUnretired => Severity::Notice,
-            Self::IncarnationRecovered | Self::SessionRecovered | Self::OutcomeUnknown => Severity::Warning,
+            Self::IncarnationRecovered | Self::SessionRecovered | Self::SafeguardsCatalogue | Self::OutcomeUnknown => {
+                Severity::Warning
+            }
             _ => Severity::Error,
         }
     }

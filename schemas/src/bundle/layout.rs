@@ -4,7 +4,8 @@
 //! manifest.dsse.json          the signed manifest
 //! VERIFY.md                   how to verify it, also by hand
 //! report.html                 for people
-//! safeguards.json             answers to a catalogue of safeguards
+//! safeguards.toml             a catalogue of safeguards
+//! safeguards.json             what the rows answer to it
 //! tables/<table>.parquet      the tables
 //! csv/<table>.csv
 //! json/<table>.json
@@ -28,7 +29,9 @@ pub enum BundleFile {
     Guide,
     /// The report for people.
     Report,
-    /// Answers to a catalogue of safeguards.
+    /// A catalogue of safeguards.
+    Catalogue,
+    /// What the rows answer to it.
     Safeguards,
     /// A table.
     Table(Table, Encoding),
@@ -70,6 +73,7 @@ impl BundleFile {
             Self::Manifest => MANIFEST.to_owned(),
             Self::Guide => GUIDE.to_owned(),
             Self::Report => REPORT.to_owned(),
+            Self::Catalogue => CATALOGUE.to_owned(),
             Self::Safeguards => SAFEGUARDS.to_owned(),
             Self::Table(table, encoding) => {
                 let (folder, ending) = encoding.place();
@@ -87,6 +91,7 @@ impl BundleFile {
             MANIFEST => Self::Manifest,
             GUIDE => Self::Guide,
             REPORT => Self::Report,
+            CATALOGUE => Self::Catalogue,
             SAFEGUARDS => Self::Safeguards,
             _ => parse_table(path).or_else(|| parse_replay(path)).or_else(|| parse_object(path))?,
         };
@@ -97,7 +102,7 @@ impl BundleFile {
     pub fn required() -> impl Iterator<Item = Self> {
         let tables =
             Table::ALL.into_iter().flat_map(|table| Encoding::ALL.map(|encoding| Self::Table(table, encoding)));
-        [Self::Guide, Self::Report, Self::Safeguards].into_iter().chain(tables)
+        [Self::Guide, Self::Report, Self::Catalogue, Self::Safeguards].into_iter().chain(tables)
     }
 }
 
@@ -130,6 +135,7 @@ fn parse_object(path: &str) -> Option<BundleFile> {
 const MANIFEST: &str = "manifest.dsse.json";
 const GUIDE: &str = "VERIFY.md";
 const REPORT: &str = "report.html";
+const CATALOGUE: &str = "safeguards.toml";
 const SAFEGUARDS: &str = "safeguards.json";
 const REPLAY_PREFIX: &str = "replay/";
 const REPLAY_ENDING: &str = ".html";

@@ -1,7 +1,6 @@
 //! Compares each table, row by row, with the rows that the evidence gives while it is verified.
 
 use std::collections::BTreeSet;
-use std::io;
 
 use super::csv_rows::CsvRows;
 use super::encoded::{Compared, EncodedRows};
@@ -10,7 +9,7 @@ use super::parquet_rows::ParquetRows;
 use super::{Files, Inspection};
 use crate::bundle::layout::{BundleFile, Encoding};
 use crate::rule::Rule;
-use crate::tables::{RowSink, SessionRows, Table, Value};
+use crate::tables::{Table, Value};
 
 pub(super) struct Comparison {
     tables: Vec<ComparedTable>,
@@ -70,22 +69,17 @@ impl Comparison {
             inspection.find(&path, rule, message);
         }
     }
-}
 
-impl RowSink for Comparison {
-    fn session(&mut self, rows: &SessionRows) -> io::Result<()> {
-        for table in &mut self.tables {
-            for row in rows.of(table.table) {
-                table.rows += 1;
-                for file in &mut table.files {
-                    match file.compare(table.rows, &row) {
-                        Ok(equal) => self.equal_rows += u64::from(equal),
-                        Err(finding) => self.findings.push(finding),
-                    }
-                }
+    /// Compares the next row of a table.
+    pub(super) fn row(&mut self, table: Table, row: &[Value]) {
+        let Some(compared) = self.tables.iter_mut().find(|compared| compared.table == table) else { return };
+        compared.rows += 1;
+        for file in &mut compared.files {
+            match file.compare(compared.rows, row) {
+                Ok(equal) => self.equal_rows += u64::from(equal),
+                Err(finding) => self.findings.push(finding),
             }
         }
-        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! A bundle: one signature over every file, evidence that holds, and tables that say what the evidence says.
 
+mod answers;
 mod comparison;
 mod csv_rows;
 mod encoded;
@@ -7,7 +8,9 @@ mod files;
 mod json_rows;
 mod manifest;
 mod parquet_rows;
+mod recomputation;
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::Serialize;
@@ -21,8 +24,8 @@ use crate::rule::{Rule, Severity};
 use crate::signature::PublicKey;
 use crate::tables::Derivation;
 use crate::tables::parquet::RandomRead;
-use comparison::Comparison;
 use manifest::Manifest;
+use recomputation::Recomputation;
 
 /// The files of a bundle: [`Source`] with paths as keys, all files of the folder included.
 pub trait Files: Source {
@@ -63,6 +66,8 @@ pub struct CheckedBundle {
     pub tables: u64,
     /// Rows of these that are equal.
     pub equal_rows: u64,
+    /// Safeguards that were answered again.
+    pub safeguards: u64,
 }
 
 /// Verifies a bundle; `root` must have signed the certificates of its relays and of its bundles key.
@@ -75,11 +80,11 @@ pub fn verify_bundle(files: &dyn Files, root: &PublicKey, options: &Options) -> 
     let manifest = Manifest::check(&mut inspection, &paths, root);
     let sound = files::check(&mut inspection, &paths, manifest.as_ref());
     let options = Options { period: manifest.as_ref().map(Manifest::period).or(options.period), ..*options };
-    let mut comparison = Comparison::open(&mut inspection, &sound);
-    let mut derivation = Derivation::new(&mut comparison);
+    let mut recomputation = Recomputation::begin(&mut inspection, &sound);
+    let mut derivation = Derivation::new(&mut recomputation);
     inspection.report.evidence = observe(&Objects(files), root, &options, &mut derivation)?;
     derivation.finish()?;
-    comparison.finish(&mut inspection);
+    recomputation.finish(&mut inspection);
     if let Some(manifest) = manifest {
         inspection.check_scope(manifest.predicate());
         inspection.check_period(manifest.period());
@@ -176,5 +181,13 @@ impl Source for Objects<'_> {
 
     fn get(&self, key: &str, limit: u64) -> io::Result<Vec<u8>> {
         self.0.get(key, limit)
+    }
+}
+
+/// Files in memory.
+impl Files for BTreeMap<String, Vec<u8>> {
+    fn open(&self, path: &str) -> io::Result<Box<dyn RandomRead>> {
+        let file = BTreeMap::get(self, path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(io::Cursor::new(file.clone())))
     }
 }
