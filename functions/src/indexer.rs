@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemas::approval::{ApprovalDecidedLeaf, ApprovalRequestedLeaf};
 use schemas::dsse::{Envelope, Statement};
 use schemas::identifiers::{Incarnation, SessionId};
 use schemas::layout::{self, Object, ObjectKind, Scope};
@@ -108,7 +109,19 @@ impl Reader<'_> {
             ObjectKind::SessionClose(session) => self.close(session).await,
             ObjectKind::SessionVoid(session) => self.void(session).await,
             ObjectKind::Chunk(session, sequence) => chunks::index(self, session, *sequence).await,
-            ObjectKind::WrappedKey(_) => Ok(Indexed::Nothing),
+            ObjectKind::ApprovalRequested(request) => {
+                let leaf: ApprovalRequestedLeaf = self.signed_by(&request.session.incarnation).await?;
+                self.same(&scope(&leaf.tenant, &leaf.environment, &leaf.relay), leaf.request == *request)?;
+                Ok(Indexed::Nothing)
+            }
+            ObjectKind::ApprovalDecided(request) => {
+                let leaf: ApprovalDecidedLeaf = self.signed_by(&request.session.incarnation).await?;
+                self.same(&scope(&leaf.tenant, &leaf.environment, &leaf.relay), leaf.request == *request)?;
+                Ok(Indexed::Nothing)
+            }
+            ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) | ObjectKind::WrappedKey(_) => {
+                Ok(Indexed::Nothing)
+            }
         }
     }
 

@@ -189,6 +189,7 @@ fn session_open() -> EventBody {
         target_version: "17.0".to_owned(),
         target_tls: "none".to_owned(),
         policy_sha256: "00".repeat(32),
+        scope: Vec::new(),
         durability: Durability::Process,
     })
 }

@@ -293,6 +293,7 @@ fn session_open(
         target_version: parameter(&greeting.parameters, "server_version").unwrap_or_default().to_owned(),
         target_tls: greeting.tls.clone(),
         policy_sha256: access.policy_sha256().to_owned(),
+        scope: access.scope(),
         durability: Durability::Process,
     }
 }

@@ -4,8 +4,8 @@
 //! manifest.dsse.json          the signed manifest
 //! VERIFY.md                   how to verify it, also by hand
 //! report.html                 for people
-//! safeguards.toml             a catalogue of safeguards
-//! safeguards.json             what the rows answer to it
+//! safeguards.json             answers to a catalogue of safeguards
+//! safeguards.toml             that catalogue
 //! tables/<table>.parquet      the tables
 //! csv/<table>.csv
 //! json/<table>.json
@@ -29,10 +29,10 @@ pub enum BundleFile {
     Guide,
     /// The report for people.
     Report,
-    /// A catalogue of safeguards.
-    Catalogue,
-    /// What the rows answer to it.
+    /// Answers to a catalogue of safeguards.
     Safeguards,
+    /// That catalogue, as it was when the bundle was made.
+    Catalogue,
     /// A table.
     Table(Table, Encoding),
     /// A session for people.
@@ -73,8 +73,8 @@ impl BundleFile {
             Self::Manifest => MANIFEST.to_owned(),
             Self::Guide => GUIDE.to_owned(),
             Self::Report => REPORT.to_owned(),
-            Self::Catalogue => CATALOGUE.to_owned(),
             Self::Safeguards => SAFEGUARDS.to_owned(),
+            Self::Catalogue => CATALOGUE.to_owned(),
             Self::Table(table, encoding) => {
                 let (folder, ending) = encoding.place();
                 format!("{folder}{table}{ending}")
@@ -91,8 +91,8 @@ impl BundleFile {
             MANIFEST => Self::Manifest,
             GUIDE => Self::Guide,
             REPORT => Self::Report,
-            CATALOGUE => Self::Catalogue,
             SAFEGUARDS => Self::Safeguards,
+            CATALOGUE => Self::Catalogue,
             _ => parse_table(path).or_else(|| parse_replay(path)).or_else(|| parse_object(path))?,
         };
         (file.path() == path).then_some(file)
@@ -102,7 +102,7 @@ impl BundleFile {
     pub fn required() -> impl Iterator<Item = Self> {
         let tables =
             Table::ALL.into_iter().flat_map(|table| Encoding::ALL.map(|encoding| Self::Table(table, encoding)));
-        [Self::Guide, Self::Report, Self::Catalogue, Self::Safeguards].into_iter().chain(tables)
+        [Self::Guide, Self::Report, Self::Safeguards, Self::Catalogue].into_iter().chain(tables)
     }
 }
 
@@ -135,8 +135,8 @@ fn parse_object(path: &str) -> Option<BundleFile> {
 const MANIFEST: &str = "manifest.dsse.json";
 const GUIDE: &str = "VERIFY.md";
 const REPORT: &str = "report.html";
-const CATALOGUE: &str = "safeguards.toml";
 const SAFEGUARDS: &str = "safeguards.json";
+const CATALOGUE: &str = "safeguards.toml";
 const REPLAY_PREFIX: &str = "replay/";
 const REPLAY_ENDING: &str = ".html";
 
