@@ -38,10 +38,11 @@ stage_raise() {
 stage_start_local() {
     rm -f "$STAGE/local/endpoints.toml"
     setsid "$BIN/local" up --data "$STAGE/local" >>"$STAGE/local.log" 2>&1 </dev/null &
-    echo "$!" >"$STAGE/local.pid"
-    local deadline=$((SECONDS + READY_SECONDS))
+    local pid="$!" deadline=$((SECONDS + READY_SECONDS))
+    echo "$pid" >"$STAGE/local.pid"
     until [ -e "$STAGE/local/endpoints.toml" ]; do
-        stage_runs || stage_failed 'local up ended before it was ready'
+        # Not stage_runs: for a moment our child has not become `local` yet.
+        kill -0 "$pid" 2>/dev/null || stage_failed 'local up ended before it was ready'
         [ "$SECONDS" -lt "$deadline" ] || stage_failed "local up was not ready within $READY_SECONDS s"
         sleep 0.1
     done

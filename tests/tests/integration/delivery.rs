@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use schemas::identifiers::SessionId;
 use schemas::signature::PublicKey;
 use seams::{
-    ApprovalRow, ApprovalState, ChunkRow, EvidenceStore, FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex,
-    Retention, SessionRow,
+    ApprovalRow, ApprovalState, ChunkRow, EvidenceStore, FileStore, KeyFiles, KeyName, Keys, RedbIndex, Retention,
+    SessionRow,
 };
 
 use crate::harness::Relay;
@@ -54,7 +54,7 @@ impl Recorded {
         let mut relay = Relay::fresh();
         relay.psql("alice", &["SELECT name, ssn FROM clinic.patients ORDER BY id LIMIT 3"]).ok();
         relay.psql("alice", &["DROP TABLE clinic.visits"]).refused();
-        relay.psql("copilot", &["SELECT count(*) FROM clinic.visits"]).ok();
+        relay.psql("scribe", &["SELECT count(*) FROM clinic.visits"]).ok();
         relay.kill();
         relay.start();
         relay.psql("carol", &["SELECT name FROM clinic.patients ORDER BY id LIMIT 3"]).ok();
