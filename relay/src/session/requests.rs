@@ -10,6 +10,7 @@ use wire::postgres::frontend::{Bind, Target};
 use wire::postgres::{Frontend, FrontendMessage, RawMessage, SqlState};
 
 use crate::policy::{self, Control, Effects, Permit, Refusal, Ruling};
+use crate::rewrite::Class;
 
 use super::diagnostics::Exposure;
 use super::names::Lookup;
@@ -80,6 +81,9 @@ impl Session {
 
     async fn take(&mut self, message: &RawMessage<Frontend>, decoded: &FrontendMessage<'_>) -> Result<Taken, Ending> {
         let client = message.bytes().clone();
+        if names_of(decoded).iter().any(|name| name.len() > NAME_BYTES_MAX) {
+            return self.name_too_long(client);
+        }
         let permit = match decoded {
             FrontendMessage::Query { text } => self.query(text, client).await?,
             FrontendMessage::Parse { name, query, parameter_types } => {
@@ -310,6 +314,13 @@ impl Session {
         Ok(Taken::Permit(Permit::refused_extended(client)?))
     }
 
+    fn name_too_long(&mut self, client: Bytes) -> Result<Taken, Ending> {
+        let text = format!("names of prepared statements and portals have at most {NAME_BYTES_MAX} bytes");
+        let refusal = refusal("42622", &text, "the server would cut it, and take two names for one");
+        self.expect(OpKind::Parse, Operation::Refused(refusal), &mut Vec::new())?;
+        Ok(Taken::Permit(Permit::refused_extended(client)?))
+    }
+
     /// Follows a refused `Parse` in the same pipeline: the target skips everything until `Sync`.
     fn skipped(&mut self, client: Bytes) -> Result<Taken, Ending> {
         let refusal = refusal("26000", "the statement was refused", "see the refusal before");
@@ -343,8 +354,24 @@ fn impossible(error: &ConversationError) -> Ending {
     Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &error.to_string())
 }
 
+/// The names of prepared statements and portals in a message.
+fn names_of<'a>(message: &FrontendMessage<'a>) -> [&'a str; 2] {
+    match message {
+        FrontendMessage::Parse { name, .. }
+        | FrontendMessage::Describe { name, .. }
+        | FrontendMessage::Close { name, .. } => [name, ""],
+        FrontendMessage::Bind(bind) => [bind.portal, bind.statement],
+        FrontendMessage::Execute { portal, .. } => [portal, ""],
+        _ => ["", ""],
+    }
+}
+
 fn exposure(ruled: &policy::StatementRuling) -> Exposure {
-    if ruled.scrub_diagnostics { Exposure::Withheld } else { Exposure::Open }
+    match (ruled.scrub_diagnostics, ruled.class) {
+        (false, _) => Exposure::Open,
+        (true, Class::Insert | Class::Update | Class::Delete) => Exposure::WithheldUntilCommit,
+        (true, _) => Exposure::Withheld,
+    }
 }
 
 fn effects(ruling: &Ruling) -> Arc<[Effects]> {
@@ -370,3 +397,6 @@ fn refusal(sqlstate: &'static str, message: &str, hint: &str) -> Refusal {
 
 /// Misspelt names must not make every session read the catalog: at most once in this time for all of them.
 const UNKNOWN_NAME_MAX_AGE: Duration = Duration::from_secs(5);
+/// The server compares names of statements and portals by their first `NAMEDATALEN - 1` bytes alone. Two longer ones
+/// could be one there and two here, and the record would tell of another statement than the one that ran.
+const NAME_BYTES_MAX: usize = 63;
