@@ -17,6 +17,8 @@ mod harness;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
+mod outage;
+#[cfg(test)]
 mod pipelines;
 #[cfg(test)]
 mod protocol;
