@@ -183,6 +183,8 @@ impl Session {
 
     fn ready(&mut self, status: TransactionStatus) {
         self.transaction = status;
+        // A long statement is no idleness.
+        self.last_request = tokio::time::Instant::now();
         if status == TransactionStatus::Idle {
             // Portals end with their transaction (PostgreSQL, "Extended Query").
             self.portals.forget_all();
