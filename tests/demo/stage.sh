@@ -40,7 +40,8 @@ stage_start_local() {
     echo "$!" >"$STAGE/local.pid"
     local deadline=$((SECONDS + READY_SECONDS))
     until [ -e "$STAGE/local/endpoints.toml" ]; do
-        stage_runs || stage_failed 'local up ended before it was ready'
+        # By its number alone: until it has become `local`, the new process still has the shell's name.
+        kill -0 "$(cat "$STAGE/local.pid")" 2>/dev/null || stage_failed 'local up ended before it was ready'
         [ "$SECONDS" -lt "$deadline" ] || stage_failed "local up was not ready within $READY_SECONDS s"
         sleep 0.1
     done
