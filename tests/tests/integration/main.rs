@@ -25,4 +25,6 @@ mod protocol;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod staleness;
+#[cfg(test)]
 mod structure;
