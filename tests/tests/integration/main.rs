@@ -9,6 +9,8 @@ mod compile_fail;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod delivery;
+#[cfg(test)]
 mod drivers;
 #[cfg(test)]
 mod evidence;
