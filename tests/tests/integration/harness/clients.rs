@@ -47,7 +47,8 @@ pub(crate) fn have_psycopg() -> bool {
     Command::new(python()).args(["-c", "import psycopg"]).output().is_ok_and(|output| output.status.success())
 }
 
-fn python() -> PathBuf {
+/// The Python of that environment.
+pub(crate) fn python() -> PathBuf {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
     let cache = variable("AFFIDAVIT_CACHE").unwrap_or_else(|| {
         let caches = variable("XDG_CACHE_HOME").unwrap_or_else(|| variable("HOME").unwrap_or_default().join(".cache"));

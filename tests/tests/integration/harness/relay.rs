@@ -182,6 +182,21 @@ impl Relay {
         Said::by(auditor.arg("verify").arg(evidence).arg("--root").arg(self.keys().join("certificates.pub.pem")))
     }
 
+    /// [`Self::verify`], as JSON.
+    pub(crate) fn verify_as_json(&self, evidence: &Path) -> Said {
+        let mut auditor = Command::new(Programs::built().executable("auditor"));
+        auditor.arg("verify").arg(evidence).arg("--root").arg(self.keys().join("certificates.pub.pem"));
+        Said::by(auditor.arg("--json"))
+    }
+
+    /// `local bundle` over everything that is stored; gives the folder.
+    pub(crate) fn bundle(&self) -> PathBuf {
+        let folder = self.data.path().join("bundle");
+        let mut local = Command::new(Programs::built().executable("local"));
+        Said::by(local.args(["bundle", "--data"]).arg(self.data.path()).arg("--out").arg(&folder)).ok();
+        folder
+    }
+
     /// `auditor sessions`.
     pub(crate) fn sessions(&self) -> Said {
         let mut auditor = Command::new(Programs::built().executable("auditor"));
