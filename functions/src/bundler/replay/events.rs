@@ -15,7 +15,8 @@ pub(super) fn item(body: &EventBody, time_us: u64) -> Item {
             event(format!("Statement {} gets parameters: {}", bind.statement, tokens(&bind.parameters)), "")
         }
         EventBody::Execute(execute) => {
-            let limit = if execute.row_limit > 0 { format!(", at most {} rows", execute.row_limit) } else { String::new() };
+            let limit =
+                if execute.row_limit > 0 { format!(", at most {} rows", execute.row_limit) } else { String::new() };
             event(format!("Statement {} runs (execution {}{limit})", execute.statement, execute.execution), "")
         }
         EventBody::Outcome(outcome) => event(outcome_text(outcome), tone_of(outcome.outcome)),
