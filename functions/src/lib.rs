@@ -3,7 +3,7 @@
 
 pub mod bundler;
 pub mod certifier;
-
+pub mod console;
 pub mod indexer;
 mod signers;
 pub mod trust;

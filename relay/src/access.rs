@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use identity::{Kind, Principal};
-use schemas::event::{Actor, ActorKind};
+use schemas::event::{Actor, ActorKind, ObjectScope};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -106,6 +106,11 @@ impl Access {
     /// SHA-256 (hex) of policies, schema and classification in force.
     pub fn policy_sha256(&self) -> &str {
         self.profile.policy_sha256()
+    }
+
+    /// What the principal may do with each object, for the session's first event.
+    pub fn scope(&self) -> Vec<ObjectScope> {
+        self.profile.scope(&self.snapshot)
     }
 
     /// Whether a result column of this origin must not appear unmasked.

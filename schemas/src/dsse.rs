@@ -2,11 +2,10 @@
 //!
 //! Source: secure-systems-lab/dsse, `protocol.md` and `envelope.md`, v1.0.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::base64_bytes::Base64Bytes;
 use crate::canonical;
 use crate::digest::Sha256Digest;
 use crate::error::Error;
@@ -27,7 +26,7 @@ pub struct Envelope {
     #[serde(rename = "payloadType")]
     payload_type: PayloadType,
     /// The statement's canonical JSON.
-    payload: Base64,
+    payload: Base64Bytes,
     /// Exactly one.
     signatures: [Signature; 1],
 }
@@ -39,7 +38,7 @@ struct Signature {
     /// SHA-256 of the signer's SubjectPublicKeyInfo.
     keyid: Sha256Digest,
     /// DER.
-    sig: Base64,
+    sig: Base64Bytes,
 }
 
 /// Pre-authentication encoding: the bytes that are signed.
@@ -72,8 +71,8 @@ impl Envelope {
     /// Puts together what a key service signed: `signature` is over [`pae`] of type and payload.
     #[must_use]
     pub fn assemble(payload_type: PayloadType, payload: Vec<u8>, key: &PublicKey, signature: Vec<u8>) -> Self {
-        let signature = Signature { keyid: key.key_id(), sig: Base64(signature) };
-        Self { payload_type, payload: Base64(payload), signatures: [signature] }
+        let signature = Signature { keyid: key.key_id(), sig: Base64Bytes(signature) };
+        Self { payload_type, payload: Base64Bytes(payload), signatures: [signature] }
     }
 
     /// Reads an envelope: canonical JSON, one signature, at most [`ENVELOPE_MAX`] bytes.
@@ -175,31 +174,6 @@ impl Envelope {
     pub fn key_id(&self) -> Sha256Digest {
         let [signature] = &self.signatures;
         signature.keyid
-    }
-}
-
-/// Bytes written as Base64 (RFC 4648 section 4, padded).
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-struct Base64(Vec<u8>);
-
-impl std::fmt::Debug for Base64 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} bytes", self.0.len())
-    }
-}
-
-impl TryFrom<String> for Base64 {
-    type Error = base64::DecodeError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        STANDARD.decode(text).map(Self)
-    }
-}
-
-impl From<Base64> for String {
-    fn from(bytes: Base64) -> Self {
-        STANDARD.encode(bytes.0)
     }
 }
 

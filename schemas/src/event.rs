@@ -7,6 +7,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::approval::ApprovalVerdict;
+use crate::digest::Sha256Digest;
+use crate::identifiers::RequestId;
+
 /// One event of a session, as stored: a gap-free number, the relay's clock, and what happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -35,6 +39,10 @@ pub enum EventBody {
     Outcome(Outcome),
     /// The client asked to cancel what runs (PostgreSQL `CancelRequest`).
     Cancel,
+    /// A held statement waits for somebody's approval. Its leaf is stored before this.
+    ApprovalRequested(ApprovalRequested),
+    /// How that ended. Durable before an approved statement reaches the target.
+    ApprovalDecided(ApprovalDecided),
     /// Last event of an orderly session.
     SessionClose(SessionClose),
     /// Written by the incarnation that sealed a dead relay's spool: evidence up to here is what survived.
@@ -102,8 +110,24 @@ pub struct SessionOpen {
     pub target_tls: String,
     /// SHA-256 (hex) of the policy set in force (policies, schema, classification).
     pub policy_sha256: String,
+    /// What the policy set gave this actor on this connection when the session began: one entry for each object with
+    /// any permitted action, by name.
+    pub scope: Vec<ObjectScope>,
     /// How durable each record is before its effect.
     pub durability: Durability,
+}
+
+/// What an actor may do with one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectScope {
+    /// Qualified name, `schema.relation`.
+    pub object: String,
+    /// Cedar actions permitted on it, sorted: `select`, `insert`, `update`, `delete`, `ddl`, ….
+    pub permitted: Vec<String>,
+    /// Those of them that are held for approval, sorted.
+    pub held: Vec<String>,
+    /// Protected columns that are revealed.
+    pub revealed: Vec<String>,
 }
 
 /// What must have happened to a record before its effect is released.
@@ -193,7 +217,7 @@ pub struct MaskedColumn {
 /// The decision on a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Permitted or refused.
+    /// Permitted, held or refused.
     pub outcome: Verdict,
     /// Identifiers of the policies that determined it; empty for default-deny and for refusals that no policy can lift.
     pub policies: Vec<String>,
@@ -205,12 +229,14 @@ pub struct Decision {
     pub reason: Option<String>,
 }
 
-/// Permitted or refused.
+/// Permitted, held or refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It may run, as rewritten.
     Permitted,
+    /// It may run once, as rewritten, when somebody who may has approved it.
+    Held,
     /// It must not run.
     Refused,
 }
@@ -274,6 +300,47 @@ pub struct Outcome {
     /// SQLSTATE, when it failed or was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
+}
+
+/// A held statement waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRequested {
+    /// The statement (its number).
+    pub statement: u64,
+    /// The request.
+    pub request: RequestId,
+    /// [`crate::approval::commit`] over what would run.
+    pub commitment: Sha256Digest,
+    /// When the request ends, microseconds since 1970.
+    pub expires_us: u64,
+    /// Why, in the requester's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A request for approval ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalDecided {
+    /// The statement (its number).
+    pub statement: u64,
+    /// The request.
+    pub request: RequestId,
+    /// How it ended.
+    pub verdict: ApprovalVerdict,
+    /// Who decided, as the verified ID token says; only for `approved` and `denied`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approver: Option<Actor>,
+    /// Why, in the approver's words; only for `approved` and `denied`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rationale: Option<String>,
+    /// When, microseconds since 1970: the decision's own time for `approved` and `denied`, else the relay's.
+    pub decided_us: u64,
+    /// SHA-256 of the stored decision object, all its bytes; absent when there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision_sha256: Option<Sha256Digest>,
+    /// For `invalid`: what was wrong with the decision, in the relay's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// Why a session ended.

@@ -26,6 +26,18 @@ pub struct SessionId {
     pub counter: u64,
 }
 
+/// A request for approval: the session and the number of the held statement in it.
+///
+/// Text form: `<session>-<statement, at least six digits>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RequestId {
+    /// The session.
+    pub session: SessionId,
+    /// The statement's number in it, from 1.
+    pub statement: u64,
+}
+
 /// A name that is also a path segment: 1 to 63 of `a-z 0-9 -`, starting and ending with a letter or digit.
 /// Tenants, environments, relays and connections are named so.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -88,6 +100,21 @@ impl FromStr for SessionId {
     }
 }
 
+impl FromStr for RequestId {
+    type Err = InvalidIdentifier;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid =
+            InvalidIdentifier { what: "request", expected: "<session>-<statement from 1, at least six digits>" };
+        let (session, statement) = text.rsplit_once('-').ok_or(invalid.clone())?;
+        let session = session.parse()?;
+        let statement = statement.parse().ok().filter(|statement| *statement > 0).ok_or(invalid.clone())?;
+        let request = Self { session, statement };
+        // One spelling: neither signs nor other zeros.
+        if request.to_string() == text { Ok(request) } else { Err(invalid) }
+    }
+}
+
 impl FromStr for Name {
     type Err = InvalidIdentifier;
 
@@ -118,6 +145,12 @@ impl fmt::Display for SessionId {
     }
 }
 
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:06}", self.session, self.statement)
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -144,6 +177,7 @@ macro_rules! text_form {
 
 text_form!(Incarnation);
 text_form!(SessionId);
+text_form!(RequestId);
 text_form!(Name);
 
 const INCARNATION_DIGITS: usize = 32;
@@ -162,6 +196,18 @@ mod tests {
         let id: SessionId = text.parse().unwrap();
         assert_eq!(id.counter, 42);
         assert_eq!(id.to_string(), text);
+    }
+
+    #[test]
+    fn a_request_id_has_one_spelling() {
+        let text = "0123456789abcdef0123456789abcdef-0000000042-000007";
+        let id: RequestId = text.parse().unwrap();
+        assert_eq!((id.session.counter, id.statement, id.to_string().as_str()), (42, 7, text));
+        for bad in ["-7", "-0000007", "-+00007", "-000000", "-00007", ""] {
+            assert!(format!("0123456789abcdef0123456789abcdef-0000000042{bad}").parse::<RequestId>().is_err(), "{bad}");
+        }
+        let million = RequestId { statement: 1_000_000, ..id };
+        assert_eq!(million.to_string().parse::<RequestId>().unwrap(), million);
     }
 
     #[test]

@@ -8,10 +8,14 @@
 //!                                                                          chunk-<sequence>.zst
 //!                                                                          close.json
 //!                                                                          void.json
+//!                                                                          approval-<statement>.requested.json
+//!                                                                          approval-<statement>.decided.json
+//! approvals/<tenant>/<environment>/<relay>/<incarnation>/<counter>/<statement>.request.json
+//!                                                                  <statement>.decision.json
 //! keys/<tenant>/<environment>/<relay>/<incarnation>/<counter>.json
 //! trust/<tenant>/<environment>/<statement digest>.json
 //! ```
-//! Counters have ten digits, sequences eight. Keys of logs: [`LogObject`].
+//! Counters have ten digits, sequences eight, statements at least six. Keys of logs: [`LogObject`].
 
 mod log;
 
@@ -21,7 +25,7 @@ pub use log::{LOG_PREFIX, LogObject, LogObjectKind, parse_log};
 
 use crate::bundle::layout::BundleFile;
 use crate::digest::Sha256Digest;
-use crate::identifiers::{Incarnation, Name, SessionId};
+use crate::identifiers::{Incarnation, Name, RequestId, SessionId};
 
 /// Where a relay's objects stand.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,6 +64,14 @@ pub enum ObjectKind {
     SessionClose(SessionId),
     /// Envelope of a [`crate::leaf::SessionVoid`].
     SessionVoid(SessionId),
+    /// Envelope of a [`crate::approval::ApprovalRequestedLeaf`].
+    ApprovalRequested(RequestId),
+    /// Envelope of a [`crate::approval::ApprovalDecidedLeaf`].
+    ApprovalDecided(RequestId),
+    /// Envelope of a [`crate::approval::ApprovalRequest`]; not evidence, deletable.
+    ApprovalRequest(RequestId),
+    /// Envelope of a [`crate::approval::ApprovalDecision`]; not evidence, deletable.
+    ApprovalDecision(RequestId),
     /// A [`crate::wrapped_key::WrappedKey`]; not evidence, deletable.
     WrappedKey(SessionId),
 }
@@ -107,6 +119,30 @@ impl Scope {
         format!("{}/void.json", self.session(session))
     }
 
+    /// `evidence/…/sessions/<counter>/approval-<statement>.requested.json`
+    #[must_use]
+    pub fn approval_requested(&self, request: &RequestId) -> String {
+        format!("{}/approval-{:06}.requested.json", self.session(&request.session), request.statement)
+    }
+
+    /// `evidence/…/sessions/<counter>/approval-<statement>.decided.json`
+    #[must_use]
+    pub fn approval_decided(&self, request: &RequestId) -> String {
+        format!("{}/approval-{:06}.decided.json", self.session(&request.session), request.statement)
+    }
+
+    /// `approvals/…/<incarnation>/<counter>/<statement>.request.json`
+    #[must_use]
+    pub fn approval_request(&self, request: &RequestId) -> String {
+        format!("{}.request.json", self.approval(request))
+    }
+
+    /// `approvals/…/<incarnation>/<counter>/<statement>.decision.json`
+    #[must_use]
+    pub fn approval_decision(&self, request: &RequestId) -> String {
+        format!("{}.decision.json", self.approval(request))
+    }
+
     /// `keys/…/<incarnation>/<counter>.json`
     #[must_use]
     pub fn wrapped_key(&self, session: &SessionId) -> String {
@@ -131,8 +167,19 @@ impl Scope {
         format!("{}/", self.evidence())
     }
 
+    /// Tenant, environment, relay.
+    #[must_use]
+    pub fn names(&self) -> (&Name, &Name, &Name) {
+        (&self.tenant, &self.environment, &self.relay)
+    }
+
     fn session(&self, session: &SessionId) -> String {
         format!("{}/{}/sessions/{:010}", self.evidence(), session.incarnation, session.counter)
+    }
+
+    fn approval(&self, request: &RequestId) -> String {
+        let SessionId { incarnation, counter } = &request.session;
+        format!("{APPROVALS_PREFIX}{}/{incarnation}/{counter:010}/{:06}", self.path(), request.statement)
     }
 
     fn evidence(&self) -> String {
@@ -157,6 +204,10 @@ impl ObjectKind {
             | Self::SessionClose(session)
             | Self::SessionVoid(session)
             | Self::WrappedKey(session) => &session.incarnation,
+            Self::ApprovalRequested(request)
+            | Self::ApprovalDecided(request)
+            | Self::ApprovalRequest(request)
+            | Self::ApprovalDecision(request) => &request.session.incarnation,
         }
     }
 
@@ -170,6 +221,10 @@ impl ObjectKind {
             | Self::SessionClose(session)
             | Self::SessionVoid(session)
             | Self::WrappedKey(session) => Some(session),
+            Self::ApprovalRequested(request)
+            | Self::ApprovalDecided(request)
+            | Self::ApprovalRequest(request)
+            | Self::ApprovalDecision(request) => Some(&request.session),
         }
     }
 
@@ -196,6 +251,10 @@ impl Object {
             ObjectKind::Chunk(session, sequence) => scope.chunk(session, *sequence),
             ObjectKind::SessionClose(session) => scope.session_close(session),
             ObjectKind::SessionVoid(session) => scope.session_void(session),
+            ObjectKind::ApprovalRequested(request) => scope.approval_requested(request),
+            ObjectKind::ApprovalDecided(request) => scope.approval_decided(request),
+            ObjectKind::ApprovalRequest(request) => scope.approval_request(request),
+            ObjectKind::ApprovalDecision(request) => scope.approval_decision(request),
             ObjectKind::WrappedKey(session) => scope.wrapped_key(session),
         }
     }
@@ -217,6 +276,8 @@ pub fn parse(key: &str) -> Option<Object> {
     let incarnation: Incarnation = segments.next()?.parse().ok()?;
     let rest: Vec<&str> = segments.collect();
     let session = |counter: &str| format!("{incarnation}-{counter}").parse::<SessionId>().ok();
+    let request =
+        |counter: &str, statement: &str| format!("{incarnation}-{counter}-{statement}").parse::<RequestId>().ok();
     let kind = match (root, rest.as_slice()) {
         ("evidence", ["certificate.json"]) => ObjectKind::Certificate(incarnation),
         ("evidence", ["relay-start.json"]) => ObjectKind::RelayStart(incarnation),
@@ -224,10 +285,22 @@ pub fn parse(key: &str) -> Option<Object> {
         ("evidence", ["sessions", counter, "open.json"]) => ObjectKind::SessionOpen(session(counter)?),
         ("evidence", ["sessions", counter, "close.json"]) => ObjectKind::SessionClose(session(counter)?),
         ("evidence", ["sessions", counter, "void.json"]) => ObjectKind::SessionVoid(session(counter)?),
-        ("evidence", ["sessions", counter, chunk]) => {
-            let digits = chunk.strip_prefix("chunk-")?.strip_suffix(".zst")?;
-            ObjectKind::Chunk(session(counter)?, digits.parse().ok()?)
-        }
+        ("evidence", ["sessions", counter, file]) => match file.strip_prefix("approval-") {
+            Some(approval) => match approval.split_once('.')? {
+                (statement, "requested.json") => ObjectKind::ApprovalRequested(request(counter, statement)?),
+                (statement, "decided.json") => ObjectKind::ApprovalDecided(request(counter, statement)?),
+                _ => return None,
+            },
+            None => {
+                let digits = file.strip_prefix("chunk-")?.strip_suffix(".zst")?;
+                ObjectKind::Chunk(session(counter)?, digits.parse().ok()?)
+            }
+        },
+        ("approvals", [counter, file]) => match file.split_once('.')? {
+            (statement, "request.json") => ObjectKind::ApprovalRequest(request(counter, statement)?),
+            (statement, "decision.json") => ObjectKind::ApprovalDecision(request(counter, statement)?),
+            _ => return None,
+        },
         ("keys", [counter]) => ObjectKind::WrappedKey(session(counter.strip_suffix(".json")?)?),
         _ => return None,
     };
@@ -290,6 +363,8 @@ pub fn parse_key_certificate(key: &str) -> Option<(Name, Name, Sha256Digest)> {
 pub const EVIDENCE_PREFIX: &str = "evidence/";
 /// Prefix of bundles: written once, kept under retention.
 pub const BUNDLES_PREFIX: &str = "bundles/";
+/// Prefix of the details of requests and of decisions: written once, deletable.
+pub const APPROVALS_PREFIX: &str = "approvals/";
 /// Prefix of the wrapped session keys: written once, deletable.
 pub const KEYS_PREFIX: &str = "keys/";
 /// Prefix of the certificates of keys that no relay has: written once, kept under retention.
@@ -310,6 +385,7 @@ mod tests {
     fn every_object_is_found_again_from_its_key() {
         let session: SessionId = "0123456789abcdef0123456789abcdef-0000000042".parse().unwrap();
         let incarnation = session.incarnation.clone();
+        let request = RequestId { session: session.clone(), statement: 7 };
         for kind in [
             ObjectKind::Certificate(incarnation.clone()),
             ObjectKind::RelayStart(incarnation.clone()),
@@ -319,6 +395,10 @@ mod tests {
             ObjectKind::SessionClose(session.clone()),
             ObjectKind::SessionVoid(session.clone()),
             ObjectKind::WrappedKey(session),
+            ObjectKind::ApprovalRequested(request.clone()),
+            ObjectKind::ApprovalDecided(request.clone()),
+            ObjectKind::ApprovalRequest(request.clone()),
+            ObjectKind::ApprovalDecision(request),
         ] {
             let object = Object { scope: scope(), kind };
             assert_eq!(parse(&object.key()), Some(object.clone()), "{}", object.key());
@@ -336,6 +416,10 @@ mod tests {
             format!("{root}/sessions/0000000001/chunk-+0000001.zst"),
             format!("{root}/sessions/1/open.json"),
             format!("{root}/sessions/0000000001/open.json/x"),
+            format!("{root}/sessions/0000000001/approval-7.requested.json"),
+            format!("{root}/sessions/0000000001/approval-000000.requested.json"),
+            format!("{root}/sessions/0000000001/approval-000007.request.json"),
+            format!("{root}/sessions/0000000001/000007.decision.json"),
             format!("{root}/certificate.json~"),
             format!("/{root}/certificate.json"),
         ] {

@@ -4,7 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use crate::event::{CloseReason, Event, EventBody, Execute, Outcome, OutcomeKind, Recovered, SessionClose, Statement};
+use crate::approval::ApprovalVerdict;
+use crate::digest::Sha256Digest;
+use crate::event::{
+    ApprovalDecided, ApprovalRequested, CloseReason, Event, EventBody, Execute, Outcome, OutcomeKind, Recovered,
+    SessionClose, Statement, Verdict,
+};
 use crate::rule::{Rule, Violation};
 
 /// The state of a session after the events observed so far.
@@ -17,8 +22,21 @@ pub struct Ledger {
     unanswered: BTreeMap<u64, u64>,
     /// Executions whose recorded outcome is that it is unknown.
     said_unknown: Vec<u64>,
+    /// Held statements.
+    held: BTreeMap<u64, Hold>,
     closed: Option<CloseReason>,
     recovered: bool,
+}
+
+/// How far a held statement came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hold {
+    /// The request's commitment and end (microseconds since 1970), once somebody was asked.
+    pub requested: Option<(Sha256Digest, u64)>,
+    /// How the request ended, and the digest of the decision object the relay read.
+    pub decided: Option<(ApprovalVerdict, Option<Sha256Digest>)>,
+    /// It was executed.
+    pub executed: bool,
 }
 
 impl Ledger {
@@ -44,6 +62,8 @@ impl Ledger {
             EventBody::Bind(bind) => self.check_statement(event.number, bind.statement)?,
             EventBody::Execute(execute) => self.execute(event.number, execute)?,
             EventBody::Outcome(outcome) => self.outcome(event.number, outcome)?,
+            EventBody::ApprovalRequested(requested) => self.approval_requested(event.number, requested)?,
+            EventBody::ApprovalDecided(decided) => self.approval_decided(event.number, decided)?,
             EventBody::SessionClose(close) => self.close(event.number, close)?,
             EventBody::Recovered(recovered) => self.recover(event.number, recovered)?,
         }
@@ -84,6 +104,12 @@ impl Ledger {
         unknown
     }
 
+    /// Held statements by number.
+    #[must_use]
+    pub fn held(&self) -> &BTreeMap<u64, Hold> {
+        &self.held
+    }
+
     /// Reason of the session-close event, if there was one.
     #[must_use]
     pub fn closed(&self) -> Option<CloseReason> {
@@ -119,6 +145,9 @@ impl Ledger {
             return Err(reference(number, format!("statement {}: expected {expected}", statement.statement)));
         }
         self.statements = expected;
+        if statement.decision.outcome == Verdict::Held {
+            self.held.insert(expected, Hold::default());
+        }
         Ok(())
     }
 
@@ -127,6 +156,15 @@ impl Ledger {
         let expected = self.executions.saturating_add(1);
         if execute.execution != expected {
             return Err(reference(number, format!("execution {}: expected {expected}", execute.execution)));
+        }
+        if let Some(hold) = self.held.get_mut(&execute.statement) {
+            let approved = matches!(hold.decided, Some((ApprovalVerdict::Approved, _)));
+            if !approved || hold.executed {
+                let found = format!("event {number}: held statement {} is executed", execute.statement);
+                let message = format!("{found}: expected an approval, and no execution before");
+                return Err(violation(Rule::EventApproval, message));
+            }
+            hold.executed = true;
         }
         self.executions = expected;
         self.unanswered.insert(execute.execution, execute.statement);
@@ -146,6 +184,28 @@ impl Ledger {
             self.said_unknown.push(outcome.execution);
         }
         Ok(())
+    }
+
+    fn approval_requested(&mut self, number: u64, requested: &ApprovalRequested) -> Result<(), Violation> {
+        let ApprovalRequested { statement, request, commitment, expires_us, .. } = requested;
+        match self.held.get_mut(statement) {
+            Some(hold) if hold.requested.is_none() && request.statement == *statement => {
+                hold.requested = Some((*commitment, *expires_us));
+                Ok(())
+            }
+            _ => Err(approval(number, *statement, "a held statement of the request's number, not asked for before")),
+        }
+    }
+
+    fn approval_decided(&mut self, number: u64, decided: &ApprovalDecided) -> Result<(), Violation> {
+        let ApprovalDecided { statement, request, verdict, decision_sha256, .. } = decided;
+        match self.held.get_mut(statement) {
+            Some(hold) if hold.requested.is_some() && hold.decided.is_none() && request.statement == *statement => {
+                hold.decided = Some((*verdict, *decision_sha256));
+                Ok(())
+            }
+            _ => Err(approval(number, *statement, "a request that is not decided yet")),
+        }
     }
 
     fn close(&mut self, number: u64, close: &SessionClose) -> Result<(), Violation> {
@@ -178,6 +238,10 @@ impl Ledger {
 
 fn reference(number: u64, message: impl Display) -> Violation {
     violation(Rule::EventReference, format!("event {number}: {message}"))
+}
+
+fn approval(number: u64, statement: u64, expected: &str) -> Violation {
+    violation(Rule::EventApproval, format!("event {number}: statement {statement}: expected {expected}"))
 }
 
 fn violation(rule: Rule, message: String) -> Violation {
@@ -233,6 +297,31 @@ mod tests {
         assert_eq!(ledger.outcome_unknown(), [2]);
         observe(&[&events[..], &[recovered(vec![2])]].concat()).1.unwrap();
         assert_eq!(observe(&[&events[..], &[recovered(vec![])]].concat()).1.unwrap_err().rule, Rule::EventRecovered);
+    }
+
+    #[test]
+    fn a_held_statement_is_asked_for_then_approved_then_executed_once() {
+        let (open, held) = (sample::session_open(), sample::held_statement(1));
+        let (asked, approved) = (sample::approval_requested(1), sample::approval_decided(1, ApprovalVerdict::Approved));
+        let denied = sample::approval_decided(1, ApprovalVerdict::Denied);
+        let whole = [open.clone(), held.clone(), asked.clone(), approved.clone(), execute(1, 1), sample::outcome(1, 1)];
+        let (ledger, result) = observe(&whole);
+        result.unwrap();
+        assert!(ledger.held()[&1].executed && ledger.held()[&1].requested.is_some());
+        for bad in [
+            vec![held.clone(), execute(1, 1)],
+            vec![held.clone(), asked.clone(), execute(1, 1)],
+            vec![held.clone(), asked.clone(), denied.clone(), execute(1, 1)],
+            vec![held.clone(), asked.clone(), denied, approved.clone()],
+            vec![held.clone(), approved.clone()],
+            vec![held.clone(), asked.clone(), asked.clone()],
+            vec![held.clone(), sample::approval_requested(2)],
+            vec![held, asked.clone(), approved, execute(1, 1), execute(2, 1)],
+            vec![sample::statement(1), asked],
+        ] {
+            let bodies = [vec![open.clone()], bad].concat();
+            assert_eq!(observe(&bodies).1.unwrap_err().rule, Rule::EventApproval, "{bodies:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! No I/O, no async. `SPEC.md` beside this crate is the normative text.
 
+pub mod approval;
+mod base64_bytes;
 pub mod bundle;
 pub mod canonical;
 pub mod chunk;
@@ -35,6 +37,7 @@ pub mod signature;
 pub mod tables;
 pub mod token;
 pub mod verify;
+pub mod visible;
 pub mod wrapped_key;
 
 pub use error::Error;

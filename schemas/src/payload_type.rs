@@ -29,6 +29,18 @@ pub enum PayloadType {
     /// [`crate::leaf::RelayRetired`].
     #[serde(rename = "application/vnd.affidavit.relay-retired.v1+json")]
     RelayRetired,
+    /// [`crate::approval::ApprovalRequestedLeaf`].
+    #[serde(rename = "application/vnd.affidavit.approval-requested.v1+json")]
+    ApprovalRequested,
+    /// [`crate::approval::ApprovalDecidedLeaf`].
+    #[serde(rename = "application/vnd.affidavit.approval-decided.v1+json")]
+    ApprovalDecided,
+    /// [`crate::approval::ApprovalRequest`].
+    #[serde(rename = "application/vnd.affidavit.approval-request.v1+json")]
+    ApprovalRequest,
+    /// [`crate::approval::ApprovalDecision`].
+    #[serde(rename = "application/vnd.affidavit.approval-decision.v1+json")]
+    ApprovalDecision,
     /// [`crate::key_certificate::KeyCertificate`].
     #[serde(rename = "application/vnd.affidavit.key-certificate.v1+json")]
     KeyCertificate,
@@ -50,6 +62,10 @@ impl PayloadType {
             Self::SessionClose => "application/vnd.affidavit.session-close.v1+json",
             Self::SessionVoid => "application/vnd.affidavit.session-void.v1+json",
             Self::RelayRetired => "application/vnd.affidavit.relay-retired.v1+json",
+            Self::ApprovalRequested => "application/vnd.affidavit.approval-requested.v1+json",
+            Self::ApprovalDecided => "application/vnd.affidavit.approval-decided.v1+json",
+            Self::ApprovalRequest => "application/vnd.affidavit.approval-request.v1+json",
+            Self::ApprovalDecision => "application/vnd.affidavit.approval-decision.v1+json",
             Self::KeyCertificate => "application/vnd.affidavit.key-certificate.v1+json",
             Self::InToto => "application/vnd.in-toto+json",
         }
@@ -86,6 +102,10 @@ mod tests {
             SessionClose,
             SessionVoid,
             RelayRetired,
+            ApprovalRequested,
+            ApprovalDecided,
+            ApprovalRequest,
+            ApprovalDecision,
             KeyCertificate,
             InToto,
         ];

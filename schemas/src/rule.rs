@@ -75,8 +75,17 @@ rules! {
     EventNumber = "event.number", "Events are numbered from 1 without gaps over the chunks of a session.";
     EventOrder = "event.order", "A session's first event, and no other, is session-open; nothing but recovered follows session-close.";
     EventReference = "event.reference", "Statements and executions are numbered from 1 without gaps, and what refers to one refers to one that is there.";
+    EventApproval = "event.approval", "A held statement is asked for once, decided once after that, and executed at most once and only when approved.";
     EventTotals = "event.totals", "The session-close event's totals are those of the events before.";
     EventRecovered = "event.recovered", "A recovered event is the last, stands in a recovered chunk, and names its signer and the executions without outcome.";
+    ApprovalRequestedSignature = "approval-requested.signature", "An approval-requested is signed by the session's own incarnation.";
+    ApprovalRequestedIdentity = "approval-requested.identity", "An approval-requested names the place it stands in.";
+    ApprovalDecidedSignature = "approval-decided.signature", "An approval-decided is signed by the session's own incarnation.";
+    ApprovalDecidedIdentity = "approval-decided.identity", "An approval-decided names the place it stands in.";
+    ApprovalRequested = "approval.requested", "Every approval-requested event has its approval-requested, with the same commitment and expiry; a session that ended in order has no other.";
+    ApprovalDecided = "approval.decided", "Every approval-decided event has its approval-decided, with the request's commitment and the same verdict and digest; a session that ended in order has no other.";
+    ApprovalDetails = "approval.details", "Stored details of a request are signed by the session's own incarnation, stand in their place, and have the request's commitment and expiry.";
+    ApprovalDecision = "approval.decision", "A stored decision that a relay decided by has the digest that its approval-decided names.";
     OutcomeUnknown = "outcome.unknown", "Every execution that was sent has an outcome that is known.";
 }
 
@@ -99,6 +108,8 @@ impl Rule {
         match self {
             Self::IncarnationUnretired => Severity::Notice,
             Self::IncarnationRecovered | Self::SessionRecovered | Self::OutcomeUnknown => Severity::Warning,
+            // Outside retention, deletable, and writable by the console: evidence does not rest on them.
+            Self::ApprovalDetails | Self::ApprovalDecision => Severity::Warning,
             _ => Severity::Error,
         }
     }

@@ -1,9 +1,12 @@
 //! Events that tests and golden vectors are made of. All names and values are invented.
 
+use crate::approval::ApprovalVerdict;
+use crate::digest::Sha256Digest;
 use crate::event::{
-    Actor, ActorKind, Decision, Durability, EventBody, MaskedColumn, Outcome, OutcomeKind, Path, SessionOpen,
-    Statement, Token, Touched, Verdict,
+    Actor, ActorKind, ApprovalDecided, ApprovalRequested, Decision, Durability, EventBody, MaskedColumn, ObjectScope,
+    Outcome, OutcomeKind, Path, SessionOpen, Statement, Token, Touched, Verdict,
 };
+use crate::identifiers::{RequestId, SessionId};
 
 pub(crate) fn session_open() -> EventBody {
     EventBody::SessionOpen(SessionOpen {
@@ -34,6 +37,12 @@ pub(crate) fn session_open() -> EventBody {
         target_version: "15.18".to_owned(),
         target_tls: "TLSv1.3 TLS_AES_256_GCM_SHA384".to_owned(),
         policy_sha256: "ab".repeat(32),
+        scope: vec![ObjectScope {
+            object: "clinic.patients".to_owned(),
+            permitted: vec!["select".to_owned(), "update".to_owned()],
+            held: vec!["update".to_owned()],
+            revealed: Vec::new(),
+        }],
         durability: Durability::Process,
     })
 }
@@ -64,6 +73,72 @@ pub(crate) fn statement(statement: u64) -> EventBody {
             sqlstate: None,
             reason: None,
         },
+    })
+}
+
+pub(crate) fn held_statement(number: u64) -> EventBody {
+    let EventBody::Statement(statement) = statement(number) else { unreachable!() };
+    EventBody::Statement(Statement {
+        class: "update".to_owned(),
+        text: Some("UPDATE billing.invoices SET amount = ?1".to_owned()),
+        objects: vec![Touched {
+            object: "billing.invoices".to_owned(),
+            action: "update".to_owned(),
+            masked: Vec::new(),
+            revealed: Vec::new(),
+        }],
+        decision: Decision { outcome: Verdict::Held, ..statement.decision },
+        ..statement
+    })
+}
+
+pub(crate) fn session() -> SessionId {
+    "00112233445566778899aabbccddeeff-0000000042".parse().unwrap()
+}
+
+/// The request for a statement of [`session`].
+pub(crate) fn approval_requested(statement: u64) -> EventBody {
+    requested_in(&session(), statement)
+}
+
+pub(crate) fn requested_in(session: &SessionId, statement: u64) -> EventBody {
+    EventBody::ApprovalRequested(ApprovalRequested {
+        statement,
+        request: RequestId { session: session.clone(), statement },
+        commitment: Sha256Digest::of(b"commitment"),
+        expires_us: 1_790_000_900_000_000,
+        reason: Some("invoice 7 was booked twice".to_owned()),
+    })
+}
+
+/// The end of that request.
+pub(crate) fn approval_decided(statement: u64, verdict: ApprovalVerdict) -> EventBody {
+    decided_in(&session(), statement, verdict, None)
+}
+
+pub(crate) fn decided_in(
+    session: &SessionId,
+    statement: u64,
+    verdict: ApprovalVerdict,
+    decision_sha256: Option<Sha256Digest>,
+) -> EventBody {
+    let approver = Actor {
+        kind: ActorKind::User,
+        issuer: "https://issuer.test".to_owned(),
+        subject: "u-2".to_owned(),
+        name: "Ben Example".to_owned(),
+        groups: vec!["approvers".to_owned()],
+        acts_for: None,
+    };
+    EventBody::ApprovalDecided(ApprovalDecided {
+        statement,
+        request: RequestId { session: session.clone(), statement },
+        verdict,
+        approver: Some(approver),
+        rationale: Some("checked against the bank's statement".to_owned()),
+        decided_us: 1_790_000_100_000_000,
+        decision_sha256,
+        problem: None,
     })
 }
 

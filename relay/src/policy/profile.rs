@@ -6,6 +6,7 @@ use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
 };
 use identity::{Kind as PrincipalKind, Principal};
+use schemas::event::ObjectScope;
 
 use super::protection::{ClassificationError, Protection};
 use super::set::PolicySet;
@@ -103,6 +104,18 @@ impl AccessProfile {
         &self.access
     }
 
+    /// What is permitted, by object name; objects with nothing permitted are left out.
+    #[must_use]
+    pub fn scope(&self, snapshot: &Snapshot) -> Vec<ObjectScope> {
+        let granted = |relation: &Relation| {
+            let answers = self.access.relations.get(&relation.oid).filter(|answers| answers.barred.is_none())?;
+            answers.scope(relation.qualified().to_string())
+        };
+        let mut scope: Vec<ObjectScope> = snapshot.relations().filter_map(granted).collect();
+        scope.sort_by(|one, other| one.object.cmp(&other.object));
+        scope
+    }
+
     /// Columns (relation OID, attribute number) that no `RowDescription` may name for this principal: the second net.
     pub fn masked_columns(&self) -> impl Iterator<Item = (u32, i16)> + '_ {
         self.access.relations.iter().flat_map(|(oid, relation)| {
@@ -188,7 +201,7 @@ impl<'a> Desk<'a> {
 
     /// Permitted only if everybody concerned is, and no policy failed.
     fn ask(&self, action: &str, resource: &EntityUid) -> Result<Grant, ProfileError> {
-        let mut grant = Grant { permitted: true, policies: Vec::new() };
+        let mut grant = Grant { permitted: true, ..Grant::default() };
         for principal in &self.principals {
             let request = Request::new(
                 principal.clone(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use pg_query::protobuf::SelectStmt;
+use schemas::event::ObjectScope;
 
 use super::mask::Style;
 
@@ -40,11 +41,32 @@ pub struct RelationAccess {
     pub barred: Option<String>,
 }
 
+impl RelationAccess {
+    /// The answers for evidence; nothing when nothing is permitted. `object` is the relation's qualified name.
+    pub(crate) fn scope(&self, object: String) -> Option<ObjectScope> {
+        let mut verbs = vec![
+            ("ddl", &self.ddl),
+            ("delete", &self.delete),
+            ("insert", &self.insert),
+            ("select", &self.select),
+            ("update", &self.update),
+        ];
+        verbs.retain(|(_, grant)| grant.permitted);
+        let permitted: Vec<String> = verbs.iter().map(|(verb, _)| (*verb).to_owned()).collect();
+        let held = verbs.iter().filter(|(_, grant)| grant.held).map(|(verb, _)| (*verb).to_owned()).collect();
+        let revealed = self.columns.iter().filter(|column| column.treatment == Treatment::Revealed);
+        let revealed = revealed.map(|column| column.name.clone()).collect();
+        (!permitted.is_empty()).then_some(ObjectScope { object, permitted, held, revealed })
+    }
+}
+
 /// An answer, and the policies that determined it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grant {
     /// Permitted; anything else is a denial.
     pub permitted: bool,
+    /// Permitted only when somebody approves each time; for `insert`, `update`, `delete` and `ddl`.
+    pub held: bool,
     /// Determining policies; empty for default-deny.
     pub policies: Vec<String>,
 }

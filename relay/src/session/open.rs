@@ -113,6 +113,8 @@ async fn greet(
         match packet {
             Startup::Cancel { process_id, secret } => {
                 shared.cancellations.request(process_id, &secret);
+                // libpq takes an end of TLS without `close_notify` for a failure of the request.
+                stream.shutdown().await?;
                 return Ok(None);
             }
             Startup::Ssl | Startup::Gss if asked >= ENCRYPTION_REQUESTS_MAX => return Ok(None),
@@ -293,6 +295,7 @@ fn session_open(
         target_version: parameter(&greeting.parameters, "server_version").unwrap_or_default().to_owned(),
         target_tls: greeting.tls.clone(),
         policy_sha256: access.policy_sha256().to_owned(),
+        scope: access.scope(),
         durability: Durability::Process,
     }
 }

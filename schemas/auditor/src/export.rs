@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use schemas::event::{Actor, Verdict};
+use schemas::event::Actor;
 
 use crate::cli::{Format, TrustArguments};
 use crate::csv;
@@ -166,7 +166,7 @@ fn statement_cells(summary: &StatementSummary) -> [String; STATEMENT_COLUMNS.len
         summary.time.clone(),
         name(&statement.path),
         statement.class.clone(),
-        if decision.outcome == Verdict::Permitted { "permitted".to_owned() } else { "refused".to_owned() },
+        name(&decision.outcome),
         decision.policies.join(";"),
         text(&decision.sqlstate),
         text(&decision.reason),

@@ -38,7 +38,13 @@ pub(crate) fn sessions(folder: &Folder) -> Result<Vec<Listed>, Error> {
                 listed.chunks.insert(sequence, key);
             }
             ObjectKind::WrappedKey(_) => listed.wrapped_key = Some(key),
-            ObjectKind::Certificate(_) | ObjectKind::RelayStart(_) | ObjectKind::RelayRetired(_) => {}
+            ObjectKind::Certificate(_)
+            | ObjectKind::RelayStart(_)
+            | ObjectKind::RelayRetired(_)
+            | ObjectKind::ApprovalRequested(_)
+            | ObjectKind::ApprovalDecided(_)
+            | ObjectKind::ApprovalRequest(_)
+            | ObjectKind::ApprovalDecision(_) => {}
         }
     }
     Ok(sessions.into_values().collect())
@@ -51,7 +57,12 @@ fn session_of(kind: &ObjectKind) -> Option<&SessionId> {
         | ObjectKind::SessionVoid(session)
         | ObjectKind::Chunk(session, _)
         | ObjectKind::WrappedKey(session) => Some(session),
-        ObjectKind::Certificate(_) | ObjectKind::RelayStart(_) | ObjectKind::RelayRetired(_) => None,
+        ObjectKind::ApprovalRequested(request) | ObjectKind::ApprovalDecided(request) => Some(&request.session),
+        ObjectKind::Certificate(_)
+        | ObjectKind::RelayStart(_)
+        | ObjectKind::RelayRetired(_)
+        | ObjectKind::ApprovalRequest(_)
+        | ObjectKind::ApprovalDecision(_) => None,
     }
 }
 

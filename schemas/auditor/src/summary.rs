@@ -91,7 +91,11 @@ impl SessionSummary {
                 self.closed = Some(time);
                 self.close_reason = Some(name(&reason));
             }
-            EventBody::Bind(_) | EventBody::Cancel | EventBody::Recovered(_) => {}
+            EventBody::Bind(_)
+            | EventBody::Cancel
+            | EventBody::ApprovalRequested(_)
+            | EventBody::ApprovalDecided(_)
+            | EventBody::Recovered(_) => {}
         }
     }
 

@@ -103,7 +103,7 @@ fn good_evidence_holds_and_what_was_checked_is_told() {
     let answer = Copy::new().verify();
     assert_eq!(answer.exit, Exit::Holds, "{}{}", answer.out, answer.problems);
     assert!(answer.out.starts_with("Checked "), "{}", answer.out);
-    assert!(answer.out.contains("3 sessions") && answer.out.contains("5 chunks"), "{}", answer.out);
+    assert!(answer.out.contains("4 sessions") && answer.out.contains("6 chunks"), "{}", answer.out);
     assert!(answer.out.ends_with("It holds.\n"), "{}", answer.out);
 }
 
@@ -237,7 +237,7 @@ fn an_export_has_every_statement_once() {
     let json: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     assert_eq!(json["verified"], true);
     let sessions = json["sessions"].as_array().unwrap();
-    assert_eq!(sessions.len(), 4, "three sessions and a void");
+    assert_eq!(sessions.len(), 5, "four sessions and a void");
     let rows: usize = sessions.iter().map(|session| session["statements"].as_array().unwrap().len().max(1)).sum();
     let csv = auditor(&["export", &dir, "--format", "csv", "--root", &root]).out;
     assert_eq!(csv.matches("\r\n").count(), rows + 1, "{csv}");
@@ -250,7 +250,7 @@ fn sessions_are_listed_whether_or_not_they_verify() {
     let copy = Copy::new();
     let session = copy.session();
     let answer = auditor(&["sessions", &copy.dir()]);
-    assert_eq!((answer.exit, answer.out.lines().count()), (Exit::Holds, 4));
+    assert_eq!((answer.exit, answer.out.lines().count()), (Exit::Holds, 5));
     assert!(answer.out.contains(&session));
     flip(&copy.chunk_of(&session));
     let answer = auditor(&["sessions", &copy.dir()]);

@@ -1,5 +1,6 @@
 //! Entries of the log: statements as they were signed, without the signature.
 
+use crate::approval::{ApprovalDecidedLeaf, ApprovalRequestedLeaf};
 use crate::canonical;
 use crate::digest::Sha256Digest;
 use crate::dsse::{Envelope, Statement, pae};
@@ -86,7 +87,12 @@ impl Entry {
             PayloadType::Chunk => self.placed::<ChunkManifest>(),
             PayloadType::SessionClose => self.placed::<SessionCloseLeaf>(),
             PayloadType::SessionVoid => self.placed::<SessionVoid>(),
-            PayloadType::KeyCertificate | PayloadType::InToto => {
+            PayloadType::ApprovalRequested => self.placed::<ApprovalRequestedLeaf>(),
+            PayloadType::ApprovalDecided => self.placed::<ApprovalDecidedLeaf>(),
+            PayloadType::ApprovalRequest
+            | PayloadType::ApprovalDecision
+            | PayloadType::KeyCertificate
+            | PayloadType::InToto => {
                 Err(Error::Malformed { what: "log entry", expected: "a statement that a log holds" })
             }
         }
@@ -134,6 +140,10 @@ placed! {
         Signatory::Incarnation(s.session.incarnation.clone());
     ChunkManifest: s => ObjectKind::Chunk(s.session.clone(), s.sequence), Signatory::Incarnation(s.sealed_by.clone());
     SessionCloseLeaf: s => ObjectKind::SessionClose(s.session.clone()), Signatory::Incarnation(s.sealed_by.clone());
+    ApprovalRequestedLeaf: s => ObjectKind::ApprovalRequested(s.request.clone()),
+        Signatory::Incarnation(s.request.session.incarnation.clone());
+    ApprovalDecidedLeaf: s => ObjectKind::ApprovalDecided(s.request.clone()),
+        Signatory::Incarnation(s.request.session.incarnation.clone());
     SessionVoid: s => ObjectKind::SessionVoid(s.session.clone()), Signatory::Incarnation(s.sealed_by.clone());
 }
 

@@ -83,7 +83,10 @@ fn rank(kind: &ObjectKind) -> Option<(&Incarnation, Option<&SessionId>, Rank)> {
         ObjectKind::SessionOpen(session) => of_session(session, Rank::Open),
         ObjectKind::Chunk(session, _) => of_session(session, Rank::Content),
         ObjectKind::SessionClose(session) | ObjectKind::SessionVoid(session) => of_session(session, Rank::Close),
-        ObjectKind::WrappedKey(_) => None,
+        ObjectKind::ApprovalRequested(request) | ObjectKind::ApprovalDecided(request) => {
+            of_session(&request.session, Rank::Content)
+        }
+        ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) | ObjectKind::WrappedKey(_) => None,
     }?;
     Some((&session.incarnation, Some(session), rank))
 }

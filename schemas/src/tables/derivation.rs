@@ -109,7 +109,12 @@ impl Session {
             EventBody::Statement(statement) => self.statement(time, statement),
             EventBody::Execute(execute) => self.execute(time, &execute),
             EventBody::Outcome(outcome) => self.outcome(time, outcome),
-            EventBody::Bind(_) | EventBody::Cancel | EventBody::SessionClose(_) | EventBody::Recovered(_) => {}
+            EventBody::Bind(_)
+            | EventBody::Cancel
+            | EventBody::ApprovalRequested(_)
+            | EventBody::ApprovalDecided(_)
+            | EventBody::SessionClose(_)
+            | EventBody::Recovered(_) => {}
         }
     }
 

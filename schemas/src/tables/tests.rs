@@ -34,7 +34,7 @@ fn all(table: Table) -> Vec<Vec<Value>> {
 #[test]
 fn a_session_tells_who_did_what_and_what_came_of_it() {
     let rows = rows();
-    let [refused, served, died] = rows.as_slice() else { panic!("{} sessions", rows.len()) };
+    let [refused, _approved, served, died] = rows.as_slice() else { panic!("{} sessions", rows.len()) };
     let session = &served.sessions[0];
     assert_eq!((session.state.as_str(), session.subject.as_deref()), ("complete", Some("agent-7")));
     assert_eq!(session.acts_for, ["u-1"]);

@@ -1,16 +1,18 @@
 //! Walks a session's chunks in order: each sound in itself, each chained to the one before, all together one gap-free
 //! sequence of events.
 
+use std::collections::BTreeMap;
+
 use super::examiner::Examiner;
 use super::session::Relay;
 use super::statement::{self, Held};
 use crate::chunk::{self, Container, OpenedChunk, STORED_MAX};
 use crate::digest::Sha256Digest;
-use crate::event::{CloseReason, Event, EventBody, SessionOpen};
+use crate::event::{ApprovalDecided, ApprovalRequested, CloseReason, Event, EventBody, SessionOpen};
 use crate::frame::Kind;
 use crate::identifiers::SessionId;
 use crate::leaf::{SessionCloseLeaf, SessionOpenLeaf, commit_to};
-use crate::ledger::Ledger;
+use crate::ledger::{Hold, Ledger};
 use crate::manifest::ChunkManifest;
 use crate::rule::{Rule, Violation};
 
@@ -196,6 +198,13 @@ impl<'a> Walk<'a> {
                     format!("event {}: expected a recovered chunk that this incarnation signed", event.number);
                 return Err(Violation::new(Rule::EventRecovered, message));
             }
+            EventBody::ApprovalRequested(ApprovalRequested { request, .. })
+            | EventBody::ApprovalDecided(ApprovalDecided { request, .. })
+                if request.session != *self.session =>
+            {
+                let message = format!("event {}: names a request of another session", event.number);
+                return Err(Violation::new(Rule::EventReference, message));
+            }
             _ => {}
         }
         Ok(())
@@ -263,6 +272,11 @@ impl<'a> Walk<'a> {
 
     pub(super) fn outcome_unknown(&self) -> Vec<u64> {
         self.ledger.as_ref().map_or_else(Vec::new, Ledger::outcome_unknown)
+    }
+
+    /// Held statements by number; nothing when events could not be judged together.
+    pub(super) fn held(&self) -> Option<&BTreeMap<u64, Hold>> {
+        self.ledger.as_ref().map(Ledger::held)
     }
 
     pub(super) fn into_details(self) -> Option<SessionOpen> {

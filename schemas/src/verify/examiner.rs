@@ -53,6 +53,12 @@ impl<'a> Examiner<'a> {
         }
     }
 
+    /// The bytes of an object that is no evidence, if it can be read.
+    pub(super) fn peek(&mut self, key: &str, limit: u64) -> Option<Vec<u8>> {
+        self.report.checked.objects += 1;
+        self.source.get(key, limit).ok().filter(|bytes| bytes.len() as u64 <= limit)
+    }
+
     /// The object as an envelope, or a finding.
     pub(super) fn read_envelope(&mut self, key: &str) -> Option<Envelope> {
         let bytes = self.read(key, ENVELOPE_MAX as u64)?;

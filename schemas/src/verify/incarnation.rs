@@ -1,5 +1,7 @@
 //! One life of a relay: started, counted without gaps, retired.
 
+use std::collections::BTreeSet;
+
 use super::certificates::Certificates;
 use super::examiner::Examiner;
 use super::inventory::StoredIncarnation;
@@ -13,15 +15,16 @@ use crate::rule::Rule;
 
 pub(super) fn check(
     examiner: &mut Examiner<'_>,
-    scope: &Scope,
+    (scope, incarnation): (&Scope, &Incarnation),
     certificates: &Certificates,
-    incarnation: &Incarnation,
     stored: &StoredIncarnation,
+    details: &BTreeSet<String>,
 ) {
     examiner.report.checked.incarnations += 1;
     let start = check_start(examiner, scope, certificates, incarnation, stored);
     let retired = check_retired(examiner, scope, certificates, incarnation, stored);
-    let relay = Relay { scope, certificates, log_origin: start.map(|start| start.log_origin), retired: stored.retired };
+    let log_origin = start.map(|start| start.log_origin);
+    let relay = Relay { scope, certificates, log_origin, retired: stored.retired, details };
     for (counter, session) in &stored.sessions {
         let id = SessionId { incarnation: incarnation.clone(), counter: *counter };
         let report = session::check(examiner, &relay, &id, session);

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::examiner::Examiner;
-use crate::identifiers::{Incarnation, SessionId};
-use crate::layout::{self, EVIDENCE_PREFIX, KEYS_PREFIX, ObjectKind, Scope};
+use crate::identifiers::{Incarnation, RequestId, SessionId};
+use crate::layout::{self, EVIDENCE_PREFIX, KEYS_PREFIX, Object, ObjectKind, Scope};
 use crate::rule::Rule;
 
 #[derive(Default)]
 pub(super) struct Inventory {
     pub(super) relays: BTreeMap<Scope, BTreeMap<Incarnation, StoredIncarnation>>,
+    /// Keys of the details of requests and of decisions.
+    pub(super) details: BTreeSet<String>,
 }
 
 /// Which objects of an incarnation there are.
@@ -28,6 +30,21 @@ pub(super) struct StoredSession {
     pub(super) chunks: BTreeSet<u64>,
     pub(super) close: bool,
     pub(super) void: bool,
+    pub(super) approvals: BTreeMap<u64, StoredApproval>,
+}
+
+impl StoredSession {
+    /// Whether there is any object that a void counter has not.
+    pub(super) fn is_served(&self) -> bool {
+        self.open || self.close || !self.chunks.is_empty() || !self.approvals.is_empty()
+    }
+}
+
+/// Which objects of an approval there are.
+#[derive(Default)]
+pub(super) struct StoredApproval {
+    pub(super) requested: bool,
+    pub(super) decided: bool,
 }
 
 impl Inventory {
@@ -35,6 +52,10 @@ impl Inventory {
         let mut inventory = Self::default();
         for key in keys {
             match layout::parse(&key) {
+                // Deletable and writable by others: they add nothing that there is no evidence of.
+                Some(Object { kind: ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_), .. }) => {
+                    inventory.details.insert(key);
+                }
                 Some(object) => inventory.add(object.scope, object.kind, examiner),
                 None if key.starts_with(EVIDENCE_PREFIX) || key.starts_with(KEYS_PREFIX) => {
                     examiner.find(&key, Rule::ObjectLayout, "expected a key of the layout");
@@ -56,6 +77,9 @@ impl Inventory {
             ObjectKind::Chunk(session, sequence) => {
                 self.session(scope, session).chunks.insert(sequence);
             }
+            ObjectKind::ApprovalRequested(request) => self.approval(scope, request).requested = true,
+            ObjectKind::ApprovalDecided(request) => self.approval(scope, request).decided = true,
+            ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) => {}
             ObjectKind::WrappedKey(_) => examiner.report.checked.wrapped_keys += 1,
         }
     }
@@ -66,5 +90,9 @@ impl Inventory {
 
     fn session(&mut self, scope: Scope, session: SessionId) -> &mut StoredSession {
         self.incarnation(scope, session.incarnation).sessions.entry(session.counter).or_default()
+    }
+
+    fn approval(&mut self, scope: Scope, request: RequestId) -> &mut StoredApproval {
+        self.session(scope, request.session).approvals.entry(request.statement).or_default()
     }
 }

@@ -1,6 +1,7 @@
 //! The one verifier: given objects and the public key of the certificates root, says what was checked and what does
 //! not hold. Needs no other key, no network and no clock; memory holds one chunk at a time.
 
+mod approval;
 mod certificates;
 mod chunk;
 mod examiner;
@@ -81,7 +82,8 @@ pub fn observe(
     for (scope, incarnations) in &inventory.relays {
         let certificates = certificates::check(&mut examiner, scope, incarnations, root);
         for (incarnation, stored) in incarnations {
-            incarnation::check(&mut examiner, scope, &certificates, incarnation, stored);
+            let place = (scope, incarnation);
+            incarnation::check(&mut examiner, place, &certificates, stored, &inventory.details);
         }
     }
     Ok(examiner.into_report())

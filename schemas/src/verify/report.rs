@@ -43,6 +43,8 @@ pub struct Checked {
     pub data_blocks: u64,
     /// Bytes of chunks as stored.
     pub stored_bytes: u64,
+    /// Requests for approval whose statement holds.
+    pub approvals: u64,
     /// Wrapped session keys seen; not evidence, not opened.
     pub wrapped_keys: u64,
     /// Objects outside `evidence/` and `keys/`: not looked at.

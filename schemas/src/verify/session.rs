@@ -1,5 +1,8 @@
 //! One session: opened, chained chunk to chunk, closed.
 
+use std::collections::BTreeSet;
+
+use super::approval;
 use super::certificates::Certificates;
 use super::chunk::Walk;
 use super::examiner::Examiner;
@@ -21,6 +24,8 @@ pub(super) struct Relay<'a> {
     pub(super) log_origin: Option<String>,
     /// The incarnation has ended, so that every session of it must have.
     pub(super) retired: bool,
+    /// Keys of the details of requests and of decisions.
+    pub(super) details: &'a BTreeSet<String>,
 }
 
 pub(super) fn check(
@@ -49,7 +54,7 @@ pub(super) fn check(
         check_void(examiner, relay, session, stored);
         report.state = SessionState::Void;
     }
-    let served = !stored.void || stored.open || stored.close || !stored.chunks.is_empty();
+    let served = !stored.void || stored.is_served();
     if served {
         examiner.report.checked.sessions += 1;
         check_served(examiner, relay, stored, &mut report);
@@ -69,7 +74,7 @@ fn check_void(examiner: &mut Examiner<'_>, relay: &Relay<'_>, session: &SessionI
         statement::check(examiner, relay.scope, relay.certificates, &key, rules, |void: &SessionVoid| {
             void.session == *session
         });
-    if stored.open || stored.close || !stored.chunks.is_empty() {
+    if stored.is_served() {
         examiner.find(&key, Rule::SessionVoid, "the counter is void, and has other objects");
     }
 }
@@ -102,6 +107,8 @@ fn check_served(examiner: &mut Examiner<'_>, relay: &Relay<'_>, stored: &StoredS
     } else if !stored.close && (relay.retired || walk.said_last()) {
         examiner.find(&relay.scope.session_close(&session), Rule::SessionClose, "expected the session's close");
     }
+    let ended = report.state != SessionState::Open && !report.recovered;
+    approval::check(examiner, relay, &session, &stored.approvals, walk.held(), ended);
     report.details = walk.into_details();
     let prefix = relay.scope.session_prefix(&session);
     if report.recovered {

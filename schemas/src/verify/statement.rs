@@ -2,6 +2,7 @@
 
 use super::certificates::{Certificates, Certified};
 use super::examiner::Examiner;
+use crate::approval::{ApprovalDecidedLeaf, ApprovalRequestedLeaf};
 use crate::digest::Sha256Digest;
 use crate::dsse::{Envelope, Statement};
 use crate::identifiers::{Incarnation, Name};
@@ -89,7 +90,7 @@ pub(super) fn check_signer<'c, T: RelayStatement>(
 
 /// Whether the statement names this relay.
 pub(super) fn is_of<T: RelayStatement>(statement: &T, scope: &Scope) -> bool {
-    statement.place() == (&scope.tenant, &scope.environment, &scope.relay)
+    statement.place() == scope.names()
 }
 
 fn is_signed<T: RelayStatement>(envelope: &Envelope, signer: &Certified) -> bool {
@@ -129,5 +130,7 @@ relay_statements! {
     SessionOpenLeaf: s => s.session.incarnation, s.session.incarnation, false, s.time_us;
     SessionCloseLeaf: s => s.session.incarnation, s.sealed_by, s.recovered, s.time_us;
     SessionVoid: s => s.session.incarnation, s.sealed_by, s.recovered, s.time_us;
+    ApprovalRequestedLeaf: s => s.request.session.incarnation, s.request.session.incarnation, false, s.time_us;
+    ApprovalDecidedLeaf: s => s.request.session.incarnation, s.request.session.incarnation, false, s.time_us;
     ChunkManifest: s => s.session.incarnation, s.sealed_by, s.recovered, s.sealed_time_us;
 }

@@ -351,6 +351,7 @@ pub(super) fn details() -> SessionOpen {
         target_version: "15.18".to_owned(),
         target_tls: "none".to_owned(),
         policy_sha256: "ab".repeat(32),
+        scope: Vec::new(),
         durability: Durability::Process,
     }
 }

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use schemas::event::{EventBody, Outcome, Recovered, Statement, Token, Touched, Verdict};
+use schemas::event::{
+    ApprovalDecided, ApprovalRequested, EventBody, Outcome, Recovered, Statement, Token, Touched, Verdict,
+};
 
 use crate::names::{count, name};
 use crate::safe_text::OneLine;
@@ -23,6 +25,8 @@ pub(super) fn print(body: &EventBody, time_us: u64, full: bool, out: &mut dyn Wr
         }
         EventBody::Outcome(outcome) => print_outcome(&time, outcome, out),
         EventBody::Cancel => writeln!(out, "{time} the client asks to cancel what runs"),
+        EventBody::ApprovalRequested(requested) => print_requested(&time, requested, out),
+        EventBody::ApprovalDecided(decided) => print_decided(&time, decided, out),
         EventBody::SessionClose(close) => writeln!(
             out,
             "{time} closed: {}, {}, {}",
@@ -40,6 +44,7 @@ fn print_statement(time: &str, statement: &Statement, full: bool, out: &mut dyn 
         if decision.policies.is_empty() { String::new() } else { format!(" by {}", decision.policies.join(", ")) };
     let verdict = match decision.outcome {
         Verdict::Permitted => format!("permitted{policies}"),
+        Verdict::Held => format!("HELD for approval{policies}"),
         Verdict::Refused => {
             let sqlstate = decision.sqlstate.as_deref().unwrap_or("no SQLSTATE");
             format!("REFUSED{policies} ({sqlstate}): {}", decision.reason.as_deref().unwrap_or("no reason"))
@@ -102,6 +107,32 @@ fn print_outcome(time: &str, outcome: &Outcome, out: &mut dyn Write) -> io::Resu
     let (returned, bytes) = (count(outcome.rows_returned, "row"), count(outcome.bytes_returned, "byte"));
     let text = format!("{text}, {returned} returned ({bytes}), {} affected", outcome.rows_affected);
     writeln!(out, "{time} {}", OneLine(&text))
+}
+
+fn print_requested(time: &str, requested: &ApprovalRequested, out: &mut dyn Write) -> io::Result<()> {
+    let until = rfc3339(requested.expires_us);
+    writeln!(
+        out,
+        "{time} approval {} of statement {} asked for until {until}",
+        requested.request, requested.statement
+    )?;
+    writeln!(out, "  binds     {}", requested.commitment)?;
+    match &requested.reason {
+        Some(reason) => writeln!(out, "  reason    {}", OneLine(reason)),
+        None => Ok(()),
+    }
+}
+
+fn print_decided(time: &str, decided: &ApprovalDecided, out: &mut dyn Write) -> io::Result<()> {
+    let by = decided.approver.as_ref().map(|approver| format!(" by {} ({})", approver.name, approver.subject));
+    let text = format!("approval {}: {}{}", decided.request, name(&decided.verdict), by.unwrap_or_default());
+    writeln!(out, "{time} {}", OneLine(&text))?;
+    for (what, text) in [("rationale", &decided.rationale), ("problem  ", &decided.problem)] {
+        if let Some(text) = text {
+            writeln!(out, "  {what} {}", OneLine(text))?;
+        }
+    }
+    Ok(())
 }
 
 fn print_recovered(time: &str, recovered: &Recovered, out: &mut dyn Write) -> io::Result<()> {

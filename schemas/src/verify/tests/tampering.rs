@@ -8,12 +8,13 @@ use proptest::prelude::*;
 
 use super::tree::{SECOND, T0, TestKeys, Tree, Writer, execute, put, retire, scope};
 use super::vectors::read_tree;
+use crate::approval::{ApprovalDecidedLeaf, ApprovalRequestedLeaf, ApprovalVerdict};
 use crate::canonical;
 use crate::chunk::{self, Container, append_envelope};
 use crate::dsse::{Envelope, Statement};
 use crate::event::{CloseReason, Event, EventBody, SessionOpen};
 use crate::frame::{Frame, Frames, Kind};
-use crate::identifiers::SessionId;
+use crate::identifiers::{RequestId, SessionId};
 use crate::layout::EVIDENCE_PREFIX;
 use crate::leaf::{Certificate, SessionCloseLeaf, SessionVoid};
 use crate::manifest::{ChunkManifest, Extent};
@@ -72,6 +73,12 @@ const WITHOUT_KEY: &[Case] = &[
     ("a relay-start of another incarnation", |s| s.copy_start(), Rule::RelayStartIdentity),
     ("a relay-retired's signature spoilt", |s| s.spoil(&s.retired()), Rule::RelayRetiredSignature),
     ("a relay-retired of another incarnation", |s| s.copy_retired(), Rule::RelayRetiredIdentity),
+    ("an approval-requested dropped", |s| s.drop(&s.requested()), Rule::ApprovalRequested),
+    ("an approval-decided dropped", |s| s.drop(&s.decided()), Rule::ApprovalDecided),
+    ("an approval-requested's signature spoilt", |s| s.spoil(&s.requested()), Rule::ApprovalRequestedSignature),
+    ("an approval-decided's signature spoilt", |s| s.spoil(&s.decided()), Rule::ApprovalDecidedSignature),
+    ("an approval-requested elsewhere", |s| s.copy_requested(), Rule::ApprovalRequestedIdentity),
+    ("an approval-decided elsewhere", |s| s.copy_decided(), Rule::ApprovalDecidedIdentity),
     ("a strange object", |s| s.strange_object(), Rule::ObjectLayout),
     ("an object beyond its limit", |s| s.edit(&s.open(1), |b| b.resize(70_000, b' ')), Rule::ObjectRead),
 ];
@@ -109,6 +116,10 @@ const WITH_KEY: &[Case] = &[
     ("an execution of nothing", |s| s.replace_event(4, execute(1, 9)), Rule::EventReference),
     ("a statement left out", |s| s.replace_event(2, EventBody::Cancel), Rule::EventReference),
     ("a statement more than the close says", |s| s.replace_event(4, sample::statement(2)), Rule::EventTotals),
+    ("a request with another expiry", |s| s.resign_requested(|r| r.expires_us += 1), Rule::ApprovalRequested),
+    ("another verdict", |s| s.resign_decided(|d| d.verdict = ApprovalVerdict::Denied), Rule::ApprovalDecided),
+    ("a decision that nobody made", |s| s.resign_decided(|d| d.decision_sha256 = None), Rule::ApprovalDecided),
+    ("a held statement that nobody approved", |s| s.run_unapproved(), Rule::EventApproval),
     ("a recovery by nobody", |s| s.add_event(recovered()), Rule::EventRecovered),
 ];
 
@@ -146,6 +157,21 @@ fn a_relay_that_is_not_retired_is_named_and_may_have_open_sessions() {
     assert_eq!((open.outcome_unknown.as_slice(), open.chunks), ([1].as_slice(), 1));
     scene.drop(&scene.close(1));
     assert_eq!(scene.verify().errors().next().unwrap().rule, Rule::SessionClose);
+}
+
+#[test]
+fn what_is_no_evidence_is_a_warning_when_it_was_exchanged_and_nothing_when_it_was_deleted() {
+    let scene = Scene::new();
+    let request = scene.request();
+    let (details, decision) = (scope().approval_request(&request), scope().approval_decision(&request));
+    for (key, rule) in [(details, Rule::ApprovalDetails), (decision, Rule::ApprovalDecision)] {
+        let mut scene = Scene::new();
+        scene.edit(&key, |bytes| bytes.push(b' '));
+        let report = scene.verify();
+        assert!(report.holds() && report.findings.iter().any(|finding| finding.rule == rule), "{key}");
+        scene.drop(&key);
+        assert!(scene.verify().findings.iter().all(|finding| finding.rule != rule), "{key}");
+    }
 }
 
 #[test]
@@ -199,7 +225,7 @@ fn a_store_that_fails_is_a_finding_and_not_an_end() {
         }
     }
     let report = verify(&Failing(read_tree()), TestKeys::read().root(), &Options::default()).unwrap();
-    assert_eq!(report.errors().filter(|finding| finding.rule == Rule::ObjectRead).count(), 3);
+    assert_eq!(report.errors().filter(|finding| finding.rule == Rule::ObjectRead).count(), 4);
 }
 
 proptest! {
@@ -254,6 +280,48 @@ impl Scene {
 
     fn retired(&self) -> String {
         scope().relay_retired(&self.session(1).incarnation)
+    }
+
+    /// The approved request.
+    fn request(&self) -> RequestId {
+        RequestId { session: SessionId { counter: 2, ..self.second_session() }, statement: 1 }
+    }
+
+    fn requested(&self) -> String {
+        scope().approval_requested(&self.request())
+    }
+
+    fn decided(&self) -> String {
+        scope().approval_decided(&self.request())
+    }
+
+    fn run_unapproved(&mut self) {
+        self.replace_event(2, sample::held_statement(1));
+        self.replace_event(4, execute(1, 1));
+    }
+
+    fn copy_requested(&mut self) {
+        let other = RequestId { statement: 2, ..self.request() };
+        self.copy(&self.requested(), &scope().approval_requested(&other));
+    }
+
+    fn copy_decided(&mut self) {
+        let other = RequestId { statement: 2, ..self.request() };
+        self.copy(&self.decided(), &scope().approval_decided(&other));
+    }
+
+    fn resign_requested(&mut self, change: impl FnOnce(&mut ApprovalRequestedLeaf)) {
+        let mut leaf: ApprovalRequestedLeaf = self.read(&self.requested());
+        change(&mut leaf);
+        let key = self.requested();
+        put(&mut self.tree, key, &leaf, &self.keys.second);
+    }
+
+    fn resign_decided(&mut self, change: impl FnOnce(&mut ApprovalDecidedLeaf)) {
+        let mut leaf: ApprovalDecidedLeaf = self.read(&self.decided());
+        change(&mut leaf);
+        let key = self.decided();
+        put(&mut self.tree, key, &leaf, &self.keys.second);
     }
 
     fn drop(&mut self, key: &str) {

@@ -1,10 +1,14 @@
 //! A small evidence tree: two lives of one relay. The first serves a session, burns a counter and dies in another
-//! session; the second recovers that, serves a session and retires.
+//! session; the second recovers that, refuses a statement, runs one that was approved, and retires.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::approval::{
+    ApprovalDecidedLeaf, ApprovalDecision, ApprovalRequest, ApprovalRequestedLeaf, ApprovalVerdict, Approver,
+    DecisionVerdict, RequestedObject,
+};
 use crate::chunk::{ChunkBuilder, ChunkHead, Seal, SealedChunk};
 use crate::data_block::{DataRecord, Direction};
 use crate::digest::Sha256Digest;
@@ -14,7 +18,7 @@ use crate::event::{
     Bind, CloseReason, Event, EventBody, Execute, Outcome, OutcomeKind, Recovered, SessionClose, SessionOpen, Token,
     Verdict,
 };
-use crate::identifiers::SessionId;
+use crate::identifiers::{RequestId, SessionId};
 use crate::layout::Scope;
 use crate::leaf::{Certificate, RelayRetired, RelayStart, SessionCloseLeaf, SessionOpenLeaf, SessionVoid, commit_to};
 use crate::sample;
@@ -29,6 +33,7 @@ pub(crate) struct TestKeys {
     pub(crate) root: P256Key,
     pub(crate) first: P256Key,
     pub(crate) second: P256Key,
+    pub(crate) approvals: P256Key,
     pub(crate) data: WrappingKey,
 }
 
@@ -64,6 +69,7 @@ impl TestKeys {
             root: key("TEST-KEY-root.pem"),
             first: key("TEST-KEY-incarnation-1.pem"),
             second: key("TEST-KEY-incarnation-2.pem"),
+            approvals: key("TEST-KEY-approvals.pem"),
             data: WrappingKey::from_hex(&read("TEST-KEY-data.key")).unwrap(),
         }
     }
@@ -87,7 +93,8 @@ pub(crate) fn build(keys: &TestKeys) -> Tree {
     start(&mut tree, keys, second, T0 + 60 * SECOND);
     retire(&mut tree, first, second, 3, T0 + 61 * SECOND);
     refused(&mut tree, keys);
-    retire(&mut tree, second, second, 1, T0 + 90 * SECOND);
+    approved(&mut tree, keys);
+    retire(&mut tree, second, second, 2, T0 + 90 * SECOND);
     tree
 }
 
@@ -171,6 +178,23 @@ fn refused(tree: &mut Tree, keys: &TestKeys) {
     session.close(&keys.second, CloseReason::ClientDisconnected);
 }
 
+fn approved(tree: &mut Tree, keys: &TestKeys) {
+    let mut session = Writer::open(tree, keys, &keys.second, 2);
+    let decision = session.approval(&keys.second, &keys.approvals);
+    let id = session.id.clone();
+    let events = vec![
+        session.details(),
+        sample::held_statement(1),
+        sample::requested_in(&id, 1),
+        sample::decided_in(&id, 1, ApprovalVerdict::Approved, Some(decision)),
+        execute(1, 1),
+        sample::outcome(1, 1),
+        close(CloseReason::ClientTerminated, 1, 1),
+    ];
+    session.chunk(&keys.second, events, &[], true);
+    session.close(&keys.second, CloseReason::ClientTerminated);
+}
+
 pub(crate) fn start(tree: &mut Tree, keys: &TestKeys, relay_key: &P256Key, time_us: u64) {
     let Scope { tenant, environment, relay } = scope();
     let incarnation = relay_key.public_key().incarnation();
@@ -207,6 +231,17 @@ pub(crate) fn put<T: Statement>(tree: &mut Tree, key: String, statement: &T, sig
     envelope.statement_digest()
 }
 
+/// The stored envelope of this statement, if there is one: its digest stands in another statement, and signatures differ
+/// each time.
+fn stored_or_signed<T: Statement>(key: &str, statement: &T, signer: &P256Key) -> Vec<u8> {
+    let made = Envelope::of(statement, signer).unwrap();
+    let stored = std::fs::read(vectors().join("tree").join(key)).unwrap_or_default();
+    match Envelope::from_slice(&stored) {
+        Ok(envelope) if envelope.pae() == made.pae() => stored,
+        _ => made.to_vec().unwrap(),
+    }
+}
+
 impl<'a> Writer<'a> {
     pub(crate) fn open(tree: &'a mut Tree, keys: &'a TestKeys, relay_key: &P256Key, counter: u64) -> Self {
         let id = SessionId { incarnation: relay_key.public_key().incarnation(), counter };
@@ -235,6 +270,71 @@ impl<'a> Writer<'a> {
             details_commitment: commit_to(&details).unwrap(),
             data_key_id: self.keys.data.id(),
         }
+    }
+
+    /// Stores all objects of the request for statement 1, approved; gives the digest of the decision.
+    pub(crate) fn approval(&mut self, signer: &P256Key, approvals: &P256Key) -> Sha256Digest {
+        let Scope { tenant, environment, relay } = scope();
+        let request = RequestId { session: self.id.clone(), statement: 1 };
+        let EventBody::ApprovalRequested(event) = sample::requested_in(&self.id, 1) else { unreachable!() };
+        let EventBody::SessionOpen(open) = self.details() else { unreachable!() };
+        let (commitment, expires_us, time_us) = (event.commitment, event.expires_us, self.time() + 1);
+        let leaf = ApprovalRequestedLeaf {
+            tenant: tenant.clone(),
+            environment: environment.clone(),
+            relay: relay.clone(),
+            request: request.clone(),
+            commitment,
+            expires_us,
+            time_us,
+        };
+        put(self.tree, scope().approval_requested(&request), &leaf, signer);
+        let details = ApprovalRequest {
+            tenant: tenant.clone(),
+            environment: environment.clone(),
+            relay: relay.clone(),
+            request: request.clone(),
+            commitment,
+            actor: open.actor,
+            connection: "db".parse().unwrap(),
+            target: open.target,
+            target_role: open.target_role,
+            text: "UPDATE billing.invoices SET amount = 7".to_owned(),
+            parameters: Vec::new(),
+            objects: vec![RequestedObject {
+                object: "billing.invoices".to_owned(),
+                oid: 16_400,
+                verb: "update".to_owned(),
+                held: true,
+            }],
+            reason: event.reason,
+            policy_sha256: Sha256Digest::from_bytes([0xab; 32]),
+            requested_us: time_us,
+            expires_us,
+        };
+        put(self.tree, scope().approval_request(&request), &details, signer);
+        let decision = ApprovalDecision {
+            request: request.clone(),
+            commitment,
+            verdict: DecisionVerdict::Approved,
+            approver: Approver {
+                issuer: "https://issuer.test".to_owned(),
+                subject: "u-2".to_owned(),
+                name: "Ben Example".to_owned(),
+            },
+            rationale: "checked against the bank's statement".to_owned(),
+            decided_us: time_us + 2,
+            id_token: "e30.e30.AA".to_owned(),
+        };
+        let decision = stored_or_signed(&scope().approval_decision(&request), &decision, approvals);
+        let digest = Sha256Digest::of(&decision);
+        self.tree.insert(scope().approval_decision(&request), decision);
+        let verdict = ApprovalVerdict::Approved;
+        let decision_sha256 = Some(digest);
+        let leaf =
+            ApprovalDecidedLeaf { tenant, environment, relay, request, commitment, verdict, decision_sha256, time_us };
+        put(self.tree, scope().approval_decided(&leaf.request), &leaf, signer);
+        digest
     }
 
     pub(crate) fn details(&self) -> EventBody {

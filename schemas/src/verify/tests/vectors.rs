@@ -45,7 +45,8 @@ fn the_stored_tree_verifies_and_its_weaknesses_are_named() {
     let weaknesses = [Rule::SessionRecovered, Rule::OutcomeUnknown, Rule::IncarnationRecovered];
     assert!(rules.len() == 3 && weaknesses.iter().all(|rule| rules.contains(rule)), "{rules:?}");
     let checked = report.checked;
-    assert_eq!((checked.certificates, checked.sessions, checked.voids, checked.chunks), (2, 3, 1, 5));
+    assert_eq!((checked.certificates, checked.sessions, checked.voids, checked.chunks), (2, 4, 1, 6));
+    assert_eq!(checked.approvals, 1);
     let first = &keys.first.public_key().incarnation();
     let states: Vec<_> = report.sessions.iter().filter(|s| s.session.incarnation == *first).map(|s| s.state).collect();
     assert_eq!(states, [SessionState::Complete, SessionState::Void, SessionState::Aborted]);
