@@ -16,6 +16,7 @@ pub mod oidc;
 pub mod program;
 mod relaying;
 pub mod running;
+mod sealing;
 mod serving;
 pub mod sessions;
 pub mod settings;

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use functions::{indexer, trust};
+use functions::{indexer, sealer, trust};
 use relay::config::Config;
-use seams::{EvidenceStore, FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex};
+use seams::{EvidenceStore, FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex, Retention};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::bundles;
@@ -16,6 +16,7 @@ use crate::indexing::Indexing;
 use crate::issuing::Issuing;
 use crate::oidc::now;
 use crate::relaying::Relaying;
+use crate::sealing::Sealing;
 use crate::serving::Serving;
 use crate::settings::Endpoints;
 use crate::watched_store::WatchedStore;
@@ -47,6 +48,7 @@ pub struct Running {
     consoling: Serving,
     relaying: Relaying,
     indexing: Indexing,
+    sealing: Sealing,
     index: Arc<dyn Index>,
 }
 
@@ -69,6 +71,7 @@ impl Running {
         let approvals = keys.public_key(KeyName::Approvals).await.map_err(Error::of("keys"))?;
         let store: Arc<dyn EvidenceStore> =
             Arc::new(FileStore::open(folder.evidence(), now).map_err(Error::of("evidence store"))?);
+        let sealing = Sealing::start(sealer_env(&config, store.clone(), keys.clone()));
         let (watched, stored) = WatchedStore::new(store.clone());
         let watched: Arc<dyn EvidenceStore> = Arc::new(watched);
         let indexing = Indexing::start(indexer::Env { store, index: index.clone(), root, approvals }, stored);
@@ -86,7 +89,7 @@ impl Running {
             pid: std::process::id(),
         };
         endpoints.write(folder)?;
-        Ok(Self { folder: folder.clone(), endpoints, issuing, consoling, relaying, indexing, index })
+        Ok(Self { folder: folder.clone(), endpoints, issuing, consoling, relaying, indexing, sealing, index })
     }
 
     /// Where it serves.
@@ -106,7 +109,8 @@ impl Running {
         self.relaying.ended().await;
     }
 
-    /// Stops in order: no new sessions; those that run may finish; their evidence is sealed and stored, then indexed.
+    /// Stops in order: no new sessions; those that run may finish; their evidence is sealed and stored, then
+    /// indexed and appended to the log.
     ///
     /// # Errors
     /// The first part that did not end as it should; the others are stopped all the same.
@@ -116,8 +120,20 @@ impl Running {
         // After the relay, for statements may wait for a decision; before the indexer, for decisions are indexed.
         let consoled = self.consoling.stop().await;
         let indexed = self.indexing.stop().await;
+        let logged = self.sealing.stop().await;
         let issued = self.issuing.stop().await;
-        unnamed.and(drained).and(consoled).and(indexed).and(issued)
+        unnamed.and(drained).and(consoled).and(indexed).and(logged).and(issued)
+    }
+}
+
+fn sealer_env(config: &Config, store: Arc<dyn EvidenceStore>, keys: Arc<dyn Keys>) -> sealer::Env {
+    sealer::Env {
+        store,
+        keys,
+        tenant: config.tenant.clone(),
+        environment: config.environment.clone(),
+        retention: Retention::days(config.evidence.retain_days),
+        batch: sealer::Env::BATCH,
     }
 }
 
