@@ -2,6 +2,7 @@
 //! issuer); nothing here behaves otherwise than the deployed system.
 
 pub mod bundles;
+mod bundling;
 mod certificates;
 pub mod cli;
 mod consoling;
