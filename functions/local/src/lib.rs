@@ -1,6 +1,8 @@
 //! Affidavit on one machine: everything in one process. Wiring, and stand-ins for what a customer brings (a small OIDC
 //! issuer); nothing here behaves otherwise than the deployed system.
 
+pub mod bundles;
+mod bundling;
 mod certificates;
 pub mod cli;
 mod consoling;

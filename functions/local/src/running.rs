@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use functions::{indexer, sealer};
+use functions::{indexer, sealer, trust};
 use relay::config::Config;
 use seams::{EvidenceStore, FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex, Retention};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::bundles;
 use crate::consoling::Consoling;
 use crate::error::Error;
 use crate::folder::Folder;
@@ -76,7 +77,9 @@ impl Running {
         let indexing = Indexing::start(indexer::Env { store, index: index.clone(), root, approvals }, stored);
 
         let console = consoling.url();
-        let consoling = consoling.serve(issuing.url(), watched.clone(), index.clone(), keys.clone()).await?;
+        let bundler = bundles::env_of(folder, &config, watched.clone(), keys.clone()).await?;
+        trust::certify(&bundles::trust_env(&bundler)).await.map_err(Error::of("keys"))?;
+        let consoling = consoling.serve(issuing.url(), index.clone(), bundler)?;
         let relaying = Relaying::start(config, watched, keys).await?;
         let endpoints = Endpoints {
             relay: relaying.endpoint(),

@@ -57,6 +57,13 @@ impl FileStore {
         Self(Arc::new(Folder { root: root.into(), now_s: Box::new(|| 0), next: AtomicU64::new(0) }))
     }
 
+    /// The store in folder `root`, made before, while another process may write into it: nothing is swept. Should that
+    /// process start while this one writes, a `put` here may fail; what was put stays.
+    #[must_use]
+    pub fn beside(root: impl Into<PathBuf>, now_s: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Folder { root: root.into(), now_s: Box::new(now_s), next: AtomicU64::new(0) }))
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         key: &str,
@@ -264,9 +271,10 @@ impl Page<'_> {
     }
 }
 
-/// Segments of `a-z 0-9 - _ .`, none empty or starting with a dot: nothing that leaves the folder.
+/// Segments of `A-Z a-z 0-9 - _ .`, none empty or starting with a dot: nothing that leaves the folder. The layout has no
+/// two keys that differ in case alone, which some file systems would take for one.
 fn is_key(key: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let segment = |segment: &str| !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(allowed);
     key.len() <= KEY_MAX && key.split('/').all(segment)
 }
