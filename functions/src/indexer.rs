@@ -6,9 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use schemas::approval::{ApprovalDecidedLeaf, ApprovalRequestedLeaf};
 use schemas::dsse::{Envelope, Statement};
-use schemas::identifiers::{Incarnation, SessionId};
+use schemas::identifiers::{Incarnation, RequestId, SessionId};
 use schemas::layout::{self, Object, ObjectKind, Scope};
 use schemas::leaf::{RelayRetired, RelayStart, SessionCloseLeaf, SessionOpenLeaf, SessionVoid};
 use schemas::signature::PublicKey;
@@ -16,6 +15,7 @@ use seams::{EvidenceStore, Index, IndexError, SessionRow, StoreError};
 
 use crate::signers::{self, SignerError};
 
+mod approvals;
 mod chunks;
 
 /// What the indexer works with.
@@ -27,6 +27,8 @@ pub struct Env {
     pub index: Arc<dyn Index>,
     /// The certificates root.
     pub root: PublicKey,
+    /// The key that decisions on approvals are signed with.
+    pub approvals: PublicKey,
 }
 
 /// What was done with an object.
@@ -36,6 +38,8 @@ pub enum Indexed {
     Session(SessionId),
     /// It is a chunk of this session, with this sequence.
     Chunk(SessionId, u64),
+    /// It told about this request for approval.
+    Approval(RequestId),
     /// It is in order and tells nothing that the index holds.
     Nothing,
     /// Not an object of ours.
@@ -109,19 +113,11 @@ impl Reader<'_> {
             ObjectKind::SessionClose(session) => self.close(session).await,
             ObjectKind::SessionVoid(session) => self.void(session).await,
             ObjectKind::Chunk(session, sequence) => chunks::index(self, session, *sequence).await,
-            ObjectKind::ApprovalRequested(request) => {
-                let leaf: ApprovalRequestedLeaf = self.signed_by(&request.session.incarnation).await?;
-                self.same(&scope(&leaf.tenant, &leaf.environment, &leaf.relay), leaf.request == *request)?;
-                Ok(Indexed::Nothing)
-            }
-            ObjectKind::ApprovalDecided(request) => {
-                let leaf: ApprovalDecidedLeaf = self.signed_by(&request.session.incarnation).await?;
-                self.same(&scope(&leaf.tenant, &leaf.environment, &leaf.relay), leaf.request == *request)?;
-                Ok(Indexed::Nothing)
-            }
-            ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) | ObjectKind::WrappedKey(_) => {
-                Ok(Indexed::Nothing)
-            }
+            ObjectKind::ApprovalRequested(request) => approvals::requested(self, request).await,
+            ObjectKind::ApprovalRequest(request) => approvals::details(self, request).await,
+            ObjectKind::ApprovalDecision(request) => approvals::decision(self, request).await,
+            ObjectKind::ApprovalDecided(request) => approvals::decided(self, request).await,
+            ObjectKind::WrappedKey(_) => Ok(Indexed::Nothing),
         }
     }
 

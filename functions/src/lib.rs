@@ -2,6 +2,6 @@
 //! each is idempotent, for storage notifications and queues deliver twice, late and out of order.
 
 pub mod certifier;
-
+pub mod console;
 pub mod indexer;
 mod signers;

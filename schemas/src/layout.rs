@@ -190,6 +190,53 @@ impl Scope {
     }
 }
 
+impl ObjectKind {
+    /// The incarnation it is of.
+    #[must_use]
+    pub fn incarnation(&self) -> &Incarnation {
+        match self {
+            Self::Certificate(incarnation) | Self::RelayStart(incarnation) | Self::RelayRetired(incarnation) => {
+                incarnation
+            }
+            Self::SessionOpen(session)
+            | Self::Chunk(session, _)
+            | Self::SessionClose(session)
+            | Self::SessionVoid(session)
+            | Self::WrappedKey(session) => &session.incarnation,
+            Self::ApprovalRequested(request)
+            | Self::ApprovalDecided(request)
+            | Self::ApprovalRequest(request)
+            | Self::ApprovalDecision(request) => &request.session.incarnation,
+        }
+    }
+
+    /// The session it is of; none for what is of an incarnation as a whole.
+    #[must_use]
+    pub fn session(&self) -> Option<&SessionId> {
+        match self {
+            Self::Certificate(_) | Self::RelayStart(_) | Self::RelayRetired(_) => None,
+            Self::SessionOpen(session)
+            | Self::Chunk(session, _)
+            | Self::SessionClose(session)
+            | Self::SessionVoid(session)
+            | Self::WrappedKey(session) => Some(session),
+            Self::ApprovalRequested(request)
+            | Self::ApprovalDecided(request)
+            | Self::ApprovalRequest(request)
+            | Self::ApprovalDecision(request) => Some(&request.session),
+        }
+    }
+
+    /// The session, for a chunk.
+    #[must_use]
+    pub fn chunk_of(&self) -> Option<&SessionId> {
+        match self {
+            Self::Chunk(session, _) => Some(session),
+            _ => None,
+        }
+    }
+}
+
 impl Object {
     /// The object's key.
     #[must_use]
@@ -210,6 +257,12 @@ impl Object {
             ObjectKind::WrappedKey(session) => scope.wrapped_key(session),
         }
     }
+}
+
+/// Prefix of everything that the relays of a tenant's environment stored as evidence, with the slash.
+#[must_use]
+pub fn environment_prefix(tenant: &Name, environment: &Name) -> String {
+    format!("{EVIDENCE_PREFIX}{tenant}/{environment}/")
 }
 
 /// What a key names; nothing for a key that this layout does not write.

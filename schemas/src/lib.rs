@@ -37,6 +37,7 @@ pub mod signature;
 pub mod tables;
 pub mod token;
 pub mod verify;
+pub mod visible;
 pub mod wrapped_key;
 
 pub use error::Error;

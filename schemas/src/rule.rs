@@ -86,6 +86,20 @@ rules! {
     ApprovalDecided = "approval.decided", "Every approval-decided event has its approval-decided, with the request's commitment and the same verdict and digest; a session that ended in order has no other.";
     ApprovalDetails = "approval.details", "Stored details of a request are signed by the session's own incarnation, stand in their place, and have the request's commitment and expiry.";
     ApprovalDecision = "approval.decision", "A stored decision that a relay decided by has the digest that its approval-decided names.";
+    BundleManifest = "bundle.manifest", "A bundle's manifest is an in-toto Statement of this format in an envelope, as canonical JSON, with names that ascend.";
+    BundleSignature = "bundle.signature", "A bundle's manifest is signed by a bundles key that the certificates root certified for its tenant, environment and time.";
+    KeyCertificate = "key-certificate", "A key certificate is signed by the certificates root and stands in the place of what it says.";
+    BundleLayout = "bundle.layout", "Every file of a bundle has a path of the layout.";
+    BundleMissing = "bundle.missing", "Every file that a bundle's manifest names or that every bundle has is there.";
+    BundleExtra = "bundle.extra", "A bundle's manifest names every other file of it.";
+    BundleDigest = "bundle.digest", "Every file of a bundle has the digest that the manifest names.";
+    BundleScope = "bundle.scope", "All evidence of a bundle is of its tenant and environment.";
+    BundlePeriod = "bundle.period", "Every session of a bundle touches its period.";
+    BundleCounts = "bundle.counts", "A bundle's counts are those of the rows that its evidence gives.";
+    TableForm = "table.form", "A table's file is in its encoding, with the table's columns.";
+    TableRows = "table.rows", "A table's file has exactly the rows that the evidence gives, in their order.";
+    Safeguards = "safeguards.answers", "A bundle's answers to safeguards are those that its catalogue gives over the rows of its evidence.";
+    SafeguardsCatalogue = "safeguards.catalogue", "A bundle's catalogue of safeguards is the one that the verifier was built with.";
     OutcomeUnknown = "outcome.unknown", "Every execution that was sent has an outcome that is known.";
 }
 
@@ -107,7 +121,9 @@ impl Rule {
     pub fn severity(self) -> Severity {
         match self {
             Self::IncarnationUnretired => Severity::Notice,
-            Self::IncarnationRecovered | Self::SessionRecovered | Self::OutcomeUnknown => Severity::Warning,
+            Self::IncarnationRecovered | Self::SessionRecovered | Self::SafeguardsCatalogue | Self::OutcomeUnknown => {
+                Severity::Warning
+            }
             // Outside retention, deletable, and writable by the console: evidence does not rest on them.
             Self::ApprovalDetails | Self::ApprovalDecision => Severity::Warning,
             _ => Severity::Error,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use functions::indexer::{self, Env, IndexerError};
-use schemas::layout::EVIDENCE_PREFIX;
+use schemas::layout::{APPROVALS_PREFIX, EVIDENCE_PREFIX};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -37,13 +37,15 @@ impl Indexing {
 
 /// Indexes everything that is stored.
 pub(crate) async fn all(env: &Env) {
-    match env.store.list(EVIDENCE_PREFIX).await {
-        Ok(keys) => {
-            for key in keys {
-                index(env, &key).await;
+    for prefix in [EVIDENCE_PREFIX, APPROVALS_PREFIX] {
+        match env.store.list(prefix).await {
+            Ok(keys) => {
+                for key in keys {
+                    index(env, &key).await;
+                }
             }
+            Err(error) => tracing::error!(%error, prefix, "cannot list; what was stored before is not indexed"),
         }
-        Err(error) => tracing::error!(%error, "cannot list the evidence; what was stored before is not indexed"),
     }
 }
 

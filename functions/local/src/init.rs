@@ -78,7 +78,8 @@ pub async fn init(folder: &Folder, settings: &Init) -> Result<(), Error> {
     write_issuer_key(folder)?;
     write_keys(folder).await?;
     write_demo(folder)?;
-    let users = fill(USERS, &[("ci_secret", quoted(&random_hex()?))]);
+    let secrets = [("ci_secret", quoted(&random_hex()?)), ("agent_secret", quoted(&random_hex()?))];
+    let users = fill(USERS, &secrets);
     write::create(&folder.users(), users.as_bytes(), Readers::Owner)?;
     let issuer = fill(SETTINGS, &[("issuer_listen", quoted(&settings.issuer_listen.to_string()))]);
     write::create(&folder.settings(), issuer.as_bytes(), Readers::All)?;

@@ -31,7 +31,7 @@ impl Issuing {
         let (users, mint) = (Users::read(&folder.users())?, read_mint(folder)?);
         let (listener, address) = bind(settings.issuer).await?;
         let url = format!("http://{address}");
-        let router = Oidc { issuer: url.clone(), mint, users }.router();
+        let router = Oidc::new(url.clone(), mint, users).router();
         let (stop, stopped) = oneshot::channel();
         let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
             // A dropped sender is as good as a message.

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::users::{User, UserKind, Users};
 
@@ -58,15 +58,7 @@ impl Mint {
     /// # Errors
     /// [`MintError`].
     pub fn token(&self, issuer: &str, users: &Users, user: &User, now: u64, seconds: u64) -> Result<String, MintError> {
-        let mut claims = json!({
-            "iss": issuer,
-            "aud": users.audience,
-            "iat": now,
-            "nbf": now,
-            "exp": now.saturating_add(seconds),
-            "jti": random_id()?,
-        });
-        let members = claims.as_object_mut().ok_or(MintError::Signing)?;
+        let mut members = envelope(issuer, &users.audience, now, seconds)?;
         match user.kind {
             UserKind::User => members.extend(party(user)),
             UserKind::Service => {
@@ -79,12 +71,69 @@ impl Mint {
                 members.insert("act".to_owned(), Value::Object(party(user)));
             }
         }
-        let header = Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::RS256) };
-        jsonwebtoken::encode(&header, &claims, &self.key).map_err(|_| MintError::Signing)
+        self.sign("JWT", &members)
     }
+
+    /// An ID token (OpenID Connect Core 1.0 section 2) of a person for a client, with the claims about the `login`.
+    ///
+    /// # Errors
+    /// [`MintError`].
+    pub fn id_token(
+        &self,
+        issuer: &str,
+        client: &str,
+        person: &User,
+        login: Value,
+        now: u64,
+        seconds: u64,
+    ) -> Result<String, MintError> {
+        let Value::Object(login) = login else { return Err(MintError::Signing) };
+        let mut members = envelope(issuer, client, now, seconds)?;
+        members.extend(party(person));
+        members.extend(login);
+        self.sign("JWT", &members)
+    }
+
+    /// An access token (RFC 9068) of a person for one audience.
+    ///
+    /// # Errors
+    /// [`MintError`].
+    pub fn access_token(
+        &self,
+        issuer: &str,
+        audience: &str,
+        person: &User,
+        now: u64,
+        seconds: u64,
+    ) -> Result<String, MintError> {
+        let mut members = envelope(issuer, audience, now, seconds)?;
+        members.extend(party(person));
+        self.sign("at+jwt", &members)
+    }
+
+    fn sign(&self, typ: &str, claims: &Map<String, Value>) -> Result<String, MintError> {
+        let header = Header { typ: Some(typ.to_owned()), kid: Some(self.kid.clone()), ..Header::new(Algorithm::RS256) };
+        jsonwebtoken::encode(&header, claims, &self.key).map_err(|_| MintError::Signing)
+    }
+
+    /// An hour, as identity providers usually give.
+    pub const TOKEN_SECONDS: u64 = 3600;
 }
 
-fn party(user: &User) -> serde_json::Map<String, Value> {
+/// The claims that every token has.
+fn envelope(issuer: &str, audience: &str, now: u64, seconds: u64) -> Result<Map<String, Value>, MintError> {
+    let claims = [
+        ("iss", json!(issuer)),
+        ("aud", json!(audience)),
+        ("iat", json!(now)),
+        ("nbf", json!(now)),
+        ("exp", json!(now.saturating_add(seconds))),
+        ("jti", json!(random_id()?)),
+    ];
+    Ok(claims.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+fn party(user: &User) -> Map<String, Value> {
     [("sub", json!(user.name)), ("name", json!(user.full_name)), ("groups", json!(user.groups))]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))

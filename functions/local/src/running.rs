@@ -61,10 +61,11 @@ impl Running {
 
         let keys: Arc<dyn Keys> = Arc::new(KeyFiles::open(&folder.keys()).map_err(Error::of("keys"))?);
         let root = keys.public_key(KeyName::Certificates).await.map_err(Error::of("keys"))?;
+        let approvals = keys.public_key(KeyName::Approvals).await.map_err(Error::of("keys"))?;
         let store: Arc<dyn EvidenceStore> =
             Arc::new(FileStore::open(folder.evidence(), now).map_err(Error::of("evidence store"))?);
         let (watched, stored) = WatchedStore::new(store.clone());
-        let indexing = Indexing::start(indexer::Env { store, index: index.clone(), root }, stored);
+        let indexing = Indexing::start(indexer::Env { store, index: index.clone(), root, approvals }, stored);
 
         let relaying = Relaying::start(config, Arc::new(watched), keys).await?;
         let endpoints = Endpoints {

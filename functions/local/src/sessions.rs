@@ -29,10 +29,11 @@ pub async fn read(folder: &Folder) -> Result<Vec<SessionRow>, Error> {
 async fn rebuild(folder: &Folder) -> Result<Vec<SessionRow>, Error> {
     let keys = KeyFiles::open(&folder.keys()).map_err(Error::of("keys"))?;
     let root = keys.public_key(KeyName::Certificates).await.map_err(Error::of("keys"))?;
+    let approvals = keys.public_key(KeyName::Approvals).await.map_err(Error::of("keys"))?;
     let store = FileStore::for_reading(folder.evidence());
     let file = Passing(folder.root().join(format!("index.{}.redb", std::process::id())));
     let index = Arc::new(RedbIndex::open(&file.0).map_err(Error::of("index"))?);
-    indexing::all(&Env { store: Arc::new(store), index: index.clone(), root }).await;
+    indexing::all(&Env { store: Arc::new(store), index: index.clone(), root, approvals }).await;
     index.sessions().await.map_err(Error::of("index"))
 }
 

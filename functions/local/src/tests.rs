@@ -91,12 +91,12 @@ async fn tokens_of_all_users_are_what_the_relay_takes() {
         ("bob", Kind::User, "approvers"),
         ("carol", Kind::User, "clinicians"),
         ("ci", Kind::Service, "ci"),
-        ("copilot", Kind::Agent, "agents"),
+        ("scribe", Kind::Agent, "agents"),
     ] {
         let principal = issuers.authenticate(&token(&folder, name, 5).unwrap()).await.unwrap();
         assert_eq!((principal.kind, principal.subject.as_str()), (kind, name));
         assert_eq!(principal.groups, [groups]);
-        assert_eq!(principal.acts_for.map(|whom| whom.subject), (name == "copilot").then(|| "alice".to_owned()));
+        assert_eq!(principal.acts_for.map(|whom| whom.subject), (name == "scribe").then(|| "alice".to_owned()));
     }
     for (name, minutes) in [("mallory", 5), ("alice", 0), ("alice", 1441)] {
         assert!(matches!(token(&folder, name, minutes), Err(Error::Argument { .. })));
@@ -136,7 +136,7 @@ async fn a_service_fetches_its_token_with_its_secret() {
         (body.replace(&secret, "wrong"), 401),
         ("grant_type=client_credentials&client_id=ci".to_owned(), 401),
         (body.replace("client_credentials", "password"), 400),
-        ("x".repeat(20_000), 413),
+        ("x".repeat(30_000), 413),
     ] {
         assert_eq!(ask(body).send().await.unwrap().status(), status);
     }

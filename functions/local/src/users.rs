@@ -30,7 +30,7 @@ pub struct User {
     pub groups: Vec<String>,
     /// For an agent: the name of the person it acts for.
     pub acts_for: Option<String>,
-    /// For a service: what it shows at the token endpoint.
+    /// For a service or an agent: what it shows at the token endpoint.
     secret: Option<String>,
 }
 
@@ -69,6 +69,11 @@ impl Users {
         self.user.iter().map(|user| user.name.as_str())
     }
 
+    /// The people, in the file's order.
+    pub fn people(&self) -> impl Iterator<Item = &User> {
+        self.user.iter().filter(|user| user.kind == UserKind::User)
+    }
+
     fn check(&self) -> Result<(), String> {
         for (index, user) in self.user.iter().enumerate() {
             let name = &user.name;
@@ -85,8 +90,8 @@ impl Users {
                     "user[{index}].acts_for: expected the name of a person for an agent, else nothing"
                 ));
             }
-            if user.secret.is_some() && user.kind != UserKind::Service {
-                return Err(format!("user[{index}].secret: expected for a service alone"));
+            if user.secret.is_some() && user.kind == UserKind::User {
+                return Err(format!("user[{index}].secret: expected for a service or an agent alone"));
             }
         }
         Ok(())
@@ -94,7 +99,7 @@ impl Users {
 }
 
 impl User {
-    /// Whether this is the secret of this service; takes equally long wherever they differ.
+    /// Whether this is the secret of this service or agent; takes equally long wherever they differ.
     #[must_use]
     pub fn has_secret(&self, shown: &str) -> bool {
         self.secret.as_ref().is_some_and(|secret| {

@@ -135,11 +135,14 @@ impl Protection {
         Ok(())
     }
 
-    /// Foreign tables hold what another server holds, so they are refused unless they are classified.
+    /// Foreign tables hold what another server holds, so they are refused unless they are classified, and with them
+    /// every table through which their rows are read.
     fn bar(&mut self, classified: &BTreeSet<u32>, snapshot: &Snapshot) {
         for relation in snapshot.relations() {
             if relation.kind == Kind::Foreign && !classified.contains(&relation.oid) {
-                self.barred.insert(relation.oid, "foreign tables are refused unless they are classified".to_owned());
+                for oid in snapshot.family(relation.oid) {
+                    self.barred.insert(oid, "foreign tables are refused unless they are classified".to_owned());
+                }
             }
         }
     }

@@ -19,6 +19,7 @@ impl<'a> Rewriter<'a> {
         if protected {
             may_inline(view, &inside)?;
         }
+        self.locks |= inside.locks;
         self.found.absorb(inside.found);
         Ok(protected.then_some(select))
     }

@@ -115,6 +115,8 @@ async fn greet(
         match packet {
             Startup::Cancel { process_id, secret } => {
                 shared.cancellations.request(process_id, &secret);
+                // libpq takes an end of TLS without `close_notify` for a failure of the request.
+                stream.shutdown().await?;
                 return Ok(None);
             }
             Startup::Ssl | Startup::Gss if asked >= ENCRYPTION_REQUESTS_MAX => return Ok(None),

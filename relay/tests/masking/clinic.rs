@@ -1,11 +1,11 @@
 //! A throwaway PostgreSQL with the synthetic clinic, and a profile over it.
 
-use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::raw_values::RawValues;
 use relay::catalog::{SNAPSHOT_SQL, Snapshot};
 use relay::config::{Classification, Connection};
 use relay::policy::{AccessProfile, Context, Outcome, PolicySet, decide};
@@ -82,7 +82,7 @@ impl Clinic {
     }
 
     /// Every value of every protected column that is long enough to be told from noise.
-    pub(crate) async fn raw_values(&self) -> BTreeSet<String> {
+    pub(crate) async fn raw_values(&self) -> RawValues {
         let sql = "SELECT mrn FROM clinic.patients UNION SELECT name FROM clinic.patients
                    UNION SELECT ssn FROM clinic.patients UNION SELECT email FROM clinic.patients
                    UNION SELECT phone FROM clinic.patients WHERE phone IS NOT NULL
@@ -90,7 +90,7 @@ impl Clinic {
                      AND birth_date < '2001-01-01'
                    UNION SELECT notes FROM clinic.visits UNION SELECT code FROM odd.things UNION SELECT body FROM odd.secret_notes";
         let messages = self.superuser.simple_query(sql).await.unwrap();
-        text_rows(&messages).into_iter().flatten().flatten().filter(|value| value.len() >= 8).collect()
+        RawValues::new(text_rows(&messages).into_iter().flatten().flatten())
     }
 
     /// Where psql connects, as environment variables.
@@ -181,7 +181,7 @@ async fn snapshot(client: &Client) -> Snapshot {
     Snapshot::from_json(rows[0][0].as_deref().unwrap()).unwrap()
 }
 
-fn text_rows(messages: &[SimpleQueryMessage]) -> Vec<Vec<Option<String>>> {
+pub(crate) fn text_rows(messages: &[SimpleQueryMessage]) -> Vec<Vec<Option<String>>> {
     let row = |message: &SimpleQueryMessage| match message {
         SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect()),
         _ => None,

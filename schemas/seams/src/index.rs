@@ -1,10 +1,12 @@
 use async_trait::async_trait;
 use schemas::digest::Sha256Digest;
 use schemas::event::CloseReason;
-use schemas::identifiers::{Name, SessionId};
+use schemas::identifiers::{Name, RequestId, SessionId};
 use serde::{Deserialize, Serialize};
 
-/// What is known of sessions and chunks, for finding them. Never evidence: it can be built again from the store.
+use crate::approval_row::{ApprovalRow, ApprovalState};
+
+/// What is known of sessions, chunks and approvals, for finding them. Never evidence: it can be built again from the store.
 ///
 /// Contract: storage notifications come twice, late and out of order, so every `record` may be repeated and reordered
 /// with the same end; what is known never becomes unknown again.
@@ -24,8 +26,26 @@ pub trait Index: Send + Sync {
     /// All sessions, by id.
     async fn sessions(&self) -> Result<Vec<SessionRow>, IndexError>;
 
+    /// At most `limit` sessions, by id, from the first after `after`.
+    async fn sessions_after(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionRow>, IndexError>;
+
     /// The session's chunks, by sequence.
     async fn chunks(&self, session: &SessionId) -> Result<Vec<ChunkRow>, IndexError>;
+
+    /// Merges what `row` knows into what is known of the request for approval: its details, the decision on it, its
+    /// end. As [`Index::record_session`]. Nobody may run anything because of what stands here.
+    async fn record_approval(&self, row: ApprovalRow) -> Result<(), IndexError>;
+
+    /// What is known of one request.
+    async fn approval(&self, request: &RequestId) -> Result<Option<ApprovalRow>, IndexError>;
+
+    /// At most `limit` requests in this state, by the text of their id, from the first after `after`.
+    async fn approvals(
+        &self,
+        state: ApprovalState,
+        after: Option<&RequestId>,
+        limit: usize,
+    ) -> Result<Vec<ApprovalRow>, IndexError>;
 }
 
 /// What is known of a session; absent = not known yet.
@@ -146,7 +166,7 @@ impl SessionRow {
     }
 }
 
-fn merge_fact<T: PartialEq>(
+pub(crate) fn merge_fact<T: PartialEq>(
     what: &str,
     member: &'static str,
     known: &mut Option<T>,

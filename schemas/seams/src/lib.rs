@@ -3,6 +3,7 @@
 //! Each trait's comments are its contract; [`contract`] holds one test suite a trait, which every adapter passes. The
 //! local adapters stand here: files, key files, an embedded database.
 
+mod approval_row;
 pub mod contract;
 mod evidence_store;
 pub mod file_store;
@@ -11,6 +12,7 @@ pub mod key_files;
 mod keys;
 pub mod redb_index;
 
+pub use approval_row::{ApprovalRow, ApprovalState};
 pub use evidence_store::{EvidenceStore, PutOutcome, Retention, StoreError};
 pub use file_store::FileStore;
 pub use index::{ChunkRow, Index, IndexError, SessionRow};

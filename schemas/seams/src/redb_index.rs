@@ -1,14 +1,16 @@
 //! The index in an embedded database: one file, one process at a time.
 
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use schemas::identifiers::SessionId;
+use schemas::identifiers::{RequestId, SessionId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::approval_row::{ApprovalRow, ApprovalState};
 use crate::index::{ChunkRow, Index, IndexError, SessionRow};
 
 /// An [`Index`] in a redb file.
@@ -25,6 +27,8 @@ impl RedbIndex {
         let transaction = database.begin_write().map_err(away)?;
         transaction.open_table(SESSIONS).map_err(away)?;
         transaction.open_table(CHUNKS).map_err(away)?;
+        transaction.open_table(APPROVALS).map_err(away)?;
+        transaction.open_table(PENDING).map_err(away)?;
         transaction.commit().map_err(away)?;
         Ok(Self(Arc::new(database)))
     }
@@ -65,6 +69,16 @@ impl Index for RedbIndex {
         .await
     }
 
+    async fn sessions_after(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionRow>, IndexError> {
+        let after = after.map(ToString::to_string);
+        self.run(move |database| {
+            let table = database.begin_read().map_err(away)?.open_table(SESSIONS).map_err(away)?;
+            let range = table.range::<&str>(beyond(after.as_deref())).map_err(away)?;
+            range.take(limit).map(|entry| read(entry.map_err(away)?.1.value())).collect()
+        })
+        .await
+    }
+
     async fn chunks(&self, session: &SessionId) -> Result<Vec<ChunkRow>, IndexError> {
         let id = session.to_string();
         self.run(move |database| {
@@ -74,6 +88,43 @@ impl Index for RedbIndex {
         })
         .await
     }
+
+    async fn record_approval(&self, row: ApprovalRow) -> Result<(), IndexError> {
+        self.run(move |database| record_approval(database, row)).await
+    }
+
+    async fn approval(&self, request: &RequestId) -> Result<Option<ApprovalRow>, IndexError> {
+        let id = request.to_string();
+        self.run(move |database| {
+            let table = database.begin_read().map_err(away)?.open_table(APPROVALS).map_err(away)?;
+            table.get(id.as_str()).map_err(away)?.map(|row| read(row.value())).transpose()
+        })
+        .await
+    }
+
+    async fn approvals(
+        &self,
+        state: ApprovalState,
+        after: Option<&RequestId>,
+        limit: usize,
+    ) -> Result<Vec<ApprovalRow>, IndexError> {
+        let after = after.map(ToString::to_string);
+        self.run(move |database| {
+            let transaction = database.begin_read().map_err(away)?;
+            let table = match state {
+                ApprovalState::Pending => PENDING,
+                ApprovalState::Any => APPROVALS,
+            };
+            let table = transaction.open_table(table).map_err(away)?;
+            let range = table.range::<&str>(beyond(after.as_deref())).map_err(away)?;
+            range.take(limit).map(|entry| read(entry.map_err(away)?.1.value())).collect()
+        })
+        .await
+    }
+}
+
+fn beyond(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
+    (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }
 
 fn record_session(database: &Database, row: SessionRow) -> Result<(), IndexError> {
@@ -113,6 +164,32 @@ fn record_chunk(database: &Database, row: &ChunkRow) -> Result<(), IndexError> {
     transaction.commit().map_err(away)
 }
 
+fn record_approval(database: &Database, row: ApprovalRow) -> Result<(), IndexError> {
+    let transaction = database.begin_write().map_err(away)?;
+    {
+        let mut all = transaction.open_table(APPROVALS).map_err(away)?;
+        let mut pending = transaction.open_table(PENDING).map_err(away)?;
+        let id = row.request.to_string();
+        let known: Option<ApprovalRow> =
+            all.get(id.as_str()).map_err(away)?.map(|row| read(row.value())).transpose()?;
+        let merged = match known {
+            Some(mut known) => {
+                known.merge(row)?;
+                known
+            }
+            None => row,
+        };
+        let bytes = write(&merged)?;
+        all.insert(id.as_str(), bytes.as_slice()).map_err(away)?;
+        if merged.is_pending() {
+            pending.insert(id.as_str(), bytes.as_slice()).map_err(away)?;
+        } else {
+            pending.remove(id.as_str()).map_err(away)?;
+        }
+    }
+    transaction.commit().map_err(away)
+}
+
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexError> {
     serde_json::from_slice(bytes).map_err(away)
 }
@@ -129,6 +206,10 @@ fn away(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> IndexErro
 const SESSIONS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sessions");
 /// Session id and sequence → row as JSON.
 const CHUNKS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("chunks");
+/// Request id → row as JSON.
+const APPROVALS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("approvals");
+/// The same, of the pending ones.
+const PENDING: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("pending_approvals");
 
 #[cfg(test)]
 mod tests {

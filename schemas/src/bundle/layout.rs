@@ -5,6 +5,7 @@
 //! VERIFY.md                   how to verify it, also by hand
 //! report.html                 for people
 //! safeguards.json             answers to a catalogue of safeguards
+//! safeguards.toml             that catalogue
 //! tables/<table>.parquet      the tables
 //! csv/<table>.csv
 //! json/<table>.json
@@ -30,6 +31,8 @@ pub enum BundleFile {
     Report,
     /// Answers to a catalogue of safeguards.
     Safeguards,
+    /// That catalogue, as it was when the bundle was made.
+    Catalogue,
     /// A table.
     Table(Table, Encoding),
     /// A session for people.
@@ -71,6 +74,7 @@ impl BundleFile {
             Self::Guide => GUIDE.to_owned(),
             Self::Report => REPORT.to_owned(),
             Self::Safeguards => SAFEGUARDS.to_owned(),
+            Self::Catalogue => CATALOGUE.to_owned(),
             Self::Table(table, encoding) => {
                 let (folder, ending) = encoding.place();
                 format!("{folder}{table}{ending}")
@@ -88,6 +92,7 @@ impl BundleFile {
             GUIDE => Self::Guide,
             REPORT => Self::Report,
             SAFEGUARDS => Self::Safeguards,
+            CATALOGUE => Self::Catalogue,
             _ => parse_table(path).or_else(|| parse_replay(path)).or_else(|| parse_object(path))?,
         };
         (file.path() == path).then_some(file)
@@ -97,7 +102,7 @@ impl BundleFile {
     pub fn required() -> impl Iterator<Item = Self> {
         let tables =
             Table::ALL.into_iter().flat_map(|table| Encoding::ALL.map(|encoding| Self::Table(table, encoding)));
-        [Self::Guide, Self::Report, Self::Safeguards].into_iter().chain(tables)
+        [Self::Guide, Self::Report, Self::Safeguards, Self::Catalogue].into_iter().chain(tables)
     }
 }
 
@@ -131,6 +136,7 @@ const MANIFEST: &str = "manifest.dsse.json";
 const GUIDE: &str = "VERIFY.md";
 const REPORT: &str = "report.html";
 const SAFEGUARDS: &str = "safeguards.json";
+const CATALOGUE: &str = "safeguards.toml";
 const REPLAY_PREFIX: &str = "replay/";
 const REPLAY_ENDING: &str = ".html";
 

@@ -66,6 +66,8 @@ pub struct SubjectDigest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Predicate {
+    /// Version of the bundle format: [`FORMAT_VERSION`].
+    pub format: u32,
     /// Tenant.
     pub tenant: Name,
     /// Environment.
@@ -108,20 +110,14 @@ impl BundleManifest {
             predicate,
         }
     }
-
-    /// Digests by path; nothing where the paths do not ascend.
-    #[must_use]
-    pub fn files(&self) -> Option<BTreeMap<&str, Sha256Digest>> {
-        let ascend = self.subject.is_sorted_by(|first, second| first.name < second.name);
-        let files = self.subject.iter().map(|subject| (subject.name.as_str(), subject.digest.sha256));
-        ascend.then(|| files.collect())
-    }
 }
 
 impl Statement for BundleManifest {
     const TYPE: PayloadType = PayloadType::InToto;
 }
 
+/// Version of the bundle format that this crate writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
 /// The longest manifest's envelope that a reader accepts, in bytes: some 150,000 files. It is read as a whole, so a
 /// longer period makes several bundles.
 pub const MANIFEST_MAX: usize = 64 * 1024 * 1024;

@@ -13,7 +13,8 @@ mod table_files;
 #[cfg(feature = "parquet")]
 pub use assembly::{Assembly, BundleWriter, Destination};
 pub use manifest::{
-    BundleManifest, Counts, MANIFEST_MAX, Predicate, PredicateType, SigningKeys, StatementType, Subject, SubjectDigest,
+    BundleManifest, Counts, FORMAT_VERSION, MANIFEST_MAX, Predicate, PredicateType, SigningKeys, StatementType,
+    Subject, SubjectDigest,
 };
 #[cfg(feature = "parquet")]
 pub use table_files::TableFiles;

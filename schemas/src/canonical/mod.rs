@@ -62,9 +62,11 @@ mod tests {
     }
 
     proptest! {
-        // serde_json sorts the members of its values by bytes, writes no white space, and escapes as RFC 8785 does.
+        // serde_json writes no white space and escapes as RFC 8785 does. It sorts members by bytes, but not in a build
+        // where another crate (Cedar) asks it to keep their order.
         #[test]
-        fn the_text_is_the_one_that_sorted_compact_json_has(value in values()) {
+        fn the_text_is_the_one_that_sorted_compact_json_has(mut value in values()) {
+            value.sort_all_objects();
             prop_assert_eq!(String::from_utf8(to_vec(&value).unwrap()).unwrap(), value.to_string());
         }
     }

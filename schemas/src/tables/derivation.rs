@@ -1,15 +1,21 @@
 //! Makes rows of evidence while the verifier reads it: memory holds one chunk and the rows of one session.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::mem;
 
 use serde::Serialize;
 
 use super::{
-    ChunkRow, DenialRow, ExecutionRow, MaskingRow, ObjectRow, SessionRow, SessionRows, StatementRow, Time, error_class,
+    ApprovalRow, ChunkRow, DenialRow, ExecutionRow, GrantRow, MaskingRow, ObjectRow, SessionRow, SessionRows,
+    StatementRow, Time, error_class,
 };
+use crate::approval::ApprovalVerdict;
 use crate::chunk::OpenedChunk;
-use crate::event::{Actor, Event, EventBody, Execute, Outcome, OutcomeKind, SessionOpen, Statement, Touched, Verdict};
+use crate::event::{
+    Actor, ApprovalDecided, ApprovalRequested, Event, EventBody, Execute, Outcome, OutcomeKind, SessionOpen, Statement,
+    Touched, Verdict,
+};
 use crate::layout::Scope;
 use crate::verify::{Observer, SessionReport, SessionState};
 
@@ -37,6 +43,8 @@ struct Session {
     issuer: String,
     subject: String,
     connection: String,
+    /// Statements with a denial.
+    denied: BTreeSet<u64>,
 }
 
 impl<'a> Derivation<'a> {
@@ -102,6 +110,7 @@ impl Session {
         let time = Time(event.time_us);
         match event.body {
             EventBody::SessionOpen(open) => {
+                self.grant(time, &open);
                 self.issuer = open.actor.issuer;
                 self.subject = open.actor.subject;
                 self.connection = open.connection;
@@ -109,12 +118,9 @@ impl Session {
             EventBody::Statement(statement) => self.statement(time, statement),
             EventBody::Execute(execute) => self.execute(time, &execute),
             EventBody::Outcome(outcome) => self.outcome(time, outcome),
-            EventBody::Bind(_)
-            | EventBody::Cancel
-            | EventBody::ApprovalRequested(_)
-            | EventBody::ApprovalDecided(_)
-            | EventBody::SessionClose(_)
-            | EventBody::Recovered(_) => {}
+            EventBody::ApprovalRequested(requested) => self.approval_requested(time, requested),
+            EventBody::ApprovalDecided(decided) => self.approval_decided(time, decided),
+            EventBody::Bind(_) | EventBody::Cancel | EventBody::SessionClose(_) | EventBody::Recovered(_) => {}
         }
     }
 
@@ -124,10 +130,8 @@ impl Session {
         for touched in &statement.objects {
             self.touched(time, &statement, touched);
         }
-        if statement.decision.outcome == Verdict::Refused {
-            self.deny(time, &statement, objects.clone());
-        }
-        let decision = statement.decision;
+        let (number, decision) = (statement.statement, statement.decision);
+        let refused = decision.outcome == Verdict::Refused;
         self.rows.statements.push(StatementRow {
             session: self.id.clone(),
             statement: statement.statement,
@@ -154,6 +158,9 @@ impl Session {
             started: None,
             ended: None,
         });
+        if refused {
+            self.deny(time, number, "policy", None);
+        }
     }
 
     fn touched(&mut self, time: Time, statement: &Statement, touched: &Touched) {
@@ -190,23 +197,88 @@ impl Session {
         }
     }
 
-    fn deny(&mut self, time: Time, statement: &Statement, objects: Vec<String>) {
+    /// Writes down, once, that a statement was not let through.
+    fn deny(&mut self, time: Time, number: u64, refused_by: &str, verdict: Option<String>) {
+        let Some(statement) = at(&mut self.rows.statements, number) else { return };
+        if !self.denied.insert(number) {
+            return;
+        }
         self.rows.denials.push(DenialRow {
             session: self.id.clone(),
-            statement: statement.statement,
+            statement: number,
             time,
             issuer: self.issuer.clone(),
             subject: self.subject.clone(),
             connection: self.connection.clone(),
             class: statement.class.clone(),
-            objects,
-            refused_by: "policy".to_owned(),
-            verdict: None,
-            error_class: class_of(statement.decision.sqlstate.as_deref()),
-            sqlstate: statement.decision.sqlstate.clone(),
-            reason: statement.decision.reason.clone(),
-            policies: statement.decision.policies.clone(),
+            objects: statement.objects.clone(),
+            refused_by: refused_by.to_owned(),
+            verdict,
+            sqlstate: None,
+            error_class: None,
+            reason: statement.reason.clone(),
+            policies: statement.policies.clone(),
         });
+    }
+
+    fn grant(&mut self, time: Time, open: &SessionOpen) {
+        self.rows.grants.extend(open.scope.iter().map(|object| GrantRow {
+            session: self.id.clone(),
+            issuer: open.actor.issuer.clone(),
+            subject: open.actor.subject.clone(),
+            connection: open.connection.clone(),
+            object: object.object.clone(),
+            permitted: object.permitted.clone(),
+            held: object.held.clone(),
+            revealed: object.revealed.clone(),
+            starts: time,
+            expires: Time::from_seconds(open.expires_at),
+        }));
+    }
+
+    fn approval_requested(&mut self, time: Time, requested: ApprovalRequested) {
+        self.rows.approvals.push(ApprovalRow {
+            request: requested.request.to_string(),
+            session: self.id.clone(),
+            statement: requested.statement,
+            issuer: self.issuer.clone(),
+            subject: self.subject.clone(),
+            connection: self.connection.clone(),
+            reason: requested.reason,
+            commitment: requested.commitment.to_string(),
+            requested: time,
+            expires: Time(requested.expires_us),
+            verdict: None,
+            approver_kind: None,
+            approver_issuer: None,
+            approver_subject: None,
+            approver_name: None,
+            rationale: None,
+            decided: None,
+            decision_sha256: None,
+            problem: None,
+            outcome: None,
+        });
+    }
+
+    fn approval_decided(&mut self, time: Time, decided: ApprovalDecided) {
+        let verdict = kebab(&decided.verdict);
+        if decided.verdict != ApprovalVerdict::Approved {
+            self.deny(time, decided.statement, "approval", Some(verdict.clone()));
+        }
+        // A session waits for one approval at a time: the request is the last one.
+        let waiting = self.rows.approvals.iter_mut().rev().find(|row| row.statement == decided.statement);
+        let Some(row) = waiting else { return };
+        let approver = decided.approver.as_ref();
+        row.verdict = Some(verdict);
+        row.approver_kind = approver.map(|approver| kebab(&approver.kind));
+        row.approver_issuer = approver.map(|approver| approver.issuer.clone());
+        row.approver_subject = approver.map(|approver| approver.subject.clone());
+        row.approver_name = approver.map(|approver| approver.name.clone());
+        row.rationale = decided.rationale;
+        row.decided = Some(Time(decided.decided_us));
+        row.decision_sha256 = decided.decision_sha256.map(|digest| digest.to_string());
+        row.problem = decided.problem;
     }
 
     fn execute(&mut self, time: Time, execute: &Execute) {
@@ -233,6 +305,9 @@ impl Session {
 
     fn outcome(&mut self, time: Time, outcome: Outcome) {
         let class = class_of(outcome.sqlstate.as_deref());
+        if outcome.outcome == OutcomeKind::Refused {
+            self.deny(time, outcome.statement, "relay", None);
+        }
         if let Some(statement) = at(&mut self.rows.statements, outcome.statement) {
             statement.outcome = Some(kebab(&outcome.outcome));
             statement.ended = Some(time);
@@ -260,6 +335,7 @@ impl Session {
         if report.state != SessionState::Open {
             self.settle();
         }
+        self.complete();
         let row = self.session_row(report);
         self.rows.sessions.push(row);
         self.rows
@@ -272,6 +348,19 @@ impl Session {
             execution.outcome = Some(unknown.clone());
             if let Some(statement) = at(&mut self.rows.statements, execution.statement) {
                 statement.outcome = Some(unknown.clone());
+            }
+        }
+    }
+
+    /// Fills in what only later events told.
+    fn complete(&mut self) {
+        for row in &mut self.rows.approvals {
+            row.outcome = at(&mut self.rows.statements, row.statement).and_then(|statement| statement.outcome.clone());
+        }
+        for row in &mut self.rows.denials {
+            if let Some(statement) = at(&mut self.rows.statements, row.statement) {
+                row.sqlstate.clone_from(&statement.sqlstate);
+                row.error_class.clone_from(&statement.error_class);
             }
         }
     }

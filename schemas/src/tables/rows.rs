@@ -312,7 +312,7 @@ row! {
         class: String,
         /// Objects it would touch, each with the action before it.
         objects: Vec<String>,
-        /// Who refused: `policy`, or `approval` when nobody approved.
+        /// Who refused: `policy`; `approval`, when nobody approved; `relay`, when it could not be sent as decided.
         refused_by: String,
         /// Verdict on the approval request, where one was made.
         verdict: Option<String>,

@@ -121,3 +121,18 @@ fn parquet_gives_back_what_was_written_and_always_the_same_bytes() {
         assert!(ParquetReader::open(other, Box::new(io::Cursor::new(bytes))).is_err());
     }
 }
+
+#[test]
+fn the_page_of_tables_lists_every_column_as_the_program_has_it() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("TABLES.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    for table in Table::ALL {
+        let mut text = format!("## Table {table}\n\n| column | type | meaning |\n|---|---|---|\n");
+        for column in table.columns() {
+            let kind = format!("{:?}", column.kind).to_lowercase();
+            let optional = if column.optional { ", optional" } else { "" };
+            text.push_str(&format!("| `{}` | {kind}{optional} | {} |\n", column.name, column.meaning));
+        }
+        assert!(page.contains(&text), "TABLES.md lacks:\n{text}");
+    }
+}

@@ -2,6 +2,8 @@
 //! not hold. Needs no other key, no network and no clock; memory holds one chunk at a time.
 
 mod approval;
+#[cfg(feature = "parquet")]
+mod bundle;
 mod certificates;
 mod chunk;
 mod examiner;
@@ -19,6 +21,8 @@ pub(crate) use tests::tree as testing;
 use std::collections::BTreeMap;
 use std::io;
 
+#[cfg(feature = "parquet")]
+pub use bundle::{BundleReport, CheckedBundle, Files, verify_bundle};
 pub use observer::Observer;
 pub use report::{Checked, Finding, IncarnationReport, Report, Retirement, SessionReport, SessionState};
 

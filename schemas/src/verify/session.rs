@@ -108,7 +108,8 @@ fn check_served(examiner: &mut Examiner<'_>, relay: &Relay<'_>, stored: &StoredS
         examiner.find(&relay.scope.session_close(&session), Rule::SessionClose, "expected the session's close");
     }
     let ended = report.state != SessionState::Open && !report.recovered;
-    approval::check(examiner, relay, &session, &stored.approvals, walk.held(), ended);
+    let held = walk.held().filter(|_| !report.outside);
+    approval::check(examiner, relay, &session, &stored.approvals, held, ended);
     report.details = walk.into_details();
     let prefix = relay.scope.session_prefix(&session);
     if report.recovered {

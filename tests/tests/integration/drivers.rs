@@ -86,3 +86,25 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
     print(connection.info.transaction_status.name)
     print(connection.execute("SELECT 1").fetchone()[0])
 "#;
+
+#[test]
+fn a_running_statement_is_cancelled_by_its_own_session_alone() {
+    skip_without!(have_psycopg(), "psycopg");
+    assert_eq!(Relay::shared().psycopg("alice", CANCEL).ok(), "57014 safe\n57014 plain\n2\n");
+}
+
+/// `cancel_safe` goes over TLS, `cancel` in plaintext, as PostgreSQL takes it.
+const CANCEL: &str = r#"
+import sys, psycopg, threading, time
+with psycopg.connect(sys.argv[1], autocommit=True) as connection, psycopg.connect(sys.argv[1], autocommit=True) as other:
+    for name, cancel in (("safe", connection.cancel_safe), ("plain", connection.cancel)):
+        timer = threading.Timer(0.5, cancel)
+        timer.start()
+        try:
+            connection.execute("SELECT count(*) FROM generate_series(1, 2000000000) AS x")
+            print("not cancelled", name)
+        except psycopg.Error as error:
+            print(error.sqlstate, name)
+        timer.join()
+    print(other.execute("SELECT 2").fetchone()[0])
+"#;

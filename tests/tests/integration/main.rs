@@ -17,6 +17,8 @@ mod harness;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
+mod outage;
+#[cfg(test)]
 mod protocol;
 #[cfg(test)]
 mod refusals;

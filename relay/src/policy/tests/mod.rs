@@ -102,6 +102,10 @@ pub(super) fn policies() -> PolicySet {
         @id("doctors see names")
         permit(principal in Group::"doctors", action == Action::"reveal", resource)
         when { resource.style != "last4" };
+        @id("operators")
+        permit(principal in Group::"operators",
+               action in [Action::"connect", Action::"select", Action::"insert", Action::"update", Action::"delete", Action::"ddl"],
+               resource);
         @id("owners")
         permit(principal in Group::"owners", action, resource);
     "#;

@@ -2,7 +2,7 @@ use schemas::digest::Sha256Digest;
 use schemas::event::CloseReason;
 use schemas::identifiers::{InvalidIdentifier, SessionId};
 
-use super::{Breach, clause, failed};
+use super::{Breach, approvals, clause, failed};
 use crate::index::{ChunkRow, Index, IndexError, SessionRow};
 
 /// The contract of [`Index`]. `index` must be empty.
@@ -12,7 +12,9 @@ use crate::index::{ChunkRow, Index, IndexError, SessionRow};
 pub async fn index(index: &dyn Index) -> Result<(), Breach> {
     facts_merge_in_any_order(index).await?;
     conflicts_change_nothing(index).await?;
-    chunks_are_added_once(index).await
+    chunks_are_added_once(index).await?;
+    sessions_come_in_pages(index).await?;
+    approvals::approvals(index).await
 }
 
 /// A session of which only its name is known.
@@ -80,4 +82,14 @@ async fn chunks_are_added_once(index: &dyn Index) -> Result<(), Breach> {
     clause(known == expected, "chunks gives each once, by sequence")?;
     let other = sample_session(2).map_err(failed)?.session;
     clause(index.chunks(&other).await.map_err(failed)?.is_empty(), "chunks gives only the session's own")
+}
+
+async fn sessions_come_in_pages(index: &dyn Index) -> Result<(), Breach> {
+    let all = index.sessions().await.map_err(failed)?;
+    let (first, rest) = all.split_first().ok_or_else(|| failed("no session"))?;
+    let page = index.sessions_after(None, 1).await.map_err(failed)?;
+    clause(page == std::slice::from_ref(first), "a page has at most so many sessions, from the first")?;
+    let page = index.sessions_after(Some(&first.session), 100).await.map_err(failed)?;
+    clause(page == rest, "the next page begins after the session named")?;
+    clause(index.sessions_after(None, 0).await.map_err(failed)?.is_empty(), "a page of none is empty")
 }

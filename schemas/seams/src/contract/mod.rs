@@ -1,6 +1,7 @@
 //! The contracts of the three traits as test suites, one a trait. Every adapter's tests run its suite; a suite
 //! returns the first clause that the adapter breaks.
 
+mod approvals;
 mod evidence_store;
 mod index;
 mod keys;

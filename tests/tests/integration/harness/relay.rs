@@ -95,6 +95,21 @@ impl Relay {
         self.held = Some(held);
     }
 
+    /// One of its own whose configuration is changed before it starts: each text by another.
+    pub(crate) fn configured(changes: &[(&str, &str)]) -> Self {
+        let mut relay = Self::fresh();
+        relay.stop();
+        let path = relay.data.path().join("relay.toml");
+        let mut config = std::fs::read_to_string(&path).unwrap();
+        for (from, to) in changes {
+            assert!(config.contains(from), "relay.toml has {from}");
+            config = config.replace(from, to);
+        }
+        std::fs::write(&path, config).unwrap();
+        relay.start();
+        relay
+    }
+
     /// Asks it to stop (SIGTERM) and waits: after that everything is sealed and stored.
     pub(crate) fn stop(&mut self) {
         self.held.take().unwrap().stop();

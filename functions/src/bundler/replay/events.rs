@@ -1,0 +1,121 @@
+//! Events as things on the page.
+
+use schemas::event::{EventBody, Outcome, OutcomeKind, Recovered, Statement, Token, Touched, Verdict};
+use schemas::instant::rfc3339;
+
+use super::page::{Item, StatementView, TouchedView};
+use crate::bundler::readable::readable;
+
+pub(super) fn item(body: &EventBody, time_us: u64) -> Item {
+    let event = |text: String, tone| Item::Event { time: clock(time_us), text: readable(&text), tone };
+    match body {
+        EventBody::Statement(told) => Item::Statement(statement(told, time_us)),
+        EventBody::SessionOpen(_) => event("The session opens".to_owned(), ""),
+        EventBody::Bind(bind) => {
+            event(format!("Statement {} gets parameters: {}", bind.statement, tokens(&bind.parameters)), "")
+        }
+        EventBody::Execute(execute) => {
+            let limit = if execute.row_limit > 0 { format!(", at most {} rows", execute.row_limit) } else { String::new() };
+            event(format!("Statement {} runs (execution {}{limit})", execute.statement, execute.execution), "")
+        }
+        EventBody::Outcome(outcome) => event(outcome_text(outcome), tone_of(outcome.outcome)),
+        EventBody::Cancel => event("The client asks to cancel what runs".to_owned(), ""),
+        EventBody::SessionClose(close) => {
+            event(format!("The session closes: {} statements, {} executions", close.statements, close.executions), "")
+        }
+        EventBody::Recovered(recovered) => event(recovered_text(recovered), "look"),
+    }
+}
+
+fn statement(told: &Statement, time_us: u64) -> StatementView {
+    let (decision, tone) = match told.decision.outcome {
+        Verdict::Permitted => ("permitted", "good"),
+        Verdict::Refused => ("refused", "bad"),
+    };
+    let text = told.text.as_deref().map_or_else(
+        || format!("{} bytes that could not be tokenised, digest {}", told.text_length, told.text_token),
+        readable,
+    );
+    StatementView {
+        number: told.statement,
+        time: clock(time_us),
+        class: readable(&told.class),
+        decision,
+        tone,
+        policies: readable(&told.decision.policies.join(", ")),
+        sqlstate: told.decision.sqlstate.clone(),
+        reason: told.decision.reason.as_deref().map(readable),
+        text,
+        literals: tokens(&told.literals),
+        touched: told.objects.iter().map(touched).collect(),
+        upstream: told.upstream_text.as_deref().map(readable),
+    }
+}
+
+fn touched(touched: &Touched) -> TouchedView {
+    let masked: Vec<String> = touched.masked.iter().map(|mask| format!("{} ({})", mask.column, mask.style)).collect();
+    TouchedView {
+        object: readable(&touched.object),
+        action: readable(&touched.action),
+        masked: readable(&masked.join(", ")),
+        revealed: readable(&touched.revealed.join(", ")),
+    }
+}
+
+fn outcome_text(outcome: &Outcome) -> String {
+    let what = match outcome.outcome {
+        OutcomeKind::Completed => "completed",
+        OutcomeKind::Failed => "failed",
+        OutcomeKind::Suspended => "stopped at its row limit",
+        OutcomeKind::Skipped => "was skipped after an earlier error",
+        OutcomeKind::Refused => "was refused; the database never saw it",
+        OutcomeKind::Unknown => "was sent; whether it ran is not known",
+    };
+    let mut text = format!("Statement {} {what}", outcome.statement);
+    if let Some(sqlstate) = &outcome.sqlstate {
+        text.push_str(&format!(", SQLSTATE {sqlstate}"));
+    }
+    if outcome.rows_returned > 0 || outcome.bytes_returned > 0 {
+        text.push_str(&format!(", {} rows returned ({} bytes)", outcome.rows_returned, outcome.bytes_returned));
+    }
+    if outcome.rows_affected > 0 {
+        text.push_str(&format!(", {} rows changed", outcome.rows_affected));
+    }
+    text
+}
+
+fn tone_of(outcome: OutcomeKind) -> &'static str {
+    match outcome {
+        OutcomeKind::Completed | OutcomeKind::Suspended | OutcomeKind::Skipped => "",
+        OutcomeKind::Failed | OutcomeKind::Unknown => "look",
+        OutcomeKind::Refused => "bad",
+    }
+}
+
+fn recovered_text(recovered: &Recovered) -> String {
+    let unknown: Vec<String> = recovered.outcome_unknown.iter().map(ToString::to_string).collect();
+    let unknown = if unknown.is_empty() { "none".to_owned() } else { unknown.join(", ") };
+    format!(
+        "The relay died; incarnation {} sealed what was left. {} bytes of a torn record were dropped. Executions of \
+         which it is not known whether they ran: {unknown}",
+        recovered.by_incarnation, recovered.discarded_bytes
+    )
+}
+
+/// `?1 integer, 2 bytes, 8899aabbccddeeff; ?2 NULL`
+fn tokens(tokens: &[Token]) -> String {
+    let one = |(index, token): (usize, &Token)| match (&token.length, &token.token) {
+        (Some(length), Some(digest)) => format!("?{} {}, {length} bytes, {digest}", index + 1, token.kind),
+        _ => format!("?{} NULL", index + 1),
+    };
+    readable(&tokens.iter().enumerate().map(one).collect::<Vec<_>>().join("; "))
+}
+
+/// Date and time to the millisecond.
+fn clock(time_us: u64) -> String {
+    let text: String = rfc3339(time_us).chars().take(MILLISECONDS_LENGTH).collect();
+    text.replace('T', " ")
+}
+
+/// `2026-11-20T10:03:04.123`
+const MILLISECONDS_LENGTH: usize = 23;

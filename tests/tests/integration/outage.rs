@@ -1,0 +1,77 @@
+//! Evidence that cannot be stored: existing sessions go on as far as the spool reaches, no new one begins, and
+//! nothing is served unrecorded.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use crate::harness::{Relay, have_psycopg, psycopg};
+use crate::skip_without;
+
+#[test]
+fn a_session_ends_before_it_is_served_unrecorded() {
+    skip_without!(have_psycopg(), "psycopg");
+    let small = "durability = \"process\"\nsegment_bytes = 65536\nspool_bytes = 262144";
+    let mut relay = Relay::configured(&[("durability = \"process\"", small)]);
+    let mut client = psycopg(UNTIL_THE_END, &relay.connection("alice"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(client.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(said.next().as_deref(), Some("open"));
+
+    let outage = Outage::of(&relay);
+    let refused = relay.psql("bob", &["SELECT 1"]).refused();
+    assert!(refused.contains("FATAL"), "no new session without a stored session-open: {refused}");
+
+    client.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    let end = said.next().unwrap();
+    assert!(end.starts_with("ended after"), "{end}");
+    let (answers, message) = end.trim_start_matches("ended after ").split_once(' ').unwrap();
+    assert!(answers.parse::<u32>().unwrap() > 0, "the spool bears some of it: {end}");
+    assert!(message.contains("evidence"), "and the client is told why: {end}");
+    assert!(client.wait().unwrap().success());
+
+    drop(outage);
+    relay.stop();
+    let report = relay.verify(&relay.evidence()).ok();
+    assert!(report.contains("evidence-failure"), "the reason is in the evidence: {report}");
+}
+
+/// The store cannot be written while this lives: where it writes stands a file in place of the folder.
+struct Outage {
+    incoming: PathBuf,
+    aside: PathBuf,
+}
+
+impl Outage {
+    fn of(relay: &Relay) -> Self {
+        let incoming = relay.evidence().join("incoming");
+        let aside = relay.evidence().join("incoming-aside");
+        std::fs::rename(&incoming, &aside).unwrap();
+        std::fs::write(&incoming, "an outage").unwrap();
+        Self { incoming, aside }
+    }
+}
+
+impl Drop for Outage {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.incoming).unwrap();
+        std::fs::rename(&self.aside, &self.incoming).unwrap();
+    }
+}
+
+const UNTIL_THE_END: &str = r#"
+import sys, psycopg
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    print("open")
+    sys.stdin.readline()
+    answers = 0
+    try:
+        while answers < 1000:
+            connection.execute("SELECT * FROM clinic.visits ORDER BY id LIMIT 100").fetchall()
+            answers += 1
+    except psycopg.Error as error:
+        print("ended after", answers, str(error).replace("\n", " "))
+"#;
