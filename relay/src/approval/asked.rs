@@ -290,6 +290,25 @@ pub(crate) struct End {
     pub(crate) problem: Option<String>,
 }
 
+#[cfg(test)]
+impl Asked {
+    /// A request of nothing real.
+    pub(super) fn for_test(text: &str, objects: Vec<Resolved>, requester: Principal) -> Self {
+        let session = format!("{}-0000000001", "0".repeat(32)).parse().unwrap();
+        Self {
+            request: RequestId { session, statement: 1 },
+            commitment: Sha256Digest::of(b"commitment"),
+            requested_us: 0,
+            expires_us: 1,
+            requester,
+            reason: None,
+            text: text.to_owned(),
+            objects,
+            message: Bytes::from_static(b"the held message"),
+        }
+    }
+}
+
 impl End {
     /// Somebody decided.
     pub(crate) fn decided(verdict: ApprovalVerdict, decided: &Decided) -> Self {
