@@ -8,7 +8,8 @@ set -euo pipefail
 
 readonly CACHE="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}"
 readonly VENV="$CACHE/venv"
-readonly PSYCOPG='psycopg[binary]==3.3.*'
+# A driver for the relay, and two strangers that bundles' Parquet must open in.
+readonly PYTHON_PACKAGES=('psycopg[binary]==3.3.*' 'duckdb==2.0.*' 'pyarrow==26.0.*')
 readonly CARGO_DENY_VERSION='0.20.2'
 readonly RUST_MINIMUM='1.95'
 
@@ -97,15 +98,15 @@ has_venv() { [ -x "$VENV/bin/python" ] || python3 -c 'import ensurepip, venv' 2>
 # Python -------------------------------------------------------------------------------------------------------------
 
 make_venv() {
-    [ "$(cat "$VENV/affidavit-requirement" 2>/dev/null)" != "$PSYCOPG" ] || "$VENV/bin/python" -c 'import psycopg' ||
-        rm -rf "$VENV"
-    [ "$(cat "$VENV/affidavit-requirement" 2>/dev/null)" != "$PSYCOPG" ] || return 0
-    say "making a Python environment with $PSYCOPG"
-    rm -rf "$VENV"
-    python3 -m venv "$VENV"
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "$PSYCOPG"
+    local stamp="$VENV/affidavit-requirements"
+    # One whose Python is gone (an upgrade of the machine) is of no use.
+    [ ! -e "$VENV" ] || "$VENV/bin/python" -c 'import pip' 2>/dev/null || rm -rf "$VENV"
+    [ "$(cat "$stamp" 2>/dev/null)" != "${PYTHON_PACKAGES[*]}" ] || return 0
+    say "making a Python environment with ${PYTHON_PACKAGES[*]}"
+    [ -e "$VENV" ] || python3 -m venv "$VENV"
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "${PYTHON_PACKAGES[@]}"
     # Written last: a venv without it is half made.
-    echo "$PSYCOPG" >"$VENV/affidavit-requirement"
+    echo "${PYTHON_PACKAGES[*]}" >"$stamp"
 }
 
 # Rust ---------------------------------------------------------------------------------------------------------------

@@ -4,4 +4,5 @@
 pub mod certifier;
 pub mod console;
 pub mod indexer;
+pub mod sealer;
 mod signers;

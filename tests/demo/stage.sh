@@ -11,8 +11,9 @@ readonly READY_SECONDS=60
 # `local` drains: its own limit is 30 s.
 readonly STOP_SECONDS=60
 
-# Builds what the stage runs, in release, showing cargo's progress, and sets BIN.
+# Builds what the stage runs, in release, showing cargo's progress, and sets BIN; a BIN of the environment has it.
 stage_build() {
+    [ -z "${BIN:-}" ] || return 0
     command -v cargo >/dev/null || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
     (cd "$REPOSITORY" && cargo build --release --locked -p local -p auditor)
     BIN="${CARGO_TARGET_DIR:-$REPOSITORY/target}/release"
@@ -37,10 +38,11 @@ stage_raise() {
 stage_start_local() {
     rm -f "$STAGE/local/endpoints.toml"
     setsid "$BIN/local" up --data "$STAGE/local" >>"$STAGE/local.log" 2>&1 </dev/null &
-    echo "$!" >"$STAGE/local.pid"
-    local deadline=$((SECONDS + READY_SECONDS))
+    local pid="$!" deadline=$((SECONDS + READY_SECONDS))
+    echo "$pid" >"$STAGE/local.pid"
     until [ -e "$STAGE/local/endpoints.toml" ]; do
-        stage_runs || stage_failed 'local up ended before it was ready'
+        # Not stage_runs: for a moment our child has not become `local` yet.
+        kill -0 "$pid" 2>/dev/null || stage_failed 'local up ended before it was ready'
         [ "$SECONDS" -lt "$deadline" ] || stage_failed "local up was not ready within $READY_SECONDS s"
         sleep 0.1
     done

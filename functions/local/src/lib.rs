@@ -3,6 +3,7 @@
 
 mod certificates;
 pub mod cli;
+mod consoling;
 mod error;
 mod folder;
 mod indexing;
@@ -13,6 +14,8 @@ pub mod oidc;
 pub mod program;
 mod relaying;
 pub mod running;
+mod sealing;
+mod serving;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;

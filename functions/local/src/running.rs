@@ -3,17 +3,20 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use functions::indexer;
+use functions::{indexer, sealer};
 use relay::config::Config;
-use seams::{EvidenceStore, FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex};
+use seams::{EvidenceStore, FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex, Retention};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::consoling::Consoling;
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::indexing::Indexing;
 use crate::issuing::Issuing;
 use crate::oidc::now;
 use crate::relaying::Relaying;
+use crate::sealing::Sealing;
+use crate::serving::Serving;
 use crate::settings::Endpoints;
 use crate::watched_store::WatchedStore;
 
@@ -41,8 +44,10 @@ pub struct Running {
     folder: Folder,
     endpoints: Endpoints,
     issuing: Issuing,
+    consoling: Serving,
     relaying: Relaying,
     indexing: Indexing,
+    sealing: Sealing,
     index: Arc<dyn Index>,
 }
 
@@ -58,24 +63,30 @@ impl Running {
         Endpoints::remove(folder)?;
         let issuing = Issuing::start(folder).await?;
         name_issuer(folder, &mut config, &issuing)?;
+        let consoling = Consoling::listen(folder).await?;
 
         let keys: Arc<dyn Keys> = Arc::new(KeyFiles::open(&folder.keys()).map_err(Error::of("keys"))?);
         let root = keys.public_key(KeyName::Certificates).await.map_err(Error::of("keys"))?;
         let approvals = keys.public_key(KeyName::Approvals).await.map_err(Error::of("keys"))?;
         let store: Arc<dyn EvidenceStore> =
             Arc::new(FileStore::open(folder.evidence(), now).map_err(Error::of("evidence store"))?);
+        let sealing = Sealing::start(sealer_env(&config, store.clone(), keys.clone()));
         let (watched, stored) = WatchedStore::new(store.clone());
+        let watched: Arc<dyn EvidenceStore> = Arc::new(watched);
         let indexing = Indexing::start(indexer::Env { store, index: index.clone(), root, approvals }, stored);
 
-        let relaying = Relaying::start(config, Arc::new(watched), keys).await?;
+        let console = consoling.url();
+        let consoling = consoling.serve(issuing.url(), watched.clone(), index.clone(), keys.clone()).await?;
+        let relaying = Relaying::start(config, watched, keys).await?;
         let endpoints = Endpoints {
             relay: relaying.endpoint(),
             issuer: issuing.url().to_owned(),
+            console,
             ca: folder.ca().display().to_string(),
             pid: std::process::id(),
         };
         endpoints.write(folder)?;
-        Ok(Self { folder: folder.clone(), endpoints, issuing, relaying, indexing, index })
+        Ok(Self { folder: folder.clone(), endpoints, issuing, consoling, relaying, indexing, sealing, index })
     }
 
     /// Where it serves.
@@ -95,16 +106,31 @@ impl Running {
         self.relaying.ended().await;
     }
 
-    /// Stops in order: no new sessions; those that run may finish; their evidence is sealed and stored, then indexed.
+    /// Stops in order: no new sessions; those that run may finish; their evidence is sealed and stored, then
+    /// indexed and appended to the log.
     ///
     /// # Errors
     /// The first part that did not end as it should; the others are stopped all the same.
     pub async fn stop(self) -> Result<(), Error> {
         let unnamed = Endpoints::remove(&self.folder);
         let drained = self.relaying.stop().await;
+        // After the relay, for statements may wait for a decision; before the indexer, for decisions are indexed.
+        let consoled = self.consoling.stop().await;
         let indexed = self.indexing.stop().await;
+        let logged = self.sealing.stop().await;
         let issued = self.issuing.stop().await;
-        unnamed.and(drained).and(indexed).and(issued)
+        unnamed.and(drained).and(consoled).and(indexed).and(logged).and(issued)
+    }
+}
+
+fn sealer_env(config: &Config, store: Arc<dyn EvidenceStore>, keys: Arc<dyn Keys>) -> sealer::Env {
+    sealer::Env {
+        store,
+        keys,
+        tenant: config.tenant.clone(),
+        environment: config.environment.clone(),
+        retention: Retention::days(config.evidence.retain_days),
+        batch: sealer::Env::BATCH,
     }
 }
 
@@ -119,9 +145,11 @@ pub fn print_invitation(folder: &Folder, endpoints: &Endpoints, out: &mut (dyn W
         out,
         "The relay serves on {relay}. To ask as alice (others: {data}/users.toml):\n\n  \
          PGPASSWORD=\"$(local token alice --data {data})\" \\\n  \
-         psql \"host={host} port={port} dbname=clinic user=alice sslmode=verify-full sslrootcert={ca}\"\n",
+         psql \"host={host} port={port} dbname=clinic user=alice sslmode=verify-full sslrootcert={ca}\"\n\n\
+         Approvers decide in the console, {console} (or `relay approvals --console {console}`).\n",
         relay = endpoints.relay,
         ca = endpoints.ca,
+        console = endpoints.console,
     )?;
     out.flush()
 }

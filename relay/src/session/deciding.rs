@@ -14,13 +14,13 @@ use super::{Ending, Session};
 
 impl Session {
     /// Decides; a name that the catalog snapshot does not know may be younger than it, so then it is read anew.
-    pub(super) async fn decide(&mut self, path: Path, text: &str, parameter_types: &[u32]) -> Ruling {
+    pub(super) async fn decide(&mut self, path: Path, text: &str, parameter_types: &[u32]) -> Result<Ruling, Ending> {
         let ruling = self.decide_now(path, text, parameter_types);
         if !refused(&ruling).is_some_and(|refusal| refusal.unknown_name) {
-            return ruling;
+            return Ok(ruling);
         }
-        self.refresh(UNKNOWN_NAME_MAX_AGE).await;
-        self.decide_now(path, text, parameter_types)
+        self.refresh(UNKNOWN_NAME_MAX_AGE).await?;
+        Ok(self.decide_now(path, text, parameter_types))
     }
 
     pub(super) fn decide_now(&self, path: Path, text: &str, parameter_types: &[u32]) -> Ruling {

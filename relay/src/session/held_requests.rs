@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
 use schemas::event::{EventBody, Path};
@@ -51,10 +50,10 @@ impl Session {
     }
 
     /// Holds before `Bind` is sent: binding runs input functions (rule 23).
-    pub(super) async fn held_bind(
+    pub(super) fn held_bind(
         &mut self,
         bind: &Bind<'_>,
-        prepared: Prepared,
+        prepared: &Prepared,
         source: &HeldSource,
         message: &RawMessage<Frontend>,
         client: Bytes,
@@ -78,16 +77,16 @@ impl Session {
         let mut statement = prepared.statement;
         let refused = match obstacle {
             Some(refusal) => Err(refusal),
-            None => self.ask_for_bind(bind, prepared.clone(), source, message, &mut statement, &mut events).await,
+            None => self.ask_for_bind(bind, prepared.clone(), source, message, &mut statement, &mut events),
         };
-        events.push(self.bound(bind, &prepared, statement));
+        events.push(self.bound(bind, prepared, statement));
         let Err(refusal) = refused else { return Ok(Taken::Permit(Permit::kept(client, events))) };
         self.expect(OpKind::Parse, Operation::Declined { statement, refusal }, &mut events)?;
         Ok(Taken::Permit(Permit::failing_parse(client, events)?))
     }
 
     /// Decides the statement again, for `Parse` may be long ago, and asks under a number that no request has had.
-    async fn ask_for_bind(
+    fn ask_for_bind(
         &mut self,
         bind: &Bind<'_>,
         prepared: Prepared,
@@ -96,9 +95,6 @@ impl Session {
         statement: &mut u64,
         events: &mut Vec<EventBody>,
     ) -> Result<(), Refusal> {
-        if std::mem::take(&mut self.catalog_changed) {
-            self.refresh(Duration::ZERO).await;
-        }
         let ruling = self.decide_now(Path::Extended, &source.text, &prepared.parameter_types);
         let (policy::Outcome::Held { upstream_sql, objects }, [ruled]) = (&ruling.outcome, &*ruling.statements) else {
             return Err(prepared_anew());

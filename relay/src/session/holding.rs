@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::approval::ApprovalVerdict;
-use schemas::event::{EventBody, OutcomeKind};
+use schemas::event::{EventBody, OutcomeKind, Path};
 use tokio::time::Instant;
 use wire::postgres::conversation::OpKind;
 use wire::postgres::{ErrorFields, SqlState, TransactionStatus, backend};
@@ -155,8 +155,7 @@ impl Session {
         let (end, refusal) = match judgement {
             Judgement::Approved(approved) => {
                 let end = End::decided(ApprovalVerdict::Approved, approved.decided());
-                let anew = self.decide_held_anew().await;
-                return match anew.and_then(|ruling| approved.confirm(&ruling)) {
+                return match self.decide_held_anew().await?.and_then(|ruling| approved.confirm(&ruling)) {
                     Some(confirmed) => self.run_held(confirmed, &end).await,
                     None => self.decline(&end, changed()).await,
                 };
@@ -182,22 +181,18 @@ impl Session {
         self.decline(&end, refusal).await
     }
 
-    /// The decision again, over the catalog as it is now. Nothing if that cannot be read.
-    async fn decide_held_anew(&mut self) -> Option<Ruling> {
-        match self.guarded.refreshed(&self.principal, Duration::ZERO).await {
-            Ok(access) => self.access = access,
-            Err(error) => {
-                tracing::warn!(%error, "the catalog cannot be read anew for an approved statement");
-                return None;
-            }
-        }
-        let holding = self.holding.as_ref()?;
-        Some(match &holding.resume {
-            Resume::Query { text, .. } => self.decide_now(schemas::event::Path::Simple, text, &[]),
-            Resume::Bind { prepared, .. } => {
-                let Standing::Held(source) = &prepared.standing else { return None };
-                self.decide_now(schemas::event::Path::Extended, &source.text, &prepared.parameter_types)
-            }
+    /// The decision again, over the catalog as it is now.
+    async fn decide_held_anew(&mut self) -> Result<Option<Ruling>, Ending> {
+        self.refresh(Duration::ZERO).await?;
+        let Some(holding) = &self.holding else { return Ok(None) };
+        Ok(match &holding.resume {
+            Resume::Query { text, .. } => Some(self.decide_now(Path::Simple, text, &[])),
+            Resume::Bind { prepared, .. } => match &prepared.standing {
+                Standing::Held(source) => {
+                    Some(self.decide_now(Path::Extended, &source.text, &prepared.parameter_types))
+                }
+                _ => None,
+            },
         })
     }
 

@@ -10,8 +10,10 @@ use wire::postgres::conversation::{ConversationError, OpKind};
 use wire::postgres::frontend::{Bind, Target};
 use wire::postgres::{Frontend, FrontendMessage, RawMessage, SqlState};
 
+use crate::access::MAX_AGE;
 use crate::approval::OneRun;
 use crate::policy::{self, Admitted, Control, Effects, Permit, Refusal, Ruling};
+use crate::rewrite::Class;
 
 use super::diagnostics::Exposure;
 use super::names::Lookup;
@@ -45,7 +47,7 @@ impl Session {
             let Some(Delayed { message, on_record }) = self.next_request()? else { break };
             let decoded = FrontendMessage::decode(&message).map_err(|error| Ending::violation(&error))?;
             terminated = matches!(decoded, FrontendMessage::Terminate);
-            self.refresh_for(&decoded).await;
+            self.refresh_for(&decoded).await?;
             let client = if on_record { Bytes::new() } else { message.bytes().clone() };
             if self.segment.is_skipping() && !matches!(decoded, FrontendMessage::Sync | FrontendMessage::Terminate) {
                 permits.push(Permit::kept(client, Vec::new()));
@@ -85,20 +87,38 @@ impl Session {
         Ok(message.map(|message| Delayed { message, on_record: false }))
     }
 
-    /// A catalog that is known to have changed is read anew before the next statement is decided.
-    async fn refresh_for(&mut self, message: &FrontendMessage<'_>) {
-        let decides = matches!(message, FrontendMessage::Query { .. } | FrontendMessage::Parse { .. });
-        if decides && std::mem::take(&mut self.catalog_changed) {
-            self.refresh(Duration::ZERO).await;
+    /// Nothing is decided on a stale catalog, and nothing runs that was decided on one (rules 1 and 8).
+    async fn refresh_for(&mut self, message: &FrontendMessage<'_>) -> Result<(), Ending> {
+        match message {
+            FrontendMessage::Query { .. }
+            | FrontendMessage::Parse { .. }
+            | FrontendMessage::Bind(_)
+            | FrontendMessage::Execute { .. } => {
+                let changed = std::mem::take(&mut self.catalog_changed);
+                self.refresh(if changed { Duration::ZERO } else { MAX_AGE }).await
+            }
+            _ => Ok(()),
         }
     }
 
-    /// Keeps the old access profile if a new one cannot be had: the guard in every rewritten relation (rule 8)
-    /// keeps it safe, and names it does not know are refused.
-    pub(super) async fn refresh(&mut self, max_age: Duration) {
-        match self.guarded.refreshed(&self.principal, max_age).await {
-            Ok(access) => self.access = access,
-            Err(error) => tracing::warn!(%error, "the catalog cannot be read anew"),
+    /// A catalog of another epoch: decided anew is what comes; what was prepared must be prepared again.
+    pub(super) async fn refresh(&mut self, max_age: Duration) -> Result<(), Ending> {
+        match self.guarded.newer(&self.principal, &self.access, max_age).await {
+            Ok(None) => Ok(()),
+            Ok(Some(access)) => {
+                self.access = access;
+                self.prepared.invalidate();
+                self.portals.invalidate();
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "the catalog cannot be read anew: the session ends");
+                Err(Ending::told(
+                    CloseReason::TargetDisconnected,
+                    SqlState::CONNECTION_FAILURE,
+                    "the target's catalog cannot be read anew, and nothing is decided on a stale one",
+                ))
+            }
         }
     }
 
@@ -109,12 +129,15 @@ impl Session {
         decoded: &FrontendMessage<'_>,
         client: Bytes,
     ) -> Result<Taken, Ending> {
+        if names_of(decoded).iter().any(|name| name.len() > NAME_BYTES_MAX) {
+            return self.name_too_long(client);
+        }
         let permit = match decoded {
             FrontendMessage::Query { text } => return self.query(text, client).await,
             FrontendMessage::Parse { name, query, parameter_types } => {
                 self.parse(name, query, parameter_types, client).await?
             }
-            FrontendMessage::Bind(bind) => return self.bind(bind, message, client).await,
+            FrontendMessage::Bind(bind) => return self.bind(bind, message, client),
             FrontendMessage::Execute { portal, max_rows } => return self.execute(portal, *max_rows, client),
             FrontendMessage::Describe { target, name } => return self.describe(*target, name, client),
             FrontendMessage::Close { target, name } => self.close(*target, name, client)?,
@@ -144,7 +167,7 @@ impl Session {
     }
 
     async fn query(&mut self, text: &str, client: Bytes) -> Result<Taken, Ending> {
-        let ruling = self.decide(Path::Simple, text, &[]).await;
+        let ruling = self.decide(Path::Simple, text, &[]).await?;
         if let (policy::Outcome::Held { upstream_sql, objects }, [ruled]) = (&ruling.outcome, &*ruling.statements) {
             return self.held_query(text, ruled, (upstream_sql, objects), client);
         }
@@ -171,7 +194,7 @@ impl Session {
         client: Bytes,
     ) -> Result<Permit, Ending> {
         self.bound_names()?;
-        let ruling = self.decide(Path::Extended, text, parameter_types).await;
+        let ruling = self.decide(Path::Extended, text, parameter_types).await?;
         let mut events = Vec::new();
         let mut statement = 0;
         for ruled in &ruling.statements {
@@ -193,7 +216,7 @@ impl Session {
         Ok(Permit::parse(&ruling, name, parameter_types, client, events)?)
     }
 
-    async fn bind(&mut self, bind: &Bind<'_>, message: &RawMessage<Frontend>, client: Bytes) -> Result<Taken, Ending> {
+    fn bind(&mut self, bind: &Bind<'_>, message: &RawMessage<Frontend>, client: Bytes) -> Result<Taken, Ending> {
         self.bound_names()?;
         let prepared = match self.prepared.lookup(bind.statement, self.numbers.segment) {
             Lookup::Known(prepared) => prepared,
@@ -204,7 +227,7 @@ impl Session {
             Standing::Admitted(admitted) => *admitted,
             Standing::Held(source) => {
                 let source = Arc::clone(source);
-                return self.held_bind(bind, prepared, &source, message, client).await;
+                return self.held_bind(bind, &prepared, &source, message, client);
             }
             Standing::Refused | Standing::Approved(_) => return self.skipped(client),
         };
@@ -313,6 +336,13 @@ impl Session {
         Ok(Taken::Permit(Permit::failing_parse(client, Vec::new())?))
     }
 
+    fn name_too_long(&mut self, client: Bytes) -> Result<Taken, Ending> {
+        let text = format!("names of prepared statements and portals have at most {NAME_BYTES_MAX} bytes");
+        let refusal = refusal("42622", &text, "the server would cut it, and take two names for one");
+        self.expect(OpKind::Parse, Operation::Refused(refusal), &mut Vec::new())?;
+        Ok(Taken::Permit(Permit::failing_parse(client, Vec::new())?))
+    }
+
     /// Follows a refused `Parse` in the same pipeline: the target skips everything until `Sync`.
     fn skipped(&mut self, client: Bytes) -> Result<Taken, Ending> {
         let refusal = refusal("26000", "the statement was refused", "see the refusal before");
@@ -346,8 +376,24 @@ pub(super) fn impossible(error: &ConversationError) -> Ending {
     Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &error.to_string())
 }
 
+/// The names of prepared statements and portals in a message.
+fn names_of<'a>(message: &FrontendMessage<'a>) -> [&'a str; 2] {
+    match message {
+        FrontendMessage::Parse { name, .. }
+        | FrontendMessage::Describe { name, .. }
+        | FrontendMessage::Close { name, .. } => [name, ""],
+        FrontendMessage::Bind(bind) => [bind.portal, bind.statement],
+        FrontendMessage::Execute { portal, .. } => [portal, ""],
+        _ => ["", ""],
+    }
+}
+
 pub(super) fn exposure(ruled: &policy::StatementRuling) -> Exposure {
-    if ruled.scrub_diagnostics { Exposure::Withheld } else { Exposure::Open }
+    match (ruled.scrub_diagnostics, ruled.class) {
+        (false, _) => Exposure::Open,
+        (true, Class::Insert | Class::Update | Class::Delete) => Exposure::WithheldUntilCommit,
+        (true, _) => Exposure::Withheld,
+    }
 }
 
 fn effects(ruling: &Ruling) -> Arc<[Effects]> {
@@ -382,3 +428,6 @@ fn refusal(sqlstate: &'static str, message: &str, hint: &str) -> Refusal {
         unknown_name: false,
     }
 }
+/// The server compares names of statements and portals by their first `NAMEDATALEN - 1` bytes alone. Two longer ones
+/// could be one there and two here, and the record would tell of another statement than the one that ran.
+const NAME_BYTES_MAX: usize = 63;

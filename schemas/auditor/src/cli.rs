@@ -16,12 +16,12 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Checks signatures, chains, counters and contents; says what was checked and names every object that breaks a
-    /// rule.
+    /// Checks signatures, chains, counters and contents, and of a bundle every file and every row of its tables; says
+    /// what was checked and names every object that breaks a rule.
     Verify {
-        /// Folder of the evidence.
+        /// Folder of the evidence, or a bundle.
         dir: PathBuf,
-        /// Public key that certifies relays (PEM).
+        /// Public key that certifies relays and the keys that sign bundles (PEM).
         #[arg(long, value_name = "FILE")]
         root: PathBuf,
         /// The report as JSON.

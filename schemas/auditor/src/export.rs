@@ -4,10 +4,10 @@ use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use schemas::csv;
 use schemas::event::Actor;
 
 use crate::cli::{Format, TrustArguments};
-use crate::csv;
 use crate::error::{Error, Exit};
 use crate::folder::Folder;
 use crate::listing;
@@ -56,19 +56,23 @@ fn write_json(folder: &Folder, trust: Trust, out: &mut dyn Write) -> Result<(), 
 }
 
 fn write_csv(folder: &Folder, trust: Trust, out: &mut dyn Write) -> Result<(), Error> {
-    csv::record(SESSION_COLUMNS.into_iter().chain(STATEMENT_COLUMNS), out)?;
+    out.write_all(&csv::record(SESSION_COLUMNS.into_iter().chain(STATEMENT_COLUMNS).map(Some)))?;
     for listed in listing::sessions(folder)? {
         let summary = SessionSummary::read(folder, &listed)?;
         let session = session_cells(&summary, trust);
         let nothing = STATEMENT_COLUMNS.map(|_| String::new());
         if summary.statements.is_empty() {
-            csv::record(session.iter().chain(&nothing).map(String::as_str), out)?;
+            write_record(session.iter().chain(&nothing), out)?;
         }
         for statement in &summary.statements {
-            csv::record(session.iter().chain(&statement_cells(statement)).map(String::as_str), out)?;
+            write_record(session.iter().chain(&statement_cells(statement)), out)?;
         }
     }
     Ok(())
+}
+
+fn write_record<'a>(cells: impl Iterator<Item = &'a String>, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(&csv::record(cells.map(|cell| Some(cell.as_str()))))
 }
 
 const SESSION_COLUMNS: [&str; 20] = [

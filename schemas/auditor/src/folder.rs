@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::iter;
 use std::path::{Path, PathBuf};
 
+use schemas::bundle::layout::BundleFile;
 use schemas::chunk::STORED_MAX;
-use schemas::verify::Source;
+use schemas::tables::parquet::RandomRead;
+use schemas::verify::{Files, Source};
 
 use crate::error::Error;
 
@@ -24,6 +27,21 @@ impl Folder {
             return Err(Error::content(path, "expected a folder that holds `evidence/` or `objects/evidence/`"));
         }
         Ok(Self { objects })
+    }
+
+    /// The folder of a bundle; nothing for a folder that has none of a bundle's own files. One that lost its manifest
+    /// still is a bundle, and not evidence that holds by itself.
+    pub(crate) fn bundle(path: &Path) -> Option<Self> {
+        let mut own = iter::once(BundleFile::Manifest).chain(BundleFile::required());
+        own.any(|file| path.join(file.path()).exists()).then(|| Self { objects: path.to_owned() })
+    }
+
+    /// Paths of all files, sorted.
+    pub(crate) fn list_all(&self) -> Result<Vec<String>, Error> {
+        let mut paths = Vec::new();
+        self.collect("", &mut paths)?;
+        paths.sort_unstable();
+        Ok(paths)
     }
 
     /// Where the objects stand.
@@ -59,7 +77,7 @@ impl Folder {
             let entry = entry.map_err(Error::file(&folder))?;
             let name = entry.file_name().into_string();
             let name = name.map_err(|_| Error::content(&entry.path(), "expected a name in UTF-8"))?;
-            let key = format!("{prefix}/{name}");
+            let key = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
             // Links are not followed: what was handed over stands in the folder, not elsewhere on this machine.
             let kind = entry.file_type().map_err(Error::file(&entry.path()))?;
             if kind.is_dir() {
@@ -88,5 +106,24 @@ impl Source for Folder {
         // Again, for the file may grow while it is read.
         file.take(limit).read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+}
+
+/// A folder as a bundle: all its files, whatever they are.
+pub(crate) struct BundleFolder<'a>(pub(crate) &'a Folder);
+
+impl Source for BundleFolder<'_> {
+    fn keys(&self) -> io::Result<Vec<String>> {
+        self.0.list_all().map_err(io::Error::other)
+    }
+
+    fn get(&self, key: &str, limit: u64) -> io::Result<Vec<u8>> {
+        self.0.get(key, limit)
+    }
+}
+
+impl Files for BundleFolder<'_> {
+    fn open(&self, path: &str) -> io::Result<Box<dyn RandomRead>> {
+        Ok(Box::new(fs::File::open(self.0.path(path))?))
     }
 }

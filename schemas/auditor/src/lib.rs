@@ -4,7 +4,6 @@
 //! before it reaches a terminal or a spreadsheet.
 
 pub mod cli;
-mod csv;
 mod error;
 mod export;
 mod folder;

@@ -1,5 +1,7 @@
 //! The program as an auditor uses it, over a copy of the golden evidence.
 
+mod bundle;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use schemas::identifiers::SessionId;
+use schemas::rule::Severity;
 use schemas::signature::PublicKey;
-use schemas::verify::{self, Options, Report};
+use schemas::verify::{self, BundleReport, Options, Report};
 
 use crate::cli::TrustArguments;
 use crate::error::Error;
-use crate::folder::Folder;
+use crate::folder::{BundleFolder, Folder};
 
 /// How far shown evidence can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,12 @@ pub(crate) fn verify(folder: &Folder, root: &Path) -> Result<Report, Error> {
     verify::verify(folder, &root, &Options::default()).map_err(Error::file(folder.root()))
 }
 
+/// Verifies a bundle.
+pub(crate) fn verify_bundle(folder: &Folder, root: &Path) -> Result<BundleReport, Error> {
+    let root = read_root(root)?;
+    verify::verify_bundle(&BundleFolder(folder), &root, &Options::default()).map_err(Error::file(folder.root()))
+}
+
 /// Decides whether one session, or without one all evidence, may be shown.
 pub(crate) fn decide(
     folder: &Folder,
@@ -35,16 +42,28 @@ pub(crate) fn decide(
     let Some(root) = root_file(arguments, keys) else {
         return if arguments.unverified { Ok(Trust::Unverified) } else { Err(no_root()) };
     };
-    let report = verify(folder, &root)?;
+    let (report, all_holds, findings) = match Folder::bundle(folder.root()) {
+        None => {
+            let report = verify(folder, &root)?;
+            (report.clone(), report.holds(), report.findings)
+        }
+        Some(bundle) => {
+            let report = verify_bundle(&bundle, &root)?;
+            let holds = report.holds();
+            let findings = report.errors().cloned().collect();
+            (report.evidence, holds, findings)
+        }
+    };
     let holds = match session {
         Some(session) => report.sessions.iter().any(|one| one.session == *session && one.sound),
-        None => report.holds(),
+        None => all_holds,
     };
     match (holds, arguments.unverified) {
         (true, _) => Ok(Trust::Verified),
         (false, true) => Ok(Trust::Unverified),
         (false, false) => {
-            let first = report.errors().next().map_or("nothing was verified".to_owned(), |finding| {
+            let mut errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+            let first = errors.next().map_or("nothing was verified".to_owned(), |finding| {
                 format!("{}: {}: {}", finding.object, finding.rule, finding.message)
             });
             let problem = "this evidence does not verify; `auditor verify` tells all, `--unverified` shows it anyway";

@@ -1,5 +1,7 @@
 //! `auditor verify`: what was checked, and every finding.
 
+mod bundle;
+
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -14,6 +16,9 @@ use crate::trust;
 use schemas::instant::rfc3339;
 
 pub(crate) fn run(dir: &Path, root: &Path, json: bool, out: &mut dyn Write) -> Result<Exit, Error> {
+    if let Some(folder) = Folder::bundle(dir) {
+        return bundle::run(&folder, root, json, out);
+    }
     let report = trust::verify(&Folder::open(dir)?, root)?;
     if json {
         let whole = serde_json::json!({ "holds": report.holds(), "report": report });
@@ -32,7 +37,11 @@ fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for finding in &report.findings {
         print_finding(finding, out)?;
     }
-    match (report.holds(), report.errors().count() as u64) {
+    print_verdict(report.holds(), report.errors().count() as u64, out)
+}
+
+fn print_verdict(holds: bool, errors: u64, out: &mut dyn Write) -> io::Result<()> {
+    match (holds, errors) {
         (true, _) => writeln!(out, "It holds."),
         (false, 0) => writeln!(out, "It does not hold: nothing certified was found."),
         (false, errors) => writeln!(out, "It does not hold: {}.", count(errors, "error")),
@@ -61,6 +70,9 @@ fn print_session(session: &SessionReport, out: &mut dyn Write) -> io::Result<()>
     write!(out, "session {} {sound}, {}", session.session, name(&session.state))?;
     if session.state == SessionState::Void {
         return writeln!(out);
+    }
+    if session.outside {
+        return writeln!(out, ", outside of the period: no chunks here");
     }
     if let Some(reason) = &session.reason {
         write!(out, " ({})", name(reason))?;

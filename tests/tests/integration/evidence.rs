@@ -75,11 +75,11 @@ fn no_stored_object_holds_a_protected_value_in_clear() {
 #[test]
 fn an_agent_is_recorded_with_the_human_it_acts_for() {
     let mut relay = Relay::fresh();
-    relay.psql("copilot", &["SELECT count(*) FROM clinic.visits"]).ok();
+    relay.psql("scribe", &["SELECT count(*) FROM clinic.visits"]).ok();
     relay.stop();
     let events: serde_json::Value = serde_json::from_str(&relay.events()).unwrap();
     let text = events.to_string();
-    assert!(text.contains("\"copilot\"") && text.contains("acts_for") && text.contains("\"alice\""), "{text}");
+    assert!(text.contains("\"scribe\"") && text.contains("acts_for") && text.contains("\"alice\""), "{text}");
 }
 
 /// One psql session of alice's, sealed and stored.

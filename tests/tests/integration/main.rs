@@ -11,6 +11,8 @@ mod compile_fail;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod delivery;
+#[cfg(test)]
 mod drivers;
 #[cfg(test)]
 mod evidence;
@@ -21,8 +23,12 @@ mod masking;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+mod pipelines;
+#[cfg(test)]
 mod protocol;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod staleness;
 #[cfg(test)]
 mod structure;

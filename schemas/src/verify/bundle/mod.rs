@@ -9,6 +9,8 @@ mod json_rows;
 mod manifest;
 mod parquet_rows;
 mod recomputation;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::io;

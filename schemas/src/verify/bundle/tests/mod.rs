@@ -1,0 +1,80 @@
+//! A bundle of the golden evidence, and everything that is done to bundles.
+
+mod scene;
+mod tampering;
+
+use scene::Scene;
+
+use crate::rule::Rule;
+use crate::signature::Signer;
+use crate::tables::Table;
+use crate::verify::Options;
+
+#[test]
+fn a_bundle_holds_and_tells_what_was_checked() {
+    let scene = Scene::whole();
+    let report = scene.verify();
+    assert!(report.holds(), "{:#?}", report.findings);
+    let checked = &report.checked;
+    assert_eq!(checked.files, scene.files.len() as u64 - 1);
+    assert_eq!((checked.tables, checked.key_certificates, checked.signature), (27, 1, true));
+    assert_eq!(checked.equal_rows, 3 * checked.rows.values().sum::<u64>());
+    assert_eq!(Some(&checked.rows), report.bundle.as_ref().map(|bundle| &bundle.counts));
+    assert!(checked.rows["approvals"] > 0 && checked.rows["denials"] > 0 && checked.safeguards > 0);
+}
+
+#[test]
+fn a_session_outside_the_period_is_told_by_its_statements_alone() {
+    let (whole, part) = (Scene::whole(), Scene::of_second_life());
+    let report = part.verify();
+    assert!(report.holds(), "{:#?}", report.findings);
+    assert!(report.evidence.sessions.iter().any(|session| session.outside));
+    assert!(report.checked.rows["sessions"] < whole.verify().checked.rows["sessions"]);
+    assert!(part.files.keys().filter(|path| path.ends_with(".zst")).count() > 0);
+}
+
+#[test]
+fn a_bundle_holds_only_under_its_root() {
+    let scene = Scene::whole();
+    let stranger = scene.bundles.public_key().clone();
+    let report = crate::verify::verify_bundle(&scene.files, &stranger, &Options::default()).unwrap();
+    assert!(!report.holds());
+    assert!(report.errors().any(|finding| finding.rule == Rule::KeyCertificate));
+}
+
+#[test]
+fn no_byte_of_a_bundle_can_be_flipped_or_cut() {
+    let scene = Scene::whole();
+    for (index, path) in scene.files.keys().enumerate() {
+        let length = scene.files[path].len();
+        for position in [(index * 7919) % length, length - 1] {
+            let mut changed = scene.clone();
+            changed.edit(path, |bytes| bytes[position] ^= 1 << (index % 8));
+            let report = changed.verify();
+            assert!(!report.holds(), "{path} byte {position}");
+            assert!(report.errors().any(|finding| finding.object == *path), "{path} byte {position}");
+        }
+        let mut changed = scene.clone();
+        changed.edit(path, |bytes| bytes.truncate(length - 1));
+        assert!(!changed.verify().holds(), "{path} cut");
+    }
+}
+
+/// Parquet is taken apart by a crate that is not ours: whatever stands in a file that a bundler signed, it is a finding.
+#[test]
+fn a_parquet_file_that_is_none_is_a_finding() {
+    let scene = Scene::whole();
+    let path = "tables/statements.parquet";
+    let length = scene.files[path].len();
+    assert!(scene.verify().checked.rows[Table::Statements.name()] > 0);
+    for position in (0..length).step_by(length / 100) {
+        let mut changed = scene.clone();
+        changed.edit(path, |bytes| bytes[position] ^= 0x55);
+        changed.resign(|_| {});
+        // Not every byte of a Parquet file says something of a row.
+        for finding in changed.verify().errors() {
+            assert_eq!(finding.object, path, "byte {position}");
+            assert!(matches!(finding.rule, Rule::TableForm | Rule::TableRows), "byte {position}");
+        }
+    }
+}
