@@ -1,7 +1,9 @@
 //! The handlers behind the relay. Each is a plain `async fn` over an `Env` that holds what it may use and nothing more;
 //! each is idempotent, for storage notifications and queues deliver twice, late and out of order.
 
+pub mod bundler;
 pub mod certifier;
 pub mod console;
 pub mod indexer;
 mod signers;
+pub mod trust;

@@ -14,6 +14,50 @@ pub fn rfc3339(time_us: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
 }
 
+/// Microseconds since 1970 of a day (`2026-11-20`, its first microsecond) or a time in UTC (`2026-11-20T10:00:00Z`, with
+/// or without a fraction of at most six digits); nothing for another text, or a day before 1970.
+#[must_use]
+pub fn parse(text: &str) -> Option<u64> {
+    let (date, time) = match text.split_once('T') {
+        Some((date, time)) => (date, time.strip_suffix('Z')?),
+        None => (text, "00:00:00"),
+    };
+    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let [hour, minute, second] = numbers(clock, ':', [2, 2, 2])?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let fraction = digits(fraction, fraction.len())
+        .filter(|_| fraction.len() <= 6)
+        .map(|number| (fraction.len()..6).fold(number, |number, _| number * 10))?;
+    let days = days(year, month, day)?;
+    Some(((days * 24 + hour) * 3600 + minute * 60 + second) * 1_000_000 + fraction)
+}
+
+/// Days from 1970-01-01 to a day; nothing for a day that the calendar does not have.
+fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    if year < 1970 || !(1..=12).contains(&month) {
+        return None;
+    }
+    let (shifted, from_march) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let day_of_year = (153 * from_march + 2) / 5 + day.checked_sub(1)?;
+    let leaps = shifted / 4 - shifted / 100 + shifted / 400;
+    let days = (shifted * 365 + leaps + day_of_year).checked_sub(DAYS_TO_1970_FROM_YEAR_0_MARCH)?;
+    (civil(days) == (year, month, day)).then_some(days)
+}
+
+fn numbers(text: &str, separator: char, widths: [usize; 3]) -> Option<[u64; 3]> {
+    let mut parts = text.split(separator);
+    let [first, second, third] = widths.map(|width| parts.next().and_then(|part| digits(part, width)));
+    parts.next().is_none().then_some([first?, second?, third?])
+}
+
+fn digits(text: &str, width: usize) -> Option<u64> {
+    let well_formed = text.len() == width && text.bytes().all(|byte| byte.is_ascii_digit());
+    well_formed.then(|| text.parse().ok())?
+}
+
 /// Gregorian year, month and day of a number of days since 1970-01-01. Years are counted from March, so that the leap
 /// day is the last of its year and months have a regular pattern (153 days every five).
 fn civil(days: u64) -> (u64, u64, u64) {
@@ -52,6 +96,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_read_again() {
+        for time_us in [0, 951_782_399_000_001, 951_782_400_000_000, 4_107_542_400_123_456, 253_402_300_799_999_999] {
+            assert_eq!(parse(&rfc3339(time_us)), Some(time_us));
+        }
+        assert_eq!(parse("1970-01-02"), Some(86_400_000_000));
+        assert_eq!(parse("2026-11-20T10:03:04.5Z"), Some(1_795_168_984_500_000));
+        for bad in [
+            "",
+            "2026",
+            "2026-11-31",
+            "2025-02-29",
+            "2026-1-1",
+            "1969-12-31",
+            "2026-00-10",
+            "2026-01-00",
+            "2026-11-20T10:03:04",
+            "2026-11-20T24:00:00Z",
+            "2026-11-20T10:03:04+01:00",
+            "2026-11-20T10:03:04.1234567Z",
+            "2026-11-20T10:03:04.Z",
+            "+026-11-20",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn every_day_follows_the_one_before() {
         let mut before = civil(0);
         for day in 1..200_000 {
@@ -59,6 +130,7 @@ mod tests {
             let next_day = (now.0, now.1) == (before.0, before.1) && now.2 == before.2 + 1;
             let next_month = now.2 == 1 && (now == (before.0, before.1 + 1, 1) || now == (before.0 + 1, 1, 1));
             assert!(next_day || next_month, "{before:?} {now:?}");
+            assert_eq!(days(now.0, now.1, now.2), Some(day));
             before = now;
         }
     }

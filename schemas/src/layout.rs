@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use log::{LOG_PREFIX, LogObject, LogObjectKind, parse_log};
 
+use crate::bundle::layout::BundleFile;
 use crate::digest::Sha256Digest;
 use crate::identifiers::{Incarnation, Name, RequestId, SessionId};
 
@@ -309,10 +310,43 @@ pub fn parse(key: &str) -> Option<Object> {
     (is_first_or_later && object.key() == key).then_some(object)
 }
 
+/// Where a file of a stored bundle stands: `bundles/<tenant>/<environment>/<bundle>/<path>`.
+#[must_use]
+pub fn bundle_file(tenant: &Name, environment: &Name, bundle: &Name, file: &BundleFile) -> String {
+    format!("{}{}", bundle_prefix(tenant, environment, bundle), file.path())
+}
+
+/// Prefix of a stored bundle, with the slash.
+#[must_use]
+pub fn bundle_prefix(tenant: &Name, environment: &Name, bundle: &Name) -> String {
+    format!("{}{bundle}/", bundles_prefix(tenant, environment))
+}
+
+/// Prefix of a tenant's and environment's stored bundles, with the slash.
+#[must_use]
+pub fn bundles_prefix(tenant: &Name, environment: &Name) -> String {
+    format!("{BUNDLES_PREFIX}{tenant}/{environment}/")
+}
+
+/// Tenant, environment, bundle and file of a stored bundle's key; nothing for another key.
+#[must_use]
+pub fn parse_bundle_file(key: &str) -> Option<(Name, Name, Name, BundleFile)> {
+    let mut segments = key.strip_prefix(BUNDLES_PREFIX)?.splitn(4, '/');
+    let mut name = || segments.next()?.parse::<Name>().ok();
+    let (tenant, environment, bundle) = (name()?, name()?, name()?);
+    Some((tenant, environment, bundle, BundleFile::parse(segments.next()?)?))
+}
+
+/// Prefix of the key certificates of a tenant's environment, with the slash.
+#[must_use]
+pub fn trust_prefix(tenant: &Name, environment: &Name) -> String {
+    format!("{TRUST_PREFIX}{tenant}/{environment}/")
+}
+
 /// Where a [key certificate](crate::key_certificate::KeyCertificate) stands, by its statement digest.
 #[must_use]
 pub fn key_certificate(tenant: &Name, environment: &Name, statement: &Sha256Digest) -> String {
-    format!("{TRUST_PREFIX}{tenant}/{environment}/{statement}.json")
+    format!("{}{statement}.json", trust_prefix(tenant, environment))
 }
 
 /// Tenant, environment and statement digest of a key certificate's key; nothing for another key.
@@ -327,6 +361,8 @@ pub fn parse_key_certificate(key: &str) -> Option<(Name, Name, Sha256Digest)> {
 
 /// Prefix of all evidence: written once, kept under retention.
 pub const EVIDENCE_PREFIX: &str = "evidence/";
+/// Prefix of bundles: written once, kept under retention.
+pub const BUNDLES_PREFIX: &str = "bundles/";
 /// Prefix of the details of requests and of decisions: written once, deletable.
 pub const APPROVALS_PREFIX: &str = "approvals/";
 /// Prefix of the wrapped session keys: written once, deletable.

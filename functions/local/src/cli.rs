@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use schemas::identifiers::SessionId;
+
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::init::{Init, Target, TargetTls};
@@ -40,12 +42,45 @@ pub enum Command {
         #[arg(long, default_value_t = 60)]
         minutes: u64,
     },
+    /// Makes a folder of a period's evidence for an auditor: report, tables, replays, all signed.
+    Bundle {
+        /// Where everything is.
+        #[command(flatten)]
+        data: Data,
+        /// First day (2026-11-20) or time (2026-11-20T10:00:00Z) of the period, UTC; without it, the first there is.
+        #[arg(long, value_parser = instant)]
+        from: Option<u64>,
+        /// End of the period, exclusive; without it, now.
+        #[arg(long, value_parser = instant)]
+        to: Option<u64>,
+        /// Folder to write; it must not exist.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Writes a page that shows one session, for a browser.
+    Replay {
+        /// Session.
+        session: SessionId,
+        /// Where everything is.
+        #[command(flatten)]
+        data: Data,
+        /// Also what the client sent and received, opened with the data key: may show protected health information.
+        #[arg(long)]
+        results: bool,
+        /// File to write; it must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Lists the sessions in the index.
     Sessions {
         /// Where everything is.
         #[command(flatten)]
         data: Data,
     },
+}
+
+fn instant(text: &str) -> Result<u64, &'static str> {
+    schemas::instant::parse(text).ok_or("expected a day (2026-11-20) or a time in UTC (2026-11-20T10:00:00Z)")
 }
 
 /// The data folder.

@@ -1,6 +1,7 @@
 //! Affidavit on one machine: everything in one process. Wiring, and stand-ins for what a customer brings (a small OIDC
 //! issuer); nothing here behaves otherwise than the deployed system.
 
+pub mod bundles;
 mod certificates;
 pub mod cli;
 mod error;

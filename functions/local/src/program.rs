@@ -2,9 +2,12 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use functions::bundler::Period;
+use relay::clock::{Clock, SystemClock};
+
 use crate::cli::{Cli, Command};
 use crate::error::Error;
-use crate::{init, running, sessions, tokens};
+use crate::{bundles, init, running, sessions, tokens};
 
 /// Runs a command on the runtime that a relay needs.
 ///
@@ -30,6 +33,14 @@ async fn command(command: Command) -> Result<(), Error> {
         Command::Token { name, data, minutes } => {
             let token = tokens::token(&data.folder()?, &name, minutes)?;
             writeln!(io::stdout(), "{token}").map_err(Error::of("output"))
+        }
+        Command::Bundle { data, from, to, out } => {
+            let period = Period { from_us: from.unwrap_or(0), to_us: to.unwrap_or_else(|| SystemClock.now_us()) };
+            let bundled = bundles::bundle(&data.folder()?, period, &out).await?;
+            bundles::print(&bundled, &out, &mut io::stdout()).map_err(Error::of("output"))
+        }
+        Command::Replay { session, data, results, out } => {
+            bundles::replay(&data.folder()?, &session, results, &out).await
         }
         Command::Sessions { data } => {
             let rows = sessions::read(&data.folder()?).await?;

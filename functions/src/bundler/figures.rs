@@ -65,7 +65,9 @@ impl Figures {
         for masking in rows.masking.iter().filter(|row| row.treatment == REVEALED && row.decision != REFUSED) {
             self.reveal(masking);
         }
-        rows.denials.iter().for_each(|row| self.denials.push(row));
+        for denial in &rows.denials {
+            self.denials.push(denial);
+        }
         for approval in &rows.approvals {
             let held = rows.statements.iter().find(|row| row.statement == approval.statement);
             if self.approvals.push(approval)

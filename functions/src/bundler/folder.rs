@@ -1,9 +1,10 @@
 //! The folder in which a bundle is made, and evidence read from it.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use schemas::bundle::Destination;
 use schemas::verify::Source;
 
 use super::BundlerError;
@@ -40,15 +41,6 @@ impl WorkFolder {
         fs::write(&path, bytes).map_err(|error| BundlerError::folder(&path, error))
     }
 
-    /// Opens a new file of the bundle; folders on the way are made.
-    ///
-    /// # Errors
-    /// [`BundlerError::Folder`].
-    pub fn create_file(&self, name: &str) -> Result<fs::File, BundlerError> {
-        let path = self.path(name)?;
-        fs::File::create_new(&path).map_err(|error| BundlerError::folder(&path, error))
-    }
-
     /// Names of all files, sorted; `/` between folders.
     ///
     /// # Errors
@@ -82,6 +74,14 @@ impl WorkFolder {
             fs::create_dir_all(parent).map_err(|error| BundlerError::folder(parent, error))?;
         }
         Ok(path)
+    }
+}
+
+impl Destination for WorkFolder {
+    fn create(&self, path: &str) -> io::Result<Box<dyn Write + Send>> {
+        let path = self.root.join(path);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        Ok(Box::new(fs::File::create_new(path)?))
     }
 }
 

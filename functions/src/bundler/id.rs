@@ -19,13 +19,13 @@ struct Named<'a> {
 }
 
 /// `20261120t100304z-0123456789abcdef`
-pub(super) fn of(env: &Env, period: Period, made_us: u64, parts: &[Part]) -> Result<String, BundlerError> {
+pub(super) fn of(env: &Env, period: Period, made_us: u64, parts: &[Part]) -> Result<Name, BundlerError> {
     let named = Named { tenant: &env.tenant, environment: &env.environment, period, made_us, parts };
     let digest = Sha256Digest::of(&canonical::to_vec(&named)?).to_string();
-    let (seconds, _) = rfc3339(made_us).split_at_checked(SECONDS_LENGTH).map(|(s, f)| (s.to_owned(), f.to_owned())).unwrap_or_default();
-    let time: String = seconds.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase();
+    let time: String = rfc3339(made_us).chars().take(SECONDS_LENGTH).filter(char::is_ascii_alphanumeric).collect();
     let digits: String = digest.chars().take(DIGEST_DIGITS).collect();
-    Ok(format!("{time}z-{digits}"))
+    let name = format!("{}z-{digits}", time.to_ascii_lowercase());
+    name.parse().map_err(|_| schemas::Error::Bug("a bundle's name").into())
 }
 
 /// `2026-11-20T10:03:04`

@@ -8,6 +8,7 @@ mod figures;
 mod folder;
 mod id;
 mod merge;
+mod names;
 mod part;
 mod plan;
 mod readable;
@@ -25,7 +26,7 @@ use schemas::signature::PublicKey;
 use seams::{EvidenceStore, Keys, KeysError, Retention, StoreError};
 
 pub use folder::WorkFolder;
-pub use merge::merge;
+pub use merge::{Merged, merge};
 pub use part::part;
 pub use plan::{Part, Plan, plan};
 pub use replay::{ReplayPage, replay};
@@ -59,6 +60,9 @@ pub enum BundlerError {
     /// The period ends before it begins.
     #[error("period: expected an end after its beginning")]
     Period,
+    /// There is no such bundle of this environment.
+    #[error("{0}: no such bundle")]
+    NoBundle(String),
     /// There is no such session in this environment.
     #[error("{0}: no such session")]
     NoSession(String),
@@ -93,12 +97,13 @@ pub enum BundlerError {
     /// A page could not be drawn.
     #[error("page: {0}")]
     Page(#[from] askama::Error),
-    /// A step did not run to its end.
-    #[error("{0} ended early")]
-    Interrupted(&'static str),
 }
 
 impl BundlerError {
+    fn gone(key: &str) -> Self {
+        Self::Object { key: key.to_owned(), problem: "planned, and not stored".to_owned() }
+    }
+
     fn folder(path: &std::path::Path, source: std::io::Error) -> Self {
         Self::Folder { path: path.to_owned(), source }
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use schemas::layout;
+use schemas::bundle::layout::BundleFile;
 use schemas::verify::{self, Options, Source};
 
 use super::replay::Drawing;
@@ -29,7 +29,7 @@ pub async fn part(env: &Env, plan: &Plan, part: &Part, folder: &WorkFolder) -> R
     verify::observe(&evidence, &env.root, &options, &mut drawing)
         .map_err(|error| BundlerError::folder(folder.root(), error))?;
     for page in drawing.finish()? {
-        folder.write(&layout::bundle_replay(&page.session), page.html.as_bytes())?;
+        folder.write(&BundleFile::Replay(page.session).path(), page.html.as_bytes())?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::chunk::Container;
 use schemas::dsse::{Envelope, Statement};
-use schemas::identifiers::{Incarnation, SessionId};
+use schemas::identifiers::{Incarnation, Name, SessionId};
 use schemas::layout::{self, ObjectKind, Scope};
 use schemas::leaf::{RelayRetired, RelayStart, SessionCloseLeaf, SessionOpenLeaf, SessionVoid};
 use schemas::period::Period;
@@ -16,7 +16,7 @@ use super::{BundlerError, Env, id};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Name of the bundle.
-    pub id: String,
+    pub id: Name,
     /// What it is about.
     pub period: Period,
     /// When it was planned, microseconds since 1970.
@@ -53,7 +53,8 @@ pub async fn plan(env: &Env, period: Period) -> Result<Plan, BundlerError> {
     let mut parts = BTreeMap::new();
     let mut wanted: Vec<(Scope, Incarnation)> = Vec::new();
     for ((scope, incarnation), objects) in &stored {
-        if Reading { env, scope }.served_in(incarnation, objects, period).await? {
+        let reading = Reading { env, scope };
+        if reading.served_in(incarnation, objects, period).await? {
             wanted.push((scope.clone(), incarnation.clone()));
         }
     }

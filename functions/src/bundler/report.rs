@@ -35,7 +35,7 @@ impl Material<'_> {
             from: rfc3339(self.plan.period.from_us),
             to: rfc3339(self.plan.period.to_us),
             made: rfc3339(self.plan.made_us),
-            id: &self.plan.id,
+            id: self.plan.id.as_str(),
             version: env!("CARGO_PKG_VERSION"),
             sessions_total: figures.sessions,
             figures: self.numbers(),

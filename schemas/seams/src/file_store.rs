@@ -57,6 +57,13 @@ impl FileStore {
         Self(Arc::new(Folder { root: root.into(), now_s: Box::new(|| 0), next: AtomicU64::new(0) }))
     }
 
+    /// The store in folder `root`, made before, while another process may write into it: nothing is swept. Should that
+    /// process start while this one writes, a `put` here may fail; what was put stays.
+    #[must_use]
+    pub fn beside(root: impl Into<PathBuf>, now_s: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Folder { root: root.into(), now_s: Box::new(now_s), next: AtomicU64::new(0) }))
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         key: &str,

@@ -1,6 +1,11 @@
 //! Events as things on the page.
 
-use schemas::event::{EventBody, Outcome, OutcomeKind, Recovered, Statement, Token, Touched, Verdict};
+use std::fmt::Write;
+
+use schemas::approval::ApprovalVerdict;
+use schemas::event::{
+    ApprovalDecided, ApprovalRequested, EventBody, Outcome, OutcomeKind, Recovered, Statement, Token, Touched, Verdict,
+};
 use schemas::instant::rfc3339;
 
 use super::page::{Item, StatementView, TouchedView};
@@ -15,11 +20,21 @@ pub(super) fn item(body: &EventBody, time_us: u64) -> Item {
             event(format!("Statement {} gets parameters: {}", bind.statement, tokens(&bind.parameters)), "")
         }
         EventBody::Execute(execute) => {
-            let limit = if execute.row_limit > 0 { format!(", at most {} rows", execute.row_limit) } else { String::new() };
+            let limit =
+                if execute.row_limit > 0 { format!(", at most {} rows", execute.row_limit) } else { String::new() };
             event(format!("Statement {} runs (execution {}{limit})", execute.statement, execute.execution), "")
         }
         EventBody::Outcome(outcome) => event(outcome_text(outcome), tone_of(outcome.outcome)),
         EventBody::Cancel => event("The client asks to cancel what runs".to_owned(), ""),
+        EventBody::ApprovalRequested(requested) => event(requested_text(requested), "look"),
+        EventBody::ApprovalDecided(decided) => {
+            let tone = match decided.verdict {
+                ApprovalVerdict::Approved => "good",
+                ApprovalVerdict::Denied => "bad",
+                _ => "look",
+            };
+            event(decided_text(decided), tone)
+        }
         EventBody::SessionClose(close) => {
             event(format!("The session closes: {} statements, {} executions", close.statements, close.executions), "")
         }
@@ -30,6 +45,7 @@ pub(super) fn item(body: &EventBody, time_us: u64) -> Item {
 fn statement(told: &Statement, time_us: u64) -> StatementView {
     let (decision, tone) = match told.decision.outcome {
         Verdict::Permitted => ("permitted", "good"),
+        Verdict::Held => ("held", "look"),
         Verdict::Refused => ("refused", "bad"),
     };
     let text = told.text.as_deref().map_or_else(
@@ -62,6 +78,33 @@ fn touched(touched: &Touched) -> TouchedView {
     }
 }
 
+fn requested_text(requested: &ApprovalRequested) -> String {
+    let reason = requested.reason.as_ref().map(|reason| format!(", because: {reason}")).unwrap_or_default();
+    let expires = clock(requested.expires_us);
+    format!(
+        "Statement {} waits for an approval until {expires} (request {}){reason}",
+        requested.statement, requested.request
+    )
+}
+
+fn decided_text(decided: &ApprovalDecided) -> String {
+    // Writing to a text never fails.
+    let mut text = match decided.verdict {
+        ApprovalVerdict::Approved => format!("Statement {} is approved", decided.statement),
+        ApprovalVerdict::Denied => format!("Statement {} is denied", decided.statement),
+        ApprovalVerdict::Expired => format!("Nobody decided on statement {} in time", decided.statement),
+        ApprovalVerdict::Cancelled => format!("The request for statement {} was cancelled", decided.statement),
+        ApprovalVerdict::Invalid => format!("The decision on statement {} was not valid", decided.statement),
+    };
+    if let Some(approver) = &decided.approver {
+        let _ = write!(text, " by {} ({})", approver.name, approver.subject);
+    }
+    if let Some(why) = decided.rationale.as_ref().or(decided.problem.as_ref()) {
+        let _ = write!(text, ": {why}");
+    }
+    text
+}
+
 fn outcome_text(outcome: &Outcome) -> String {
     let what = match outcome.outcome {
         OutcomeKind::Completed => "completed",
@@ -73,13 +116,13 @@ fn outcome_text(outcome: &Outcome) -> String {
     };
     let mut text = format!("Statement {} {what}", outcome.statement);
     if let Some(sqlstate) = &outcome.sqlstate {
-        text.push_str(&format!(", SQLSTATE {sqlstate}"));
+        let _ = write!(text, ", SQLSTATE {sqlstate}");
     }
     if outcome.rows_returned > 0 || outcome.bytes_returned > 0 {
-        text.push_str(&format!(", {} rows returned ({} bytes)", outcome.rows_returned, outcome.bytes_returned));
+        let _ = write!(text, ", {} rows returned ({} bytes)", outcome.rows_returned, outcome.bytes_returned);
     }
     if outcome.rows_affected > 0 {
-        text.push_str(&format!(", {} rows changed", outcome.rows_affected));
+        let _ = write!(text, ", {} rows changed", outcome.rows_affected);
     }
     text
 }

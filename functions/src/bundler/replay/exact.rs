@@ -44,7 +44,7 @@ impl Exact {
     }
 
     /// What is left.
-    pub(super) fn finish(mut self) -> Vec<String> {
+    pub(super) fn finish(self) -> Vec<String> {
         let rest = self.transcript.finish();
         self.told.into_iter().map(|(_, entry)| entry).chain(rest).map(|entry| entry.to_string()).collect()
     }

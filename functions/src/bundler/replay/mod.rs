@@ -12,8 +12,8 @@ use schemas::identifiers::SessionId;
 use schemas::layout::{self, ObjectKind, Scope};
 use schemas::session_key::DataKey;
 use schemas::verify::{self, Observer, Options, SessionReport};
-use seams::Keys;
 use schemas::wrapped_key::WrappedKey;
+use seams::Keys;
 
 use super::{BundlerError, Env};
 use exact::Exact;
@@ -36,11 +36,7 @@ pub struct ReplayPage {
 ///
 /// # Errors
 /// [`BundlerError::NoSession`], [`BundlerError::Store`], [`BundlerError::Keys`], [`BundlerError::Page`].
-pub async fn replay(
-    env: &Env,
-    session: &SessionId,
-    results: Option<&dyn Keys>,
-) -> Result<ReplayPage, BundlerError> {
+pub async fn replay(env: &Env, session: &SessionId, results: Option<&dyn Keys>) -> Result<ReplayPage, BundlerError> {
     let (scope, evidence) = read(env, session).await?;
     let key = match results {
         Some(keys) => Results::Shown(data_key(env, &scope, session, keys).await?),
@@ -178,7 +174,11 @@ impl Recording {
     }
 
     fn push(&mut self, item: Item) {
-        if self.items.len() < ITEMS_MAX { self.items.push(item) } else { self.left_out = self.left_out.saturating_add(1) }
+        if self.items.len() < ITEMS_MAX {
+            self.items.push(item)
+        } else {
+            self.left_out = self.left_out.saturating_add(1)
+        }
     }
 
     fn finish(mut self, report: &SessionReport) -> Result<ReplayPage, BundlerError> {

@@ -23,7 +23,11 @@ pub(super) struct Page<'a> {
 /// One thing on the page, in the order it happened. All texts are readable already.
 pub(super) enum Item {
     Statement(StatementView),
-    Event { time: String, text: String, tone: &'static str },
+    Event {
+        time: String,
+        text: String,
+        tone: &'static str,
+    },
     /// A piece of the transcript.
     Exact(String),
 }
