@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::folder::Folder;
 use crate::init::{Init, Target, TargetTls};
 
-/// Affidavit on one machine: a small OIDC issuer, certifier, relay and indexer in one process.
+/// Affidavit on one machine: a small OIDC issuer, certifier, relay, indexer and console in one process.
 #[derive(Debug, Parser)]
 #[command(name = "local", version)]
 pub struct Cli {
@@ -133,6 +133,9 @@ pub struct InitArguments {
     /// Where the issuer listens: loopback; port 0 takes a free one at each start.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     issuer_listen: SocketAddr,
+    /// Where the console listens: loopback; port 0 takes a free one at each start.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    console_listen: SocketAddr,
 }
 
 /// TLS towards the target.
@@ -160,7 +163,12 @@ impl InitArguments {
             password_file: self.target_password_file,
             tls,
         };
-        let settings = Init { target, listen: self.listen, issuer_listen: self.issuer_listen };
+        let settings = Init {
+            target,
+            listen: self.listen,
+            issuer_listen: self.issuer_listen,
+            console_listen: self.console_listen,
+        };
         Ok((self.data.folder()?, settings))
     }
 }

@@ -24,6 +24,8 @@ pub struct Init {
     pub listen: SocketAddr,
     /// Where the issuer listens: loopback alone.
     pub issuer_listen: SocketAddr,
+    /// Where the console listens: loopback alone.
+    pub console_listen: SocketAddr,
 }
 
 /// A PostgreSQL to stand in front of.
@@ -63,7 +65,11 @@ impl Target {
 /// # Errors
 /// [`Error`], naming the file or argument.
 pub async fn init(folder: &Folder, settings: &Init) -> Result<(), Error> {
-    for (argument, address) in [("--listen", settings.listen), ("--issuer-listen", settings.issuer_listen)] {
+    for (argument, address) in [
+        ("--listen", settings.listen),
+        ("--issuer-listen", settings.issuer_listen),
+        ("--console-listen", settings.console_listen),
+    ] {
         if !address.ip().is_loopback() {
             return Err(Error::Argument { argument, problem: format!("{address} is not a loopback address") });
         }
@@ -81,8 +87,9 @@ pub async fn init(folder: &Folder, settings: &Init) -> Result<(), Error> {
     let secrets = [("ci_secret", quoted(&random_hex()?)), ("agent_secret", quoted(&random_hex()?))];
     let users = fill(USERS, &secrets);
     write::create(&folder.users(), users.as_bytes(), Readers::Owner)?;
-    let issuer = fill(SETTINGS, &[("issuer_listen", quoted(&settings.issuer_listen.to_string()))]);
-    write::create(&folder.settings(), issuer.as_bytes(), Readers::All)?;
+    let addresses = [("issuer_listen", settings.issuer_listen), ("console_listen", settings.console_listen)];
+    let local = fill(SETTINGS, &addresses.map(|(name, address)| (name, quoted(&address.to_string()))));
+    write::create(&folder.settings(), local.as_bytes(), Readers::All)?;
     // Last: a folder with this file is a whole one.
     write::create(&folder.relay_config(), relay_config(settings)?.as_bytes(), Readers::All)
 }

@@ -4,6 +4,7 @@
 pub mod bundles;
 mod certificates;
 pub mod cli;
+mod consoling;
 mod error;
 mod folder;
 mod indexing;
@@ -14,6 +15,7 @@ pub mod oidc;
 pub mod program;
 mod relaying;
 pub mod running;
+mod serving;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;

@@ -8,12 +8,14 @@ use relay::config::Config;
 use seams::{EvidenceStore, FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::consoling::Consoling;
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::indexing::Indexing;
 use crate::issuing::Issuing;
 use crate::oidc::now;
 use crate::relaying::Relaying;
+use crate::serving::Serving;
 use crate::settings::Endpoints;
 use crate::watched_store::WatchedStore;
 
@@ -41,6 +43,7 @@ pub struct Running {
     folder: Folder,
     endpoints: Endpoints,
     issuing: Issuing,
+    consoling: Serving,
     relaying: Relaying,
     indexing: Indexing,
     index: Arc<dyn Index>,
@@ -58,6 +61,7 @@ impl Running {
         Endpoints::remove(folder)?;
         let issuing = Issuing::start(folder).await?;
         name_issuer(folder, &mut config, &issuing)?;
+        let consoling = Consoling::listen(folder).await?;
 
         let keys: Arc<dyn Keys> = Arc::new(KeyFiles::open(&folder.keys()).map_err(Error::of("keys"))?);
         let root = keys.public_key(KeyName::Certificates).await.map_err(Error::of("keys"))?;
@@ -65,17 +69,21 @@ impl Running {
         let store: Arc<dyn EvidenceStore> =
             Arc::new(FileStore::open(folder.evidence(), now).map_err(Error::of("evidence store"))?);
         let (watched, stored) = WatchedStore::new(store.clone());
+        let watched: Arc<dyn EvidenceStore> = Arc::new(watched);
         let indexing = Indexing::start(indexer::Env { store, index: index.clone(), root, approvals }, stored);
 
-        let relaying = Relaying::start(config, Arc::new(watched), keys).await?;
+        let console = consoling.url();
+        let consoling = consoling.serve(issuing.url(), watched.clone(), index.clone(), keys.clone()).await?;
+        let relaying = Relaying::start(config, watched, keys).await?;
         let endpoints = Endpoints {
             relay: relaying.endpoint(),
             issuer: issuing.url().to_owned(),
+            console,
             ca: folder.ca().display().to_string(),
             pid: std::process::id(),
         };
         endpoints.write(folder)?;
-        Ok(Self { folder: folder.clone(), endpoints, issuing, relaying, indexing, index })
+        Ok(Self { folder: folder.clone(), endpoints, issuing, consoling, relaying, indexing, index })
     }
 
     /// Where it serves.
@@ -102,9 +110,11 @@ impl Running {
     pub async fn stop(self) -> Result<(), Error> {
         let unnamed = Endpoints::remove(&self.folder);
         let drained = self.relaying.stop().await;
+        // After the relay, for statements may wait for a decision; before the indexer, for decisions are indexed.
+        let consoled = self.consoling.stop().await;
         let indexed = self.indexing.stop().await;
         let issued = self.issuing.stop().await;
-        unnamed.and(drained).and(indexed).and(issued)
+        unnamed.and(drained).and(consoled).and(indexed).and(issued)
     }
 }
 
@@ -119,9 +129,11 @@ pub fn print_invitation(folder: &Folder, endpoints: &Endpoints, out: &mut (dyn W
         out,
         "The relay serves on {relay}. To ask as alice (others: {data}/users.toml):\n\n  \
          PGPASSWORD=\"$(local token alice --data {data})\" \\\n  \
-         psql \"host={host} port={port} dbname=clinic user=alice sslmode=verify-full sslrootcert={ca}\"\n",
+         psql \"host={host} port={port} dbname=clinic user=alice sslmode=verify-full sslrootcert={ca}\"\n\n\
+         Approvers decide in the console, {console} (or `relay approvals --console {console}`).\n",
         relay = endpoints.relay,
         ca = endpoints.ca,
+        console = endpoints.console,
     )?;
     out.flush()
 }

@@ -1,6 +1,6 @@
 //! `local.toml`, and `endpoints.toml` beside it: where things listen.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,28 @@ use crate::write::{self, Readers};
 pub struct Settings {
     /// Where the issuer listens: loopback; port 0 takes a free one.
     pub issuer: SocketAddr,
+    /// The console.
+    #[serde(default)]
+    pub console: Console,
+}
+
+/// Where the console listens, and who may do what there.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Console {
+    /// Loopback; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Groups that see requests for approval and decide on them. The relay's policy has the last word.
+    pub approvers: Vec<String>,
+    /// Groups that see requests, sessions and bundles.
+    pub reviewers: Vec<String>,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        let groups = || vec!["approvers".to_owned()];
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), approvers: groups(), reviewers: groups() }
+    }
 }
 
 /// `endpoints.toml`: where a running `local` really is. It exists exactly while everything serves.
@@ -23,6 +45,8 @@ pub struct Endpoints {
     pub relay: String,
     /// The issuer's URL.
     pub issuer: String,
+    /// The console's URL.
+    pub console: String,
     /// PEM file to check the relay's certificate against.
     pub ca: String,
     /// Process that serves.
@@ -38,8 +62,11 @@ impl Settings {
         let path = folder.settings();
         let text = std::fs::read_to_string(&path).map_err(|source| Error::read(&path, source))?;
         let settings: Self = toml::from_str(&text).map_err(|error| Error::content(&path, error))?;
-        if !settings.issuer.ip().is_loopback() {
-            return Err(Error::content(&path, "issuer: expected a loopback address, for it speaks without TLS"));
+        for (name, address) in [("issuer", settings.issuer), ("console.listen", settings.console.listen)] {
+            if !address.ip().is_loopback() {
+                let problem = format!("{name}: expected a loopback address, for it speaks without TLS");
+                return Err(Error::content(&path, problem));
+            }
         }
         Ok(settings)
     }

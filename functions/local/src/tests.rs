@@ -24,10 +24,10 @@ fn settings() -> Init {
         tls: TargetTls::Disable,
     };
     let loopback = "127.0.0.1:0".parse().unwrap();
-    Init { target, listen: loopback, issuer_listen: loopback }
+    Init { target, listen: loopback, issuer_listen: loopback, console_listen: loopback }
 }
 
-async fn fresh() -> (tempfile::TempDir, Folder) {
+pub(crate) async fn fresh() -> (tempfile::TempDir, Folder) {
     let outer = tempfile::tempdir().unwrap();
     let folder = Folder::new(&outer.path().join("data")).unwrap();
     init(&folder, &settings()).await.unwrap();
@@ -39,7 +39,13 @@ async fn issuing() -> (tempfile::TempDir, Folder, Issuing, Issuers) {
     let (outer, folder) = fresh().await;
     let issuing = Issuing::start(&folder).await.unwrap();
     let url = issuing.url().to_owned();
-    let endpoints = Endpoints { relay: "localhost:1".to_owned(), issuer: url.clone(), ca: "ca".to_owned(), pid: 1 };
+    let endpoints = Endpoints {
+        relay: "localhost:1".to_owned(),
+        issuer: url.clone(),
+        console: "http://127.0.0.1:1".to_owned(),
+        ca: "ca".to_owned(),
+        pid: 1,
+    };
     endpoints.write(&folder).unwrap();
     let issuer = config::Issuer { issuer: url, audience: "affidavit".to_owned(), groups_claim: "groups".to_owned() };
     (outer, folder, issuing, Issuers::new(&[issuer]).unwrap())

@@ -1,0 +1,7 @@
+//! The console and the issuer over HTTP, with requests as a relay stores them.
+
+mod attacks;
+mod browser;
+mod decisions;
+mod looks;
+mod scene;
