@@ -6,6 +6,8 @@
 # Columns of clinic.patients that say who somebody is; each value is long enough to be looked for in any text.
 readonly WHO=(ssn name email phone mrn)
 readonly FIRST_LINES=24 LAST_LINES=6
+# What tests/setup.sh made.
+readonly PYTHON="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}/venv/bin/python"
 CHECKS=0
 SCENES=0
 
@@ -53,7 +55,7 @@ succeeded() { [ "$STATUS" -eq 0 ]; }
 # 1 is the auditor's word for findings; 2 would be that it could not look.
 found_wrong() { [ "$STATUS" -eq 1 ]; }
 
-verify() { "$BIN/auditor" verify "$1" --root "$SCENE/local/keys/certificates.pub.pem"; }
+verify() { "$BIN/auditor" verify --root "$SCENE/local/keys/certificates.pub.pem" "$@"; }
 
 by_hand() {
     local chunk
@@ -75,6 +77,25 @@ flip_byte() {
     # shellcheck disable=SC2059 # the format is the byte
     printf "\\x$(printf '%02x' $((byte ^ 1)))" | dd of="$1" bs=1 seek="$middle" conv=notrunc status=none
 }
+
+# duckdb [SQL]: asks the bundle's tables, each under its own name; without SQL, how many rows they have, as JSON.
+duckdb() {
+    "$PYTHON" - "$SCENE/bundle/tables" "$@" <<'PYTHON'
+import duckdb, json, pathlib, sys
+
+folder, *question = sys.argv[1:]
+database = duckdb.connect()
+tables = sorted(pathlib.Path(folder).glob("*.parquet"))
+for file in tables:
+    database.execute(f"CREATE VIEW {file.stem} AS FROM read_parquet('{file}')")
+if question:
+    print(str(database.sql(*question)).strip())
+else:
+    print(json.dumps({file.stem: database.table(file.stem).count("*").fetchall()[0][0] for file in tables}))
+PYTHON
+}
+
+have_duckdb() { [ -x "$PYTHON" ] && "$PYTHON" -c 'import duckdb' 2>/dev/null; }
 
 # Checking -----------------------------------------------------------------------------------------------------------
 
@@ -102,11 +123,19 @@ target_shows_raw_values() {
     ! no_value_of ssn && ! no_value_of name && ! no_value_of email
 }
 
-evidence_has_no_raw_value() {
+folder_has_no_raw_value() {
     local column
     for column in "${WHO[@]}"; do
-        if grep -rqF -f "$SCENE/raw.$column" "$EVIDENCE"; then return 1; fi
+        if grep -rqF -f "$SCENE/raw.$column" "$1"; then return 1; fi
     done
+}
+
+# DuckDB, the bundle's manifest and the verifier, of each table.
+same_counts() {
+    duckdb | jq -S . >"$SCENE/counted"
+    jq -S '.payload | @base64d | fromjson | .predicate.counts' "$SCENE/bundle/manifest.dsse.json" >"$SCENE/promised"
+    verify "$SCENE/bundle" --json | jq -S .report.checked.rows >"$SCENE/recomputed"
+    [ -s "$SCENE/counted" ] && cmp -s "$SCENE/counted" "$SCENE/promised" && cmp -s "$SCENE/counted" "$SCENE/recomputed"
 }
 
 has_rows() { check "$1 rows came back" grep -q "^($1 rows)" "$SCENE/output"; }

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod authentication;
 #[cfg(test)]
+mod bundle;
+#[cfg(test)]
 mod compile_fail;
 #[cfg(test)]
 mod crash;

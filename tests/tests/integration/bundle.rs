@@ -1,0 +1,158 @@
+//! The bundle of a period, as strangers read it: its tables open in DuckDB and pyarrow, and count what the verifier
+//! counts.
+
+use std::path::{Path, PathBuf};
+
+use schemas::tables::Table;
+use serde_json::Value;
+
+use crate::harness::{Database, Relay, Said, have_python, python};
+use crate::skip_without;
+
+#[test]
+fn duckdb_and_pyarrow_count_what_the_verifier_makes_again_from_the_chunks() {
+    skip_without!(have_python("duckdb, pyarrow"), "DuckDB or pyarrow");
+    let bundle = Bundle::made();
+    let report = bundle.verified();
+    let recomputed = &report["checked"]["rows"];
+    assert_eq!(&report["bundle"]["counts"], recomputed, "what the manifest says");
+    for table in ["sessions", "statements", "masking", "denials", "grants", "chunks"] {
+        assert!(recomputed[table].as_u64().unwrap() > 0, "{table} is not empty: {recomputed}");
+    }
+    for (reader, script) in [("DuckDB", DUCKDB), ("pyarrow", PYARROW)] {
+        let read: Value = serde_json::from_str(&bundle.asked(script)).unwrap();
+        assert_eq!(read["tables"], *recomputed, "{reader}");
+        for table in Table::ALL {
+            let columns: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
+            assert_eq!(read["columns"][table.name()], serde_json::json!(columns), "{reader}: {table}");
+        }
+    }
+}
+
+#[test]
+fn a_stranger_finds_in_the_tables_what_happened() {
+    skip_without!(have_python("duckdb, pyarrow"), "DuckDB or pyarrow");
+    let bundle = Bundle::made();
+    let told = bundle.asked(WHAT_HAPPENED);
+    assert_eq!(
+        told.lines().collect::<Vec<_>>(),
+        [
+            "('scribe', ['alice'], 'permitted', 'completed', None)",
+            "('alice', [], 'permitted', 'completed', None)",
+            "('alice', [], 'refused', 'refused', '42501')",
+            "('clinic.patients', 'name', 'masked')",
+            "('clinic.patients', 'ssn', 'masked')",
+        ],
+        "{told}"
+    );
+}
+
+#[test]
+fn nothing_protected_is_in_any_file_of_a_bundle() {
+    let bundle = Bundle::made();
+    for path in files(&bundle.path) {
+        let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        assert_eq!(Database::shared().leak_in(&text), None, "{}", path.display());
+        assert!(!text.contains("Whosoever"), "a literal of the client's, in {}", path.display());
+    }
+}
+
+#[test]
+fn one_byte_changed_in_any_file_of_a_bundle_is_found_and_the_file_named() {
+    let bundle = Bundle::made();
+    for path in files(&bundle.path) {
+        let bytes = std::fs::read(&path).unwrap();
+        let mut changed = bytes.clone();
+        changed[bytes.len() / 2] ^= 1;
+        replace(&path, &changed);
+        let said = bundle.relay.verify(&bundle.path).refused();
+        let name = path.strip_prefix(&bundle.path).unwrap().to_str().unwrap();
+        assert!(said.contains(name), "{name}: {said}");
+        replace(&path, &bytes);
+    }
+    bundle.relay.verify(&bundle.path).ok();
+}
+
+/// Sessions of alice's and of her agent's, and the bundle of them.
+struct Bundle {
+    relay: Relay,
+    path: PathBuf,
+}
+
+impl Bundle {
+    fn made() -> Self {
+        let mut relay = Relay::fresh();
+        relay.psql("scribe", &["SELECT count(*) FROM clinic.visits WHERE reason <> 'Nobody Whosoever'"]).ok();
+        let refused = ["SELECT name, ssn FROM clinic.patients ORDER BY id LIMIT 3", "DROP TABLE clinic.visits"];
+        relay.psql("alice", &refused).refused();
+        relay.stop();
+        let path = relay.bundle("bundle");
+        Self { relay, path }
+    }
+
+    /// What `auditor verify` reports of it; it holds.
+    fn verified(&self) -> Value {
+        let mut report: Value = serde_json::from_str(&self.relay.verify_json(&self.path).ok()).unwrap();
+        assert_eq!(report["holds"], true, "{report}");
+        report["report"].take()
+    }
+
+    /// What a script prints that finds the folder of tables in `sys.argv[1]`.
+    fn asked(&self, script: &str) -> String {
+        let tables = self.path.join("tables");
+        Said::by(&mut python(script, tables.to_str().unwrap())).ok()
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(next).unwrap().map(Result::unwrap) {
+            let list = if entry.file_type().unwrap().is_dir() { &mut open } else { &mut found };
+            list.push(entry.path());
+        }
+    }
+    assert!(found.len() > 40, "nine tables thrice, and evidence: {found:?}");
+    found
+}
+
+fn replace(path: &Path, bytes: &[u8]) {
+    std::fs::remove_file(path).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+const DUCKDB: &str = r#"
+import duckdb, json, pathlib, sys
+tables, columns = {}, {}
+for file in pathlib.Path(sys.argv[1]).iterdir():
+    rows = duckdb.sql(f"FROM read_parquet('{file}')")
+    values = rows.project("COLUMNS(*)::VARCHAR").fetchall()
+    tables[file.stem], columns[file.stem] = len(values), rows.columns
+print(json.dumps({"tables": tables, "columns": columns}))
+"#;
+
+const PYARROW: &str = r#"
+import json, pathlib, pyarrow.parquet, sys
+tables, columns = {}, {}
+for file in pathlib.Path(sys.argv[1]).iterdir():
+    rows = pyarrow.parquet.read_table(file)
+    rows.validate(full=True)
+    tables[file.stem], columns[file.stem] = rows.num_rows, rows.column_names
+print(json.dumps({"tables": tables, "columns": columns}))
+"#;
+
+const WHAT_HAPPENED: &str = r#"
+import duckdb, pathlib, sys
+for file in pathlib.Path(sys.argv[1]).iterdir():
+    duckdb.sql(f"CREATE VIEW {file.stem} AS FROM read_parquet('{file}')")
+for row in duckdb.sql("""
+    SELECT sessions.subject, acts_for, decision, outcome, sqlstate
+    FROM statements JOIN sessions USING (session) ORDER BY time
+""").fetchall():
+    print(row)
+for row in duckdb.sql("""
+    SELECT DISTINCT object, "column", treatment FROM masking WHERE "column" IN ('name', 'ssn') ORDER BY ALL
+""").fetchall():
+    print(row)
+"#;
