@@ -13,6 +13,8 @@ pub(crate) enum Exposure {
     Open,
     /// Only severity and a standard SQLSTATE.
     Withheld,
+    /// The same, and for everything until the transaction ends: deferred triggers speak when it commits.
+    WithheldUntilCommit,
 }
 
 /// The diagnostic to send in place of the target's.
@@ -24,7 +26,7 @@ pub(crate) fn released(fields: &ErrorFields, exposure: Exposure) -> ErrorFields 
             fields.internal_position = None;
             fields
         }
-        Exposure::Withheld => withheld(fields.severity, fields.sqlstate),
+        Exposure::Withheld | Exposure::WithheldUntilCommit => withheld(fields.severity, fields.sqlstate),
     }
 }
 

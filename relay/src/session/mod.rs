@@ -45,6 +45,8 @@ struct Session {
     prepared: Names<Prepared>,
     portals: Names<Prepared>,
     transaction: TransactionStatus,
+    /// A write in this transaction has fired triggers; deferred ones have yet to speak.
+    deferred_triggers: bool,
     numbers: Numbers,
     limits: Limits,
     last_request: Instant,

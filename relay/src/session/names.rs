@@ -92,6 +92,15 @@ impl<T: Clone> Names<T> {
         }
     }
 
+    /// What the names stand for was decided on grounds that changed: none of them may be used again, not even those
+    /// that the target has yet to confirm.
+    pub(crate) fn invalidate(&mut self) {
+        for change in self.entries.values_mut().flat_map(|entry| &mut entry.pending) {
+            change.value = None;
+        }
+        self.forget_all();
+    }
+
     /// The target forgot every confirmed name (portals at the end of a transaction, `DEALLOCATE ALL`).
     pub(crate) fn forget_all(&mut self) {
         self.entries.retain(|_, entry| {
@@ -149,5 +158,20 @@ mod tests {
         names.forget_all();
         names.answered("", 2, true);
         assert_eq!(names.lookup("", 2), Lookup::Known('b'));
+    }
+
+    #[test]
+    fn nothing_decided_before_can_be_used_after_the_grounds_changed() {
+        let mut names = Names::new();
+        names.change("old", 1, 0, Some('a'));
+        names.answered("old", 1, true);
+        names.change("pending", 2, 1, Some('b'));
+        names.invalidate();
+        assert_eq!(names.lookup("old", 1), Lookup::Unknown);
+        assert_eq!(names.lookup("pending", 1), Lookup::Unknown);
+        names.answered("pending", 2, true);
+        assert_eq!(names.lookup("pending", 2), Lookup::Unknown);
+        names.change("pending", 3, 2, Some('c'));
+        assert_eq!(names.lookup("pending", 2), Lookup::Known('c'));
     }
 }

@@ -340,6 +340,7 @@ impl Opened {
             prepared: Names::new(),
             portals: Names::new(),
             transaction: TransactionStatus::Idle,
+            deferred_triggers: false,
             numbers: Numbers::default(),
             limits,
             last_request: now,

@@ -115,6 +115,9 @@ impl Session {
     }
 
     fn exposure(&self, answer: &Reply) -> Exposure {
+        if self.deferred_triggers {
+            return Exposure::WithheldUntilCommit;
+        }
         // A message that belongs to nothing in flight (a warning of the server's) could be of any trigger's making.
         answer.ticket.and_then(|ticket| self.operations.get(&ticket)).map_or(Exposure::Withheld, Operation::exposure)
     }
@@ -146,6 +149,7 @@ impl Session {
     }
 
     fn completed(&mut self, answer: &Reply, tag: Option<&str>, batch: &mut Batch) {
+        self.note_deferred(answer);
         if let Some(execution) = self.execution(answer)
             && execution.statement != 0
         {
@@ -161,9 +165,16 @@ impl Session {
     }
 
     fn suspended(&mut self, answer: &Reply, batch: &mut Batch) {
+        self.note_deferred(answer);
         if let Some(execution) = self.execution(answer) {
             batch.events.push(EventBody::Outcome(execution.ended(OutcomeKind::Suspended, None)));
         }
+    }
+
+    /// What a trigger says at commit comes as the answer to whatever is last in the transaction.
+    fn note_deferred(&mut self, answer: &Reply) {
+        let exposure = self.execution(answer).map(|execution| execution.exposure);
+        self.deferred_triggers |= exposure == Some(Exposure::WithheldUntilCommit);
     }
 
     fn execution(&mut self, answer: &Reply) -> Option<&mut super::operation::Execution> {
@@ -172,9 +183,12 @@ impl Session {
 
     fn ready(&mut self, status: TransactionStatus) {
         self.transaction = status;
+        // A long statement is no idleness.
+        self.last_request = tokio::time::Instant::now();
         if status == TransactionStatus::Idle {
             // Portals end with their transaction (PostgreSQL, "Extended Query").
             self.portals.forget_all();
+            self.deferred_triggers = false;
         }
     }
 

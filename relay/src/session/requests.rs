@@ -9,7 +9,9 @@ use wire::postgres::conversation::{ConversationError, FrontendOp, OpKind, Sent};
 use wire::postgres::frontend::{Bind, Target};
 use wire::postgres::{Frontend, FrontendMessage, RawMessage, SqlState};
 
+use crate::access::MAX_AGE;
 use crate::policy::{self, Control, Effects, Permit, Refusal, Ruling};
+use crate::rewrite::Class;
 
 use super::diagnostics::Exposure;
 use super::names::Lookup;
@@ -33,7 +35,7 @@ impl Session {
             let Some(message) = self.next_request()? else { break };
             let decoded = FrontendMessage::decode(&message).map_err(|error| Ending::violation(&error))?;
             terminated = matches!(decoded, FrontendMessage::Terminate);
-            self.refresh_for(&decoded).await;
+            self.refresh_for(&decoded).await?;
             match self.take(&message, &decoded).await? {
                 Taken::Permit(permit) => permits.push(permit),
                 Taken::Hold => {
@@ -61,25 +63,46 @@ impl Session {
         self.from_client.next().map_err(|error| Ending::violation(&error))
     }
 
-    /// A catalog that is known to have changed is read anew before the next statement is decided.
-    async fn refresh_for(&mut self, message: &FrontendMessage<'_>) {
-        let decides = matches!(message, FrontendMessage::Query { .. } | FrontendMessage::Parse { .. });
-        if decides && std::mem::take(&mut self.catalog_changed) {
-            self.refresh(Duration::ZERO).await;
+    /// Nothing is decided on a stale catalog, and nothing runs that was decided on one (rules 1 and 8).
+    async fn refresh_for(&mut self, message: &FrontendMessage<'_>) -> Result<(), Ending> {
+        match message {
+            FrontendMessage::Query { .. }
+            | FrontendMessage::Parse { .. }
+            | FrontendMessage::Bind(_)
+            | FrontendMessage::Execute { .. } => {
+                let changed = std::mem::take(&mut self.catalog_changed);
+                self.refresh(if changed { Duration::ZERO } else { MAX_AGE }).await
+            }
+            _ => Ok(()),
         }
     }
 
-    /// Keeps the old access profile if a new one cannot be had: the guard in every rewritten relation (rule 8)
-    /// keeps it safe, and names it does not know are refused.
-    async fn refresh(&mut self, max_age: Duration) {
-        match self.guarded.refreshed(&self.principal, max_age).await {
-            Ok(access) => self.access = access,
-            Err(error) => tracing::warn!(%error, "the catalog cannot be read anew"),
+    /// A catalog of another epoch: decided anew is what comes; what was prepared must be prepared again.
+    async fn refresh(&mut self, max_age: Duration) -> Result<(), Ending> {
+        match self.guarded.newer(&self.principal, &self.access, max_age).await {
+            Ok(None) => Ok(()),
+            Ok(Some(access)) => {
+                self.access = access;
+                self.prepared.invalidate();
+                self.portals.invalidate();
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "the catalog cannot be read anew: the session ends");
+                Err(Ending::told(
+                    CloseReason::TargetDisconnected,
+                    SqlState::CONNECTION_FAILURE,
+                    "the target's catalog cannot be read anew, and nothing is decided on a stale one",
+                ))
+            }
         }
     }
 
     async fn take(&mut self, message: &RawMessage<Frontend>, decoded: &FrontendMessage<'_>) -> Result<Taken, Ending> {
         let client = message.bytes().clone();
+        if names_of(decoded).iter().any(|name| name.len() > NAME_BYTES_MAX) {
+            return self.name_too_long(client);
+        }
         let permit = match decoded {
             FrontendMessage::Query { text } => self.query(text, client).await?,
             FrontendMessage::Parse { name, query, parameter_types } => {
@@ -114,7 +137,7 @@ impl Session {
     }
 
     async fn query(&mut self, text: &str, client: Bytes) -> Result<Permit, Ending> {
-        let ruling = self.decide(Path::Simple, text, &[]).await;
+        let ruling = self.decide(Path::Simple, text, &[]).await?;
         let admitted = ruling.admitted().is_some();
         let mut events = Vec::new();
         let mut statements = Vec::new();
@@ -137,7 +160,7 @@ impl Session {
         client: Bytes,
     ) -> Result<Permit, Ending> {
         self.bound_names()?;
-        let ruling = self.decide(Path::Extended, text, parameter_types).await;
+        let ruling = self.decide(Path::Extended, text, parameter_types).await?;
         let mut events = Vec::new();
         let mut statement = 0;
         for ruled in &ruling.statements {
@@ -240,13 +263,13 @@ impl Session {
     }
 
     /// Decides; a name that the catalog snapshot does not know may be younger than it, so then it is read anew.
-    async fn decide(&mut self, path: Path, text: &str, parameter_types: &[u32]) -> Ruling {
+    async fn decide(&mut self, path: Path, text: &str, parameter_types: &[u32]) -> Result<Ruling, Ending> {
         let ruling = self.decide_now(path, text, parameter_types);
         if !refused(&ruling).is_some_and(|refusal| refusal.unknown_name) {
-            return ruling;
+            return Ok(ruling);
         }
-        self.refresh(UNKNOWN_NAME_MAX_AGE).await;
-        self.decide_now(path, text, parameter_types)
+        self.refresh(UNKNOWN_NAME_MAX_AGE).await?;
+        Ok(self.decide_now(path, text, parameter_types))
     }
 
     fn decide_now(&self, path: Path, text: &str, parameter_types: &[u32]) -> Ruling {
@@ -310,6 +333,13 @@ impl Session {
         Ok(Taken::Permit(Permit::refused_extended(client)?))
     }
 
+    fn name_too_long(&mut self, client: Bytes) -> Result<Taken, Ending> {
+        let text = format!("names of prepared statements and portals have at most {NAME_BYTES_MAX} bytes");
+        let refusal = refusal("42622", &text, "the server would cut it, and take two names for one");
+        self.expect(OpKind::Parse, Operation::Refused(refusal), &mut Vec::new())?;
+        Ok(Taken::Permit(Permit::refused_extended(client)?))
+    }
+
     /// Follows a refused `Parse` in the same pipeline: the target skips everything until `Sync`.
     fn skipped(&mut self, client: Bytes) -> Result<Taken, Ending> {
         let refusal = refusal("26000", "the statement was refused", "see the refusal before");
@@ -343,8 +373,24 @@ fn impossible(error: &ConversationError) -> Ending {
     Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &error.to_string())
 }
 
+/// The names of prepared statements and portals in a message.
+fn names_of<'a>(message: &FrontendMessage<'a>) -> [&'a str; 2] {
+    match message {
+        FrontendMessage::Parse { name, .. }
+        | FrontendMessage::Describe { name, .. }
+        | FrontendMessage::Close { name, .. } => [name, ""],
+        FrontendMessage::Bind(bind) => [bind.portal, bind.statement],
+        FrontendMessage::Execute { portal, .. } => [portal, ""],
+        _ => ["", ""],
+    }
+}
+
 fn exposure(ruled: &policy::StatementRuling) -> Exposure {
-    if ruled.scrub_diagnostics { Exposure::Withheld } else { Exposure::Open }
+    match (ruled.scrub_diagnostics, ruled.class) {
+        (false, _) => Exposure::Open,
+        (true, Class::Insert | Class::Update | Class::Delete) => Exposure::WithheldUntilCommit,
+        (true, _) => Exposure::Withheld,
+    }
 }
 
 fn effects(ruling: &Ruling) -> Arc<[Effects]> {
@@ -370,3 +416,6 @@ fn refusal(sqlstate: &'static str, message: &str, hint: &str) -> Refusal {
 
 /// Misspelt names must not make every session read the catalog: at most once in this time for all of them.
 const UNKNOWN_NAME_MAX_AGE: Duration = Duration::from_secs(5);
+/// The server compares names of statements and portals by their first `NAMEDATALEN - 1` bytes alone. Two longer ones
+/// could be one there and two here, and the record would tell of another statement than the one that ran.
+const NAME_BYTES_MAX: usize = 63;

@@ -49,6 +49,12 @@ impl Settings {
                 self.application = value.chars().filter(|c| !c.is_control()).take(APPLICATION_MAX).collect();
                 self.upstream.push((lower, self.application.clone()));
             }
+            "client_min_messages" if !MESSAGE_LEVELS.contains(&value.to_ascii_lowercase().as_str()) => {
+                return Err(refused(
+                    name,
+                    "only notice, warning and error can be chosen: below them the server tells of itself",
+                ));
+            }
             known if ALLOWED.contains(&known) => self.upstream.push((lower, value.to_owned())),
             _ => return Err(refused(name, "it is not among the settings that a session may choose")),
         }
@@ -57,9 +63,14 @@ impl Settings {
 
     fn pin(&mut self) {
         let path: Vec<String> = self.search_path.iter().map(|schema| quoted(schema)).collect();
-        for (name, value) in
-            [("client_encoding", "UTF8"), ("standard_conforming_strings", "on"), ("search_path", &path.join(", "))]
-        {
+        let pinned = [
+            ("client_encoding", "UTF8"),
+            ("standard_conforming_strings", "on"),
+            // Read from an index alone, rows come in the order of its first column's raw values, masked or not.
+            ("enable_indexonlyscan", "off"),
+            ("search_path", &path.join(", ")),
+        ];
+        for (name, value) in pinned {
             self.upstream.push((name.to_owned(), value.to_owned()));
         }
     }
@@ -146,6 +157,8 @@ const ALLOWED: [&str; 9] = [
     "client_min_messages",
     "bytea_output",
 ];
+/// As `SET client_min_messages` may say later (`rewrite::settings`).
+const MESSAGE_LEVELS: [&str; 3] = ["notice", "warning", "error"];
 /// `NAMEDATALEN - 1`.
 const IDENTIFIER_MAX: usize = 63;
 const APPLICATION_MAX: usize = 64;
@@ -186,8 +199,8 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(settings.search_path, ["clinic", "billing"]);
-        let last: Vec<_> = settings.upstream.iter().rev().take(3).map(|(name, _)| name.as_str()).collect();
-        assert_eq!(last, ["search_path", "standard_conforming_strings", "client_encoding"]);
+        let last: Vec<_> = settings.upstream.iter().rev().take(4).map(|(name, _)| name.as_str()).collect();
+        assert_eq!(last, ["search_path", "enable_indexonlyscan", "standard_conforming_strings", "client_encoding"]);
         assert!(settings.upstream.contains(&("lock_timeout".to_owned(), "1s".to_owned())));
     }
 
@@ -200,6 +213,9 @@ mod tests {
             ("search_path", "pg_temp"),
             ("options", "-c role=postgres"),
             ("options", "-c enable_seqscan=off"),
+            ("options", "-c enable_indexonlyscan=on"),
+            ("client_min_messages", "debug5"),
+            ("options", "-c client_min_messages=LOG"),
             ("options", "-E"),
             ("replication", "database"),
             ("session_preload_libraries", "x"),

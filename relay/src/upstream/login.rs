@@ -64,6 +64,7 @@ impl Login {
         self.authenticate(&mut dialogue).await?;
         let mut greeting = dialogue.greeting().await?;
         greeting.tls = reached.tls;
+        greeting.check_pinned()?;
         if dialogue.deframer.buffered() > 0 {
             return Err(UpstreamError::Login("the target spoke before it was asked".to_owned()));
         }
@@ -178,6 +179,20 @@ impl Dialogue {
             }
         }
         Err(UpstreamError::Login(format!("more than {GREETING_MAX} messages in the greeting")))
+    }
+}
+
+impl Greeting {
+    /// A pooler between relay and target may ignore start-up parameters: then statements would be read otherwise than
+    /// the relay reads them.
+    fn check_pinned(&self) -> Result<(), UpstreamError> {
+        for (name, expected) in [("client_encoding", "UTF8"), ("standard_conforming_strings", "on")] {
+            let value = self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+            if value != Some(expected) {
+                return Err(UpstreamError::Login(format!("expected {name} = {expected} in the target's greeting")));
+            }
+        }
+        Ok(())
     }
 }
 

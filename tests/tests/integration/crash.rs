@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
-use crate::harness::{Database, Relay, have_python, python};
+use crate::harness::{Database, Relay, have_psycopg, psycopg};
 use crate::skip_without;
 
 #[test]
 fn what_the_target_ran_before_a_kill_is_in_the_evidence() {
-    skip_without!(have_python("psycopg"), "psycopg");
+    skip_without!(have_psycopg(), "psycopg");
     let mut relay = Relay::fresh();
     let marker = format!("crash_{}_", std::process::id());
     let mut client = start_asking(&relay, &marker);
@@ -31,7 +31,7 @@ fn what_the_target_ran_before_a_kill_is_in_the_evidence() {
 
 #[test]
 fn a_spool_that_was_recovered_once_is_not_recovered_again() {
-    skip_without!(have_python("psycopg"), "psycopg");
+    skip_without!(have_psycopg(), "psycopg");
     let mut relay = Relay::fresh();
     let mut client = start_asking(&relay, "twice_");
     await_answers(&mut client, 20);
@@ -48,7 +48,7 @@ fn a_spool_that_was_recovered_once_is_not_recovered_again() {
 /// A psycopg session that runs statement after statement, each with its own marker, and prints as it goes.
 fn start_asking(relay: &Relay, marker: &str) -> Child {
     let script = format!("MARKER = {marker:?}\n{ASK_ON}");
-    python(&script, &relay.connection("alice")).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    psycopg(&script, &relay.connection("alice")).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 fn await_answers(client: &mut Child, count: usize) {

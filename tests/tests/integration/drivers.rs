@@ -1,11 +1,11 @@
 //! psql and psycopg 3 as people use them.
 
-use crate::harness::{Database, Relay, have_python};
+use crate::harness::{Database, Relay, have_psycopg};
 use crate::skip_without;
 
 #[test]
 fn text_and_binary_results_are_the_same_values() {
-    skip_without!(have_python("psycopg"), "psycopg");
+    skip_without!(have_psycopg(), "psycopg");
     let said = Relay::shared().psycopg("alice", TEXT_AND_BINARY).ok();
     assert!(said.contains("same 200"), "{said}");
     assert_eq!(Database::shared().leak_in(&said), None);
@@ -13,13 +13,13 @@ fn text_and_binary_results_are_the_same_values() {
 
 #[test]
 fn parameters_prepared_statements_and_pipelines_work() {
-    skip_without!(have_python("psycopg"), "psycopg");
+    skip_without!(have_psycopg(), "psycopg");
     assert_eq!(Relay::shared().psycopg("alice", EXTENDED).ok(), "parameters\nprepared\npipeline\n");
 }
 
 #[test]
 fn errors_keep_their_sqlstate_and_a_transaction_its_rules() {
-    skip_without!(have_python("psycopg"), "psycopg");
+    skip_without!(have_psycopg(), "psycopg");
     let said = Relay::shared().psycopg("alice", ERRORS).ok();
     assert_eq!(said, "42601\n42P01\n42501\n25P02\nINERROR\nIDLE\n1\n");
 }
@@ -89,7 +89,7 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
 
 #[test]
 fn a_running_statement_is_cancelled_by_its_own_session_alone() {
-    skip_without!(have_python("psycopg"), "psycopg");
+    skip_without!(have_psycopg(), "psycopg");
     assert_eq!(Relay::shared().psycopg("alice", CANCEL).ok(), "57014 safe\n57014 plain\n2\n");
 }
 

@@ -23,8 +23,12 @@ mod masking;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+mod pipelines;
+#[cfg(test)]
 mod protocol;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod staleness;
 #[cfg(test)]
 mod structure;

@@ -1,6 +1,6 @@
 //! What policy protects never comes back raw, however it is asked; ordinary work goes on.
 
-use crate::harness::{Database, Relay, have_python};
+use crate::harness::{Database, Relay, have_psycopg};
 use crate::skip_without;
 
 #[test]
@@ -29,14 +29,14 @@ fn who_may_see_names_sees_the_true_ones_and_nothing_else() {
 
 #[test]
 fn no_way_of_asking_brings_a_raw_value_back() {
-    skip_without!(have_python("psycopg"), "psycopg");
+    skip_without!(have_psycopg(), "psycopg");
     let (_, said) = ask_each(PROBES);
     assert_eq!(Database::shared().leak_in(&said), None);
 }
 
 #[test]
 fn ordinary_work_is_permitted_and_its_numbers_are_the_databases() {
-    skip_without!(have_python("psycopg"), "psycopg");
+    skip_without!(have_psycopg(), "psycopg");
     let (refused, said) = ask_each(ORDINARY);
     assert_eq!(refused, 0, "{said}");
     assert_eq!(Database::shared().leak_in(&said), None);

@@ -5,16 +5,19 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use crate::harness::{Relay, have_python, python};
+use crate::harness::{Relay, have_psycopg, psycopg};
 use crate::skip_without;
 
 #[test]
 fn a_session_ends_before_it_is_served_unrecorded() {
-    skip_without!(have_python("psycopg"), "psycopg");
+    skip_without!(have_psycopg(), "psycopg");
     let small = "durability = \"process\"\nsegment_bytes = 65536\nspool_bytes = 262144";
     let mut relay = Relay::configured(&[("durability = \"process\"", small)]);
-    let mut client =
-        python(UNTIL_THE_END, &relay.connection("alice")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut client = psycopg(UNTIL_THE_END, &relay.connection("alice"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut said = BufReader::new(client.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert_eq!(said.next().as_deref(), Some("open"));
 

@@ -43,6 +43,16 @@ pub(crate) fn python(script: &str, argument: &str) -> Command {
     python
 }
 
+/// A Python with psycopg that runs `script`; `connection` is in it as `sys.argv[1]`.
+pub(crate) fn psycopg(script: &str, connection: &str) -> Command {
+    python(script, connection)
+}
+
+/// Whether that environment has psycopg.
+pub(crate) fn have_psycopg() -> bool {
+    have_python("psycopg")
+}
+
 /// Whether that environment has these modules.
 pub(crate) fn have_python(modules: &str) -> bool {
     let import = format!("import {modules}");

@@ -79,6 +79,16 @@ impl RawClient {
         self.0.flush().unwrap();
     }
 
+    /// How long [`Self::try_send`] waits for a peer that does not read.
+    pub(crate) fn patience_to_write(&mut self, patience: Duration) {
+        self.0.sock.set_write_timeout(Some(patience)).unwrap();
+    }
+
+    /// Whether the bytes were taken. After `false` the connection is of no use but to be dropped.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.0.write_all(bytes).and_then(|()| self.0.flush()).is_ok()
+    }
+
     /// The next message; none when the relay has closed.
     pub(crate) fn read(&mut self) -> Option<Message> {
         read_message(&mut self.0)

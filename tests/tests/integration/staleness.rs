@@ -1,0 +1,53 @@
+//! Somebody else changes definitions while a session is open: what was decided on the old ones is not run on the new.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use crate::harness::{Database, Relay, have_psycopg, psycopg};
+use crate::skip_without;
+
+#[test]
+fn a_view_replaced_under_a_session_shows_nothing_raw_once_the_stated_staleness_has_passed() {
+    skip_without!(have_psycopg(), "psycopg");
+    let database = Database::shared();
+    database.values("CREATE VIEW clinic.roster AS SELECT id, registered_on::text AS shown FROM clinic.patients");
+    database.values("GRANT SELECT ON clinic.roster TO affidavit_relay");
+    let relay = Relay::shared();
+    let mut session = psycopg(ACROSS_THE_CHANGE, &relay.connection("alice"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(session.stdout.take().unwrap()).lines();
+    let mut said: String = lines.by_ref().take(2).map(|line| line.unwrap() + "\n").collect();
+    database.values("CREATE OR REPLACE VIEW clinic.roster AS SELECT id, ssn AS shown FROM clinic.patients");
+    session.stdin.take().unwrap().write_all(b"changed\n").unwrap();
+    said.extend(lines.map(|line| line.unwrap() + "\n"));
+    assert!(session.wait().unwrap().success(), "{said}");
+    database.values("DROP VIEW clinic.roster");
+
+    assert_eq!(said.matches("BEFORE 5 rows").count(), 2, "{said}");
+    assert!(said.contains("PREPARED FAILED 26000"), "what was prepared must be prepared again: {said}");
+    assert!(said.contains("AGAIN 5 rows"), "and then it runs, masked: {said}");
+    assert_eq!(database.leak_in(&said), None);
+}
+
+/// The relay's catalogue may be ten seconds old; the change comes while it waits for a line.
+const ACROSS_THE_CHANGE: &str = r#"
+import sys, time, psycopg
+QUERY = "SELECT shown FROM clinic.roster ORDER BY id LIMIT 5"
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    for _ in range(2):
+        rows = connection.execute(QUERY, prepare=True).fetchall()
+        print("BEFORE", len(rows), "rows", rows)
+    sys.stdin.readline()
+    time.sleep(11)
+    try:
+        rows = connection.execute(QUERY, prepare=True).fetchall()
+        print("PREPARED", len(rows), "rows", rows)
+    except psycopg.Error as error:
+        print("PREPARED FAILED", error.sqlstate)
+    connection.prepare_threshold = None
+    rows = connection.execute(QUERY, prepare=False).fetchall()
+    print("AGAIN", len(rows), "rows", rows)
+"#;
