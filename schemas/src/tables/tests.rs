@@ -101,6 +101,24 @@ fn csv_has_a_header_and_a_record_a_row() {
 
 #[cfg(feature = "parquet")]
 #[test]
+fn no_file_makes_the_parquet_reader_panic() {
+    use super::parquet::{ParquetReader, ParquetWriter};
+    let table = Table::Statements;
+    let mut writer = ParquetWriter::new(table, Vec::new()).unwrap();
+    all(table).into_iter().for_each(|row| writer.push_values(row).unwrap());
+    let bytes = writer.finish().unwrap();
+    for position in (0..bytes.len()).step_by(23) {
+        for mask in [0xff, 0x55] {
+            let mut changed = bytes.clone();
+            changed[position] ^= mask;
+            let reader = ParquetReader::open(table, Box::new(io::Cursor::new(changed)));
+            let _: Option<usize> = reader.ok().map(Iterator::count);
+        }
+    }
+}
+
+#[cfg(feature = "parquet")]
+#[test]
 fn parquet_gives_back_what_was_written_and_always_the_same_bytes() {
     use super::parquet::{ParquetReader, ParquetWriter};
     for table in Table::ALL {

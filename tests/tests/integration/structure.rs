@@ -46,6 +46,23 @@ fn lower_packages_never_import_higher_ones() {
     }
 }
 
+/// Features are united over the workspace, so what one package builds by itself is asked of Cargo's tree.
+#[test]
+fn the_relay_builds_no_parquet() {
+    for (package, has) in [("relay", false), ("auditor", true)] {
+        let output = Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--edges=normal", "--prefix=none", "--package", package, "--manifest-path"])
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8(output.stdout).unwrap();
+        assert!(tree.contains("schemas v"), "{tree}");
+        let found = tree.lines().any(|line| line.starts_with("arrow") || line.starts_with("parquet"));
+        assert_eq!(found, has, "{package}");
+    }
+}
+
 /// What each package depends on directly, without development dependencies.
 struct Graph {
     names: BTreeMap<String, String>,

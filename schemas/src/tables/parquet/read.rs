@@ -1,4 +1,5 @@
 use std::io::{self, Read, Seek, SeekFrom};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -17,7 +18,8 @@ impl<T: Read + Seek + Send> RandomRead for T {}
 /// Reads a table row by row; memory holds some of a row group.
 pub struct ParquetReader {
     table: Table,
-    batches: ParquetRecordBatchReader,
+    /// Nothing after an error.
+    batches: Option<ParquetRecordBatchReader>,
     rows: std::vec::IntoIter<Vec<Value>>,
 }
 
@@ -28,13 +30,17 @@ impl ParquetReader {
     /// [`ParquetError::Malformed`], [`ParquetError::Io`].
     pub fn open(table: Table, file: Box<dyn RandomRead>) -> std::result::Result<Self, ParquetError> {
         let file = File::new(file)?;
+        contain(|| Self::open_contained(table, file))
+    }
+
+    fn open_contained(table: Table, file: File) -> std::result::Result<Self, ParquetError> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|cause| malformed(&cause))?;
         let (found, expected) = (builder.schema(), schema(table));
         if found.fields() != expected.fields() {
             return Err(ParquetError::Malformed("its columns are not those of the table".to_owned()));
         }
         let batches = builder.with_batch_size(BATCH_ROWS).build().map_err(|cause| malformed(&cause))?;
-        Ok(Self { table, batches, rows: Vec::new().into_iter() })
+        Ok(Self { table, batches: Some(batches), rows: Vec::new().into_iter() })
     }
 }
 
@@ -46,16 +52,34 @@ impl Iterator for ParquetReader {
             if let Some(row) = self.rows.next() {
                 return Some(Ok(row));
             }
-            let decoded = match self.batches.next()? {
-                Ok(batch) => batch::decode(self.table, &batch),
-                Err(error) => Err(ParquetError::Malformed(error.to_string())),
-            };
-            match decoded {
-                Ok(rows) => self.rows = rows.into_iter(),
-                Err(error) => return Some(Err(error)),
+            match contain(|| self.decode()) {
+                Ok(Some(rows)) => self.rows = rows.into_iter(),
+                Ok(None) => return None,
+                Err(error) => {
+                    self.batches = None;
+                    return Some(Err(error));
+                }
             }
         }
     }
+}
+
+impl ParquetReader {
+    /// The rows of the next batch.
+    fn decode(&mut self) -> std::result::Result<Option<Vec<Vec<Value>>>, ParquetError> {
+        match self.batches.as_mut().and_then(Iterator::next) {
+            None => Ok(None),
+            Some(Ok(batch)) => batch::decode(self.table, &batch).map(Some),
+            Some(Err(error)) => Err(ParquetError::Malformed(error.to_string())),
+        }
+    }
+}
+
+/// The parquet crate (60) panics at some files that are none, e.g. at a negative offset in the footer. That must end
+/// the reading of this file and nothing else; what it leaves behind is not used again.
+fn contain<T>(read: impl FnOnce() -> std::result::Result<T, ParquetError>) -> std::result::Result<T, ParquetError> {
+    panic::catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(ParquetError::Malformed("cannot be taken apart".to_owned())))
 }
 
 /// What the parquet crate reads from.

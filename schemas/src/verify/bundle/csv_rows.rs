@@ -51,9 +51,9 @@ impl EncodedRows for CsvRows {
         Ok(Compared::Differs(column.map(|(_, column)| column.name)))
     }
 
-    fn rest(&mut self) -> Result<u64, String> {
+    fn rest(&mut self, limit: u64) -> Result<u64, String> {
         let mut rows = 0;
-        while self.next()?.is_some() {
+        while rows < limit && self.next()?.is_some() {
             rows += 1;
         }
         Ok(rows)

@@ -8,11 +8,11 @@ pub(super) trait EncodedRows {
     /// What is wrong with the file's form; nothing more can be read of it then.
     fn compare(&mut self, expected: &[Value]) -> Result<Compared, String>;
 
-    /// Reads on to the file's end and tells how many rows were left.
+    /// Reads on, to the file's end or until `limit` rows were read, and tells how many.
     ///
     /// # Errors
     /// As for `compare`.
-    fn rest(&mut self) -> Result<u64, String>;
+    fn rest(&mut self, limit: u64) -> Result<u64, String>;
 }
 
 /// How the next row is.

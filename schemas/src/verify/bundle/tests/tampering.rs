@@ -18,6 +18,9 @@ use crate::verify::testing::{SECOND, T0, TestKeys, scope};
 /// Names the case, changes the bundle, and tells how the object's path ends and which rule must be named for it.
 type Case = (&'static str, fn(&mut Scene), &'static str, Rule);
 
+/// Names the case, changes the bundle, and tells the rule.
+type Lie = (&'static str, fn(&mut Scene), Rule);
+
 /// By somebody who has the bundle and no key.
 const WITHOUT_KEY: &[Case] = &[
     ("a byte of a chunk flipped", |s| flip(s, &s.chunk(1), 40), "chunk-00000001.zst", Rule::BundleDigest),
@@ -95,7 +98,7 @@ const WITH_KEY: &[Case] = &[
 ];
 
 /// By somebody who has the bundles key and says other things than the bundle's files.
-const LIES: &[(&str, fn(&mut Scene), Rule)] = &[
+const LIES: &[Lie] = &[
     ("another count", |s| s.resign(|m| *m.predicate.counts.get_mut("statements").unwrap() += 1), Rule::BundleCounts),
     ("a count too few", |s| s.resign(|m| drop_count(&mut m.predicate.counts)), Rule::BundleCounts),
     (
@@ -386,10 +389,12 @@ fn double_row<R: Clone>(rows: &mut Vec<R>) {
     rows.insert(0, rows[0].clone());
 }
 
+#[expect(clippy::ptr_arg, reason = "one type for all changes of rows")]
 fn swap_rows<R>(rows: &mut Vec<R>) {
     rows.swap(0, 1);
 }
 
+#[expect(clippy::ptr_arg, reason = "one type for all changes of rows")]
 fn change_value(rows: &mut Vec<Vec<Value>>) {
     rows[0][TABLE.column("class").unwrap()] = Value::Text("delete".to_owned());
 }
