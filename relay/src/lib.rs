@@ -5,6 +5,7 @@ mod cancel;
 pub mod catalog;
 mod channel;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod evidence;
 pub mod issuers;

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use relay::command::{self, Console, Decision};
 use relay::config::{Classification, Config};
 use relay::policy::PolicySet;
+use schemas::approval::DecisionVerdict;
 
 #[derive(Parser)]
 #[command(
@@ -26,6 +28,17 @@ enum Command {
         #[command(subcommand)]
         command: PolicyCommand,
     },
+    /// Lists the held statements that wait for approval, or shows one.
+    Approvals {
+        /// Id or link of one request.
+        request: Option<String>,
+        #[command(flatten)]
+        console: Console,
+    },
+    /// Approves a held statement: it runs, once, exactly as shown.
+    Approve(Decision),
+    /// Denies a held statement: it does not run.
+    Deny(Decision),
 }
 
 #[derive(Subcommand)]
@@ -39,15 +52,30 @@ enum PolicyCommand {
 }
 
 fn main() -> ExitCode {
-    let Command::Policy { command: PolicyCommand::Check { config } } = Arguments::parse().command;
-    let outcome = check(&config);
-    let (text, code) = match outcome {
-        Ok(text) => (text, ExitCode::SUCCESS),
-        Err(error) => (format!("refused: {error:#}"), ExitCode::FAILURE),
-    };
-    // Nothing can be done about a closed standard output.
-    let _ = writeln!(std::io::stdout(), "{text}");
-    code
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing can be done about a closed standard output.
+            let _ = writeln!(std::io::stdout(), "refused: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    let (out, err) = (&mut std::io::stdout(), &mut std::io::stderr());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    match command {
+        Command::Policy { command: PolicyCommand::Check { config } } => writeln!(out, "{}", check(&config)?)?,
+        Command::Approvals { request, console } => {
+            runtime.block_on(command::approvals(&console, request.as_deref(), out, err))?;
+        }
+        Command::Approve(decision) => {
+            runtime.block_on(command::decide(&decision, DecisionVerdict::Approved, out, err))?;
+        }
+        Command::Deny(decision) => runtime.block_on(command::decide(&decision, DecisionVerdict::Denied, out, err))?,
+    }
+    Ok(())
 }
 
 fn check(path: &std::path::Path) -> anyhow::Result<String> {

@@ -20,6 +20,7 @@ use super::{Env, approvals};
 
 pub(super) fn router() -> Router<Arc<Env>> {
     Router::new()
+        .route("/login", get(login))
         .route("/approvals", get(list))
         .route("/approvals/{id}", get(show))
         .route("/approvals/{id}/decision", post(decide))
@@ -57,6 +58,11 @@ struct DecisionBody {
     verdict: DecisionVerdict,
     rationale: String,
     id_token: String,
+}
+
+/// `GET login`: where a program's person logs in. Needs no token, for it tells how to get one.
+async fn login(State(env): State<Arc<Env>>) -> Json<Value> {
+    Json(json!({ "issuer": env.provider.issuer(), "client_id": env.provider.client() }))
 }
 
 /// `GET approvals?state=pending|any&after=ID&limit=N`

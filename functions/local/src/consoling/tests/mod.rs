@@ -4,4 +4,5 @@ mod attacks;
 mod browser;
 mod decisions;
 mod looks;
+mod program;
 mod scene;

@@ -8,7 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use functions::indexer;
 use reqwest::{Client, StatusCode, Url};
-use schemas::approval::{ApprovalDecision, ApprovalRequest, RequestedObject, RequestedParameter};
+use schemas::approval::{
+    ApprovalDecidedLeaf, ApprovalDecision, ApprovalRequest, ApprovalVerdict, RequestedObject, RequestedParameter,
+};
 use schemas::digest::Sha256Digest;
 use schemas::dsse::{Envelope, Statement, pae};
 use schemas::event::{Actor, ActorKind};
@@ -179,6 +181,25 @@ impl Scene {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("{request} was not indexed");
+    }
+
+    /// Says as the relay how the request ended, as soon as somebody decided.
+    pub(super) async fn end_when_decided(&self, request: &ApprovalRequest, verdict: ApprovalVerdict) {
+        self.until(|row| row.verdict.is_some(), &request.request).await;
+        let Scope { tenant, environment, relay } = self.scope();
+        let leaf = ApprovalDecidedLeaf {
+            tenant,
+            environment,
+            relay,
+            request: request.request.clone(),
+            commitment: request.commitment,
+            verdict,
+            decision_sha256: None,
+            time_us: now_us(),
+        };
+        let envelope = Envelope::of(&leaf, &self.relay).unwrap().to_vec().unwrap();
+        let place = self.scope().approval_decided(&request.request);
+        self.store.put(&place, &envelope, Retention::none()).await.unwrap();
     }
 
     /// The decision, if one is stored; it must be signed by the approvals key.

@@ -1,0 +1,25 @@
+//! What people do with the program `relay` beside running it.
+
+mod approvals;
+mod console;
+mod error;
+mod loopback;
+mod oidc;
+mod scripted;
+
+pub use approvals::{Decision, approvals, decide};
+pub use error::CommandError;
+
+/// Where the console is and who logs in.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Console {
+    /// The console's URL.
+    #[arg(long, value_name = "URL")]
+    pub console: String,
+    /// The identity provider to log in at; without it, the one that the console names.
+    #[arg(long, value_name = "URL")]
+    pub issuer: Option<String>,
+    /// Logs in as this person without a browser, by the form of the small issuer inside `local`, and of no other.
+    #[arg(long, value_name = "NAME")]
+    pub login: Option<String>,
+}
