@@ -1,6 +1,22 @@
-//! What the files of a bundle are called and what they are, for the report.
+//! What files and times of a bundle are called on its pages.
 
 use schemas::bundle::layout::BundleFile;
+use schemas::instant::rfc3339;
+use schemas::period::Period;
+
+/// A period as people read it.
+pub(super) fn period(period: Period) -> String {
+    match period.from_us {
+        0 => format!("everything up to {}", second(period.to_us)),
+        from_us => format!("{} up to {}", second(from_us), second(period.to_us)),
+    }
+}
+
+/// `2026-11-20 10:03:04 UTC`
+pub(super) fn second(time_us: u64) -> String {
+    let text: String = rfc3339(time_us).chars().take(SECOND_LENGTH).collect();
+    format!("{} UTC", text.replace('T', " "))
+}
 
 /// Where a session's replay page stands, from the report; the session's identifier as the tables have it.
 pub(super) fn replay(session: &str) -> String {
@@ -27,3 +43,5 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("trust/…", "Certificates of the keys that sign bundles, checkpoints and decisions."),
     ("log/…", "Checkpoint and tiles of the log, where there is one."),
 ];
+/// `2026-11-20T10:03:04`
+const SECOND_LENGTH: usize = 19;

@@ -32,9 +32,8 @@ impl Material<'_> {
         let page = Page {
             tenant: self.env.tenant.to_string(),
             environment: self.env.environment.to_string(),
-            from: rfc3339(self.plan.period.from_us),
-            to: rfc3339(self.plan.period.to_us),
-            made: rfc3339(self.plan.made_us),
+            period: super::names::period(self.plan.period),
+            made: super::names::second(self.plan.made_us),
             id: self.plan.id.as_str(),
             version: env!("CARGO_PKG_VERSION"),
             sessions_total: figures.sessions,
@@ -141,8 +140,7 @@ impl Material<'_> {
 struct Page<'a> {
     tenant: String,
     environment: String,
-    from: String,
-    to: String,
+    period: String,
     made: String,
     id: &'a str,
     version: &'static str,

@@ -212,9 +212,10 @@ impl Folder {
     }
 }
 
-/// Segments of `a-z 0-9 - _ .`, none empty or starting with a dot: nothing that leaves the folder.
+/// Segments of `A-Z a-z 0-9 - _ .`, none empty or starting with a dot: nothing that leaves the folder. The layout has no
+/// two keys that differ in case alone, which some file systems would take for one.
 fn is_key(key: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let segment = |segment: &str| !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(allowed);
     key.len() <= KEY_MAX && key.split('/').all(segment)
 }

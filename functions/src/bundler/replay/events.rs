@@ -11,10 +11,11 @@ use schemas::instant::rfc3339;
 use super::page::{Item, StatementView, TouchedView};
 use crate::bundler::readable::readable;
 
-pub(super) fn item(body: &EventBody, time_us: u64) -> Item {
-    let event = |text: String, tone| Item::Event { time: clock(time_us), text: readable(&text), tone };
+/// `opened_us` tells the day that times of day are of.
+pub(super) fn item(body: &EventBody, time_us: u64, opened_us: u64) -> Item {
+    let event = |text: String, tone| Item::Event { time: clock(time_us, opened_us), text: readable(&text), tone };
     match body {
-        EventBody::Statement(told) => Item::Statement(statement(told, time_us)),
+        EventBody::Statement(told) => Item::Statement(statement(told, clock(time_us, opened_us))),
         EventBody::SessionOpen(_) => event("The session opens".to_owned(), ""),
         EventBody::Bind(bind) => {
             event(format!("Statement {} gets parameters: {}", bind.statement, tokens(&bind.parameters)), "")
@@ -26,7 +27,7 @@ pub(super) fn item(body: &EventBody, time_us: u64) -> Item {
         }
         EventBody::Outcome(outcome) => event(outcome_text(outcome), tone_of(outcome.outcome)),
         EventBody::Cancel => event("The client asks to cancel what runs".to_owned(), ""),
-        EventBody::ApprovalRequested(requested) => event(requested_text(requested), "look"),
+        EventBody::ApprovalRequested(requested) => event(requested_text(requested, opened_us), "look"),
         EventBody::ApprovalDecided(decided) => {
             let tone = match decided.verdict {
                 ApprovalVerdict::Approved => "good",
@@ -36,13 +37,14 @@ pub(super) fn item(body: &EventBody, time_us: u64) -> Item {
             event(decided_text(decided), tone)
         }
         EventBody::SessionClose(close) => {
-            event(format!("The session closes: {} statements, {} executions", close.statements, close.executions), "")
+            let (statements, executions) = (count(close.statements, "statement"), count(close.executions, "execution"));
+            event(format!("The session closes: {statements}, {executions}"), "")
         }
         EventBody::Recovered(recovered) => event(recovered_text(recovered), "look"),
     }
 }
 
-fn statement(told: &Statement, time_us: u64) -> StatementView {
+fn statement(told: &Statement, time: String) -> StatementView {
     let (decision, tone) = match told.decision.outcome {
         Verdict::Permitted => ("permitted", "good"),
         Verdict::Held => ("held", "look"),
@@ -54,7 +56,7 @@ fn statement(told: &Statement, time_us: u64) -> StatementView {
     );
     StatementView {
         number: told.statement,
-        time: clock(time_us),
+        time,
         class: readable(&told.class),
         decision,
         tone,
@@ -78,9 +80,9 @@ fn touched(touched: &Touched) -> TouchedView {
     }
 }
 
-fn requested_text(requested: &ApprovalRequested) -> String {
+fn requested_text(requested: &ApprovalRequested, opened_us: u64) -> String {
     let reason = requested.reason.as_ref().map(|reason| format!(", because: {reason}")).unwrap_or_default();
-    let expires = clock(requested.expires_us);
+    let expires = clock(requested.expires_us, opened_us);
     format!(
         "Statement {} waits for an approval until {expires} (request {}){reason}",
         requested.statement, requested.request
@@ -119,10 +121,15 @@ fn outcome_text(outcome: &Outcome) -> String {
         let _ = write!(text, ", SQLSTATE {sqlstate}");
     }
     if outcome.rows_returned > 0 || outcome.bytes_returned > 0 {
-        let _ = write!(text, ", {} rows returned ({} bytes)", outcome.rows_returned, outcome.bytes_returned);
+        let _ = write!(
+            text,
+            ", {} returned ({})",
+            count(outcome.rows_returned, "row"),
+            count(outcome.bytes_returned, "byte")
+        );
     }
     if outcome.rows_affected > 0 {
-        let _ = write!(text, ", {} rows changed", outcome.rows_affected);
+        let _ = write!(text, ", {} changed", count(outcome.rows_affected, "row"));
     }
     text
 }
@@ -148,17 +155,24 @@ fn recovered_text(recovered: &Recovered) -> String {
 /// `?1 integer, 2 bytes, 8899aabbccddeeff; ?2 NULL`
 fn tokens(tokens: &[Token]) -> String {
     let one = |(index, token): (usize, &Token)| match (&token.length, &token.token) {
-        (Some(length), Some(digest)) => format!("?{} {}, {length} bytes, {digest}", index + 1, token.kind),
+        (Some(length), Some(digest)) => format!("?{} {}, {}, {digest}", index + 1, token.kind, count(*length, "byte")),
         _ => format!("?{} NULL", index + 1),
     };
     readable(&tokens.iter().enumerate().map(one).collect::<Vec<_>>().join("; "))
 }
 
-/// Date and time to the millisecond.
-fn clock(time_us: u64) -> String {
-    let text: String = rfc3339(time_us).chars().take(MILLISECONDS_LENGTH).collect();
-    text.replace('T', " ")
+/// Time of day to the millisecond; with its date, where that is not the one the session began on.
+fn clock(time_us: u64, opened_us: u64) -> String {
+    let text = rfc3339(time_us);
+    let (date, time) = text.split_once('T').unwrap_or(("", &text));
+    let time: String = time.chars().take(MILLISECOND_LENGTH).collect();
+    if time_us / DAY_US == opened_us / DAY_US { time } else { format!("{date} {time}") }
 }
 
-/// `2026-11-20T10:03:04.123`
-const MILLISECONDS_LENGTH: usize = 23;
+fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+const DAY_US: u64 = 24 * 60 * 60 * 1_000_000;
+/// `10:03:04.123`
+const MILLISECOND_LENGTH: usize = 12;

@@ -162,7 +162,10 @@ impl Recording {
             self.told_before(event.time_us);
             match event.body {
                 EventBody::SessionOpen(open) => self.open = Some((event.time_us, open)),
-                body => self.push(events::item(&body, event.time_us)),
+                body => {
+                    let opened_us = self.open.as_ref().map_or(event.time_us, |(time_us, _)| *time_us);
+                    self.push(events::item(&body, event.time_us, opened_us));
+                }
             }
         }
         Ok(())
