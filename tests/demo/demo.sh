@@ -33,6 +33,7 @@ story() {
     tell_masking
     tell_refusals
     tell_reveal
+    tell_approval
     tell_evidence
     tell_bundle
     tell_tampering
@@ -92,6 +93,39 @@ tell_reveal() {
     has_rows 3
     check 'the names are the true ones' shows_true_names
     check 'no SSN is' no_value_of ssn
+}
+
+tell_approval() {
+    scene 'Alice corrects an invoice. Policy lets her, once somebody else has approved exactly that.'
+    local sql='UPDATE billing.invoices SET amount = amount - 10 WHERE id = 7'
+    remember_amount 7
+    start_session
+    ask "SET affidavit.reason = 'Ticket 4711: billed twice'"
+    ask_held "$sql"
+    check 'she is told what is held, and the prompt does not come back' grep -q 'held for approval: update on billing.invoices' "$SCENE/output"
+    check 'the invoice is as it was' amount_changed_by 7 0
+
+    scene 'She tries to approve it herself.'
+    decide approve alice 'Looks right to me'
+    check 'that is refused' refused_with self-approval
+    check 'the invoice is as it was' amount_changed_by 7 0
+
+    scene 'Bob looks at it, logs in for this one decision, and approves.'
+    decide approve bob 'Checked with the payer'
+    check 'relay approve succeeds' succeeded
+    hear_answer
+    check 'her statement ends' grep -q '^UPDATE 1' "$SCENE/output"
+    check 'and ran exactly once' amount_changed_by 7 -10
+
+    scene 'Another one he denies.'
+    remember_amount 8
+    ask_held 'UPDATE billing.invoices SET amount = 0 WHERE id = 8'
+    decide deny bob 'Paid already'
+    check 'relay deny succeeds' succeeded
+    hear_answer
+    check 'Alice is told, and why' grep -q '42501.*Paid already' "$SCENE/output"
+    check 'the invoice is as it was' amount_changed_by 8 0
+    end_session
 }
 
 tell_evidence() {

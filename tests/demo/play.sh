@@ -8,6 +8,8 @@ readonly WHO=(ssn name email phone mrn)
 readonly FIRST_LINES=24 LAST_LINES=6
 # What tests/setup.sh made.
 readonly PYTHON="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}/venv/bin/python"
+# psql says it after each answer.
+readonly END='end of answer'
 CHECKS=0
 SCENES=0
 
@@ -22,19 +24,35 @@ start_session() {
 
 # ask SQL: shows it and what came back, which stays in $SCENE/output.
 ask() {
-    local line ended=no
+    put "$1"
+    hear_answer
+}
+
+# ask_held SQL: the same up to the notice that it is held; REQUEST is then the request's id.
+ask_held() {
+    put "$1"
+    hear 'relay approve'
+    REQUEST="$(sed -n 's/.*relay approve \([^, ]*\).*/\1/p' "$SCENE/output")"
+}
+
+put() {
     printf '  alice> %s\n' "$1"
-    printf '%s;\n\\echo end of answer\n' "$1" >&8
+    printf '%s;\n\\echo %s\n' "$1" "$END" >&8
+}
+
+hear_answer() { hear "$END"; }
+
+# hear WORDS: reads and shows what psql says up to the line that has them.
+hear() {
+    local line heard=no
     : >"$SCENE/output"
     while IFS= read -r -t 60 line <&7; do
-        if [ "$line" = 'end of answer' ]; then
-            ended=yes
-            break
-        fi
-        printf '%s\n' "$line" >>"$SCENE/output"
+        [ "$line" = "$END" ] || printf '%s\n' "$line" >>"$SCENE/output"
+        case "$line" in *"$1"*) heard=yes ;; esac
+        if [ "$heard" = yes ] || [ "$line" = "$END" ]; then break; fi
     done
     show "$SCENE/output"
-    [ "$ended" = yes ] || broken 'the session goes on'
+    [ "$heard" = yes ] || broken "psql says $1"
 }
 
 end_session() {
@@ -49,6 +67,12 @@ run() {
     STATUS=0
     "$@" >"$SCENE/output" 2>&1 || STATUS=$?
     show "$SCENE/output"
+}
+
+# decide approve|deny NAME RATIONALE: about $REQUEST, logged in as NAME.
+decide() {
+    printf "  %s> relay %s %s --rationale '%s'\n" "$2" "$1" "$REQUEST" "$3"
+    run "$BIN/relay" "$1" "$REQUEST" --rationale "$3" --console "$(endpoint console)" --login "$2"
 }
 
 succeeded() { [ "$STATUS" -eq 0 ]; }
@@ -137,6 +161,17 @@ same_counts() {
     verify "$SCENE/bundle" --json | jq -S .report.checked.rows >"$SCENE/recomputed"
     [ -s "$SCENE/counted" ] && cmp -s "$SCENE/counted" "$SCENE/promised" && cmp -s "$SCENE/counted" "$SCENE/recomputed"
 }
+
+amount_of() { target_psql --tuples-only --no-align --command="SELECT amount FROM billing.invoices WHERE id = $1"; }
+remember_amount() { AMOUNT="$(amount_of "$1")"; }
+
+# Since remember_amount, by the database itself; what runs twice changes it twice.
+amount_changed_by() {
+    local sql="SELECT amount - $AMOUNT = $2 FROM billing.invoices WHERE id = $1"
+    [ "$(target_psql --tuples-only --no-align --command="$sql")" = t ]
+}
+
+refused_with() { [ "$STATUS" -ne 0 ] && grep -qF "$1" "$SCENE/output"; }
 
 has_rows() { check "$1 rows came back" grep -q "^($1 rows)" "$SCENE/output"; }
 

@@ -1,12 +1,13 @@
 //! The bundle of a period, as strangers read it: its tables open in DuckDB and pyarrow, and count what the verifier
 //! counts.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use schemas::tables::Table;
 use serde_json::Value;
 
-use crate::harness::{Database, Relay, Said, have_python, python};
+use crate::harness::{Database, Relay, Said, have_python, python, repository};
 use crate::skip_without;
 
 #[test]
@@ -19,13 +20,10 @@ fn duckdb_and_pyarrow_count_what_the_verifier_makes_again_from_the_chunks() {
     for table in ["sessions", "statements", "masking", "denials", "grants", "chunks"] {
         assert!(recomputed[table].as_u64().unwrap() > 0, "{table} is not empty: {recomputed}");
     }
-    for (reader, script) in [("DuckDB", DUCKDB), ("pyarrow", PYARROW)] {
-        let read: Value = serde_json::from_str(&bundle.asked(script)).unwrap();
-        assert_eq!(read["tables"], *recomputed, "{reader}");
-        for table in Table::ALL {
-            let columns: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
-            assert_eq!(read["columns"][table.name()], serde_json::json!(columns), "{reader}: {table}");
-        }
+    let read = bundle.opened();
+    for table in Table::ALL {
+        let line = format!("{table} {}", recomputed[table.name()]);
+        assert!(read.lines().any(|read| read == line), "{line}: {read}");
     }
 }
 
@@ -57,10 +55,14 @@ fn nothing_protected_is_in_any_file_of_a_bundle() {
     }
 }
 
+/// `schemas` has every kind of tampering; here it is the program and a bundle of real sessions.
 #[test]
-fn one_byte_changed_in_any_file_of_a_bundle_is_found_and_the_file_named() {
+fn one_byte_changed_in_a_bundle_is_found_and_the_file_named() {
     let bundle = Bundle::made();
-    for path in files(&bundle.path) {
+    let kind = |path: &PathBuf| path.strip_prefix(&bundle.path).unwrap().iter().next().unwrap().to_owned();
+    let of_each_kind: BTreeMap<_, _> = files(&bundle.path).into_iter().map(|path| (kind(&path), path)).collect();
+    assert!(of_each_kind.len() >= 10, "{of_each_kind:?}");
+    for path in of_each_kind.into_values() {
         let bytes = std::fs::read(&path).unwrap();
         let mut changed = bytes.clone();
         changed[bytes.len() / 2] ^= 1;
@@ -97,6 +99,14 @@ impl Bundle {
         report["report"].take()
     }
 
+    /// What `tests/bundle/open_bundle.py` prints: it compares all encodings of all tables, value by value.
+    fn opened(&self) -> String {
+        let report = self.path.with_extension("json");
+        std::fs::write(&report, self.relay.verify_json(&self.path).ok()).unwrap();
+        let script = std::fs::read_to_string(repository().join("tests/bundle/open_bundle.py")).unwrap();
+        Said::by(python(&script, self.path.to_str().unwrap()).arg(report)).ok()
+    }
+
     /// What a script prints that finds the folder of tables in `sys.argv[1]`.
     fn asked(&self, script: &str) -> String {
         let tables = self.path.join("tables");
@@ -121,26 +131,6 @@ fn replace(path: &Path, bytes: &[u8]) {
     std::fs::remove_file(path).unwrap();
     std::fs::write(path, bytes).unwrap();
 }
-
-const DUCKDB: &str = r#"
-import duckdb, json, pathlib, sys
-tables, columns = {}, {}
-for file in pathlib.Path(sys.argv[1]).iterdir():
-    rows = duckdb.sql(f"FROM read_parquet('{file}')")
-    values = rows.project("COLUMNS(*)::VARCHAR").fetchall()
-    tables[file.stem], columns[file.stem] = len(values), rows.columns
-print(json.dumps({"tables": tables, "columns": columns}))
-"#;
-
-const PYARROW: &str = r#"
-import json, pathlib, pyarrow.parquet, sys
-tables, columns = {}, {}
-for file in pathlib.Path(sys.argv[1]).iterdir():
-    rows = pyarrow.parquet.read_table(file)
-    rows.validate(full=True)
-    tables[file.stem], columns[file.stem] = rows.num_rows, rows.column_names
-print(json.dumps({"tables": tables, "columns": columns}))
-"#;
 
 const WHAT_HAPPENED: &str = r#"
 import duckdb, pathlib, sys
