@@ -5,5 +5,6 @@ pub mod bundler;
 pub mod certifier;
 pub mod console;
 pub mod indexer;
+pub mod sealer;
 mod signers;
 pub mod trust;

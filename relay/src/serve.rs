@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemas::log::LogOrigin;
 use seams::{EvidenceStore, Keys};
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -166,7 +167,7 @@ fn settings(config: &Config) -> Settings {
         tenant: config.tenant.clone(),
         environment: config.environment.clone(),
         relay: config.relay.clone(),
-        log_origin: format!("affidavit/{}/{}", config.tenant, config.environment),
+        log_origin: LogOrigin::of(&config.tenant, &config.environment).to_string(),
         build: concat!("relay ", env!("CARGO_PKG_VERSION")).to_owned(),
         evidence: config.evidence.clone(),
     }

@@ -161,6 +161,12 @@ impl Scope {
         format!("{}/", self.session(session))
     }
 
+    /// Prefix of the evidence of all relays of a tenant's environment, with the slash.
+    #[must_use]
+    pub fn environment_prefix(tenant: &Name, environment: &Name) -> String {
+        format!("{EVIDENCE_PREFIX}{tenant}/{environment}/")
+    }
+
     /// Prefix of everything this relay stored as evidence, with the slash.
     #[must_use]
     pub fn relay_prefix(&self) -> String {

@@ -66,21 +66,32 @@ pub fn print(bundled: &Bundled, path: &Path, out: &mut dyn Write) -> io::Result<
 async fn env(folder: &Folder) -> Result<bundler::Env, Error> {
     let config = Config::read(&folder.relay_config()).map_err(Error::of("relay"))?;
     let keys: Arc<dyn Keys> = Arc::new(KeyFiles::open(&folder.keys()).map_err(Error::of("keys"))?);
-    let root = keys.public_key(KeyName::Certificates).await.map_err(Error::of("keys"))?;
     let store: Arc<dyn EvidenceStore> = Arc::new(FileStore::beside(folder.evidence(), now));
+    env_of(folder, &config, store, keys).await
+}
+
+/// What bundles of this folder are made with.
+pub(crate) async fn env_of(
+    folder: &Folder,
+    config: &Config,
+    store: Arc<dyn EvidenceStore>,
+    keys: Arc<dyn Keys>,
+) -> Result<bundler::Env, Error> {
+    let root = keys.public_key(KeyName::Certificates).await.map_err(Error::of("keys"))?;
     Ok(bundler::Env {
         store,
         keys,
         root,
-        tenant: config.tenant,
-        environment: config.environment,
+        tenant: config.tenant.clone(),
+        environment: config.environment.clone(),
         work: work(folder),
         retention: Retention::days(config.evidence.retain_days),
         now_us: Arc::new(|| SystemClock.now_us()),
     })
 }
 
-fn trust_env(env: &bundler::Env) -> trust::Env {
+/// What the keys of this folder are certified with.
+pub(crate) fn trust_env(env: &bundler::Env) -> trust::Env {
     trust::Env {
         keys: env.keys.clone(),
         store: env.store.clone(),

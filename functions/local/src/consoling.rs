@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use functions::bundler;
 use functions::console::{self, Access, CookieKey, Env, Provider};
-use relay::clock::{Clock, SystemClock};
-use seams::{EvidenceStore, Index, KeyName, Keys};
+use seams::Index;
 
+use crate::bundling::Bundling;
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::oidc::Oidc;
@@ -30,28 +31,23 @@ impl Consoling {
         self.bound.url()
     }
 
-    /// Serves. `store` tells the indexer what is put there.
-    pub(crate) async fn serve(
-        self,
-        issuer: &str,
-        store: Arc<dyn EvidenceStore>,
-        index: Arc<dyn Index>,
-        keys: Arc<dyn Keys>,
-    ) -> Result<Serving, Error> {
-        let failed = Error::of("console");
-        let root = keys.public_key(KeyName::Certificates).await.map_err(Error::of("keys"))?;
+    /// Serves, over the store and keys that bundles are made with. The store tells the indexer what is put there.
+    pub(crate) fn serve(self, issuer: &str, index: Arc<dyn Index>, bundler: bundler::Env) -> Result<Serving, Error> {
         let provider = Provider::new(issuer, Oidc::CLIENT, "groups").map_err(Error::of("console"))?;
         let cookie_key = CookieKey::generate().map_err(Error::of("random numbers"))?;
         let access = Access { approvers: self.settings.approvers, reviewers: self.settings.reviewers };
-        let settings = console::Settings::new(&self.bound.url(), access, cookie_key).map_err(failed)?;
+        let settings = console::Settings::new(&self.bound.url(), access, cookie_key).map_err(Error::of("console"))?;
         let env = Env {
-            store,
+            store: bundler.store.clone(),
             index,
-            keys,
-            root,
+            keys: bundler.keys.clone(),
+            root: bundler.root.clone(),
+            tenant: bundler.tenant.clone(),
+            environment: bundler.environment.clone(),
+            now_us: bundler.now_us.clone(),
+            bundles: Arc::new(Bundling::new(bundler)),
             provider: Arc::new(provider),
             settings,
-            now_us: Arc::new(|| SystemClock.now_us()),
         };
         Ok(self.bound.serve(console::router(env)))
     }

@@ -2,6 +2,7 @@
 //! issuer); nothing here behaves otherwise than the deployed system.
 
 pub mod bundles;
+mod bundling;
 mod certificates;
 pub mod cli;
 mod consoling;
@@ -15,6 +16,7 @@ pub mod oidc;
 pub mod program;
 mod relaying;
 pub mod running;
+mod sealing;
 mod serving;
 pub mod sessions;
 pub mod settings;

@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use functions::indexer;
+use functions::{indexer, sealer, trust};
 use relay::config::Config;
-use seams::{EvidenceStore, FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex};
+use seams::{EvidenceStore, FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex, Retention};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::bundles;
 use crate::consoling::Consoling;
 use crate::error::Error;
 use crate::folder::Folder;
@@ -15,6 +16,7 @@ use crate::indexing::Indexing;
 use crate::issuing::Issuing;
 use crate::oidc::now;
 use crate::relaying::Relaying;
+use crate::sealing::Sealing;
 use crate::serving::Serving;
 use crate::settings::Endpoints;
 use crate::watched_store::WatchedStore;
@@ -46,6 +48,7 @@ pub struct Running {
     consoling: Serving,
     relaying: Relaying,
     indexing: Indexing,
+    sealing: Sealing,
     index: Arc<dyn Index>,
 }
 
@@ -68,12 +71,15 @@ impl Running {
         let approvals = keys.public_key(KeyName::Approvals).await.map_err(Error::of("keys"))?;
         let store: Arc<dyn EvidenceStore> =
             Arc::new(FileStore::open(folder.evidence(), now).map_err(Error::of("evidence store"))?);
+        let sealing = Sealing::start(sealer_env(&config, store.clone(), keys.clone()));
         let (watched, stored) = WatchedStore::new(store.clone());
         let watched: Arc<dyn EvidenceStore> = Arc::new(watched);
         let indexing = Indexing::start(indexer::Env { store, index: index.clone(), root, approvals }, stored);
 
         let console = consoling.url();
-        let consoling = consoling.serve(issuing.url(), watched.clone(), index.clone(), keys.clone()).await?;
+        let bundler = bundles::env_of(folder, &config, watched.clone(), keys.clone()).await?;
+        trust::certify(&bundles::trust_env(&bundler)).await.map_err(Error::of("keys"))?;
+        let consoling = consoling.serve(issuing.url(), index.clone(), bundler)?;
         let relaying = Relaying::start(config, watched, keys).await?;
         let endpoints = Endpoints {
             relay: relaying.endpoint(),
@@ -83,7 +89,7 @@ impl Running {
             pid: std::process::id(),
         };
         endpoints.write(folder)?;
-        Ok(Self { folder: folder.clone(), endpoints, issuing, consoling, relaying, indexing, index })
+        Ok(Self { folder: folder.clone(), endpoints, issuing, consoling, relaying, indexing, sealing, index })
     }
 
     /// Where it serves.
@@ -103,7 +109,8 @@ impl Running {
         self.relaying.ended().await;
     }
 
-    /// Stops in order: no new sessions; those that run may finish; their evidence is sealed and stored, then indexed.
+    /// Stops in order: no new sessions; those that run may finish; their evidence is sealed and stored, then
+    /// indexed and appended to the log.
     ///
     /// # Errors
     /// The first part that did not end as it should; the others are stopped all the same.
@@ -113,8 +120,20 @@ impl Running {
         // After the relay, for statements may wait for a decision; before the indexer, for decisions are indexed.
         let consoled = self.consoling.stop().await;
         let indexed = self.indexing.stop().await;
+        let logged = self.sealing.stop().await;
         let issued = self.issuing.stop().await;
-        unnamed.and(drained).and(consoled).and(indexed).and(issued)
+        unnamed.and(drained).and(consoled).and(indexed).and(logged).and(issued)
+    }
+}
+
+fn sealer_env(config: &Config, store: Arc<dyn EvidenceStore>, keys: Arc<dyn Keys>) -> sealer::Env {
+    sealer::Env {
+        store,
+        keys,
+        tenant: config.tenant.clone(),
+        environment: config.environment.clone(),
+        retention: Retention::days(config.evidence.retain_days),
+        batch: sealer::Env::BATCH,
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 
 use schemas::bundle::layout::BundleFile;
-use schemas::bundle::{Assembly, BundleManifest, Counts, Predicate, SigningKeys, TableFiles};
+use schemas::bundle::{Assembly, BundleManifest, Counts, FORMAT_VERSION, Predicate, SigningKeys, TableFiles};
 use schemas::digest::{Hasher, Sha256Digest};
 use schemas::dsse::{Envelope, Statement, pae};
 use schemas::layout::trust_prefix;
@@ -73,6 +73,7 @@ fn assemble(
         assembly.put(&file, &bytes).map_err(|error| BundlerError::folder(folder.root(), error))?;
     }
     let manifest = assembly.manifest(Predicate {
+        format: FORMAT_VERSION,
         tenant: env.tenant.clone(),
         environment: env.environment.clone(),
         period: plan.period,

@@ -16,7 +16,7 @@ use super::approvals::State as RequestState;
 use super::bearer::Bearer;
 use super::decision::{self, Intent};
 use super::problem::Problem;
-use super::{Env, approvals};
+use super::{Env, approvals, bundles};
 
 pub(super) fn router() -> Router<Arc<Env>> {
     Router::new()
@@ -26,6 +26,7 @@ pub(super) fn router() -> Router<Arc<Env>> {
         .route("/approvals/{id}/decision", post(decide))
         .route("/sessions", get(sessions))
         .route("/sessions/{id}", get(session))
+        .merge(bundles::router())
 }
 
 #[derive(Deserialize)]
@@ -45,11 +46,12 @@ enum QueriedState {
     Any,
 }
 
+/// Which page.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SessionQuery {
-    after: Option<String>,
-    limit: Option<usize>,
+pub(super) struct PageQuery {
+    pub(super) after: Option<String>,
+    pub(super) limit: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -131,12 +133,10 @@ async fn decide(
 async fn sessions(
     State(env): State<Arc<Env>>,
     Bearer(visitor): Bearer,
-    query: Result<Query<SessionQuery>, QueryRejection>,
+    query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let Query(query) = query.map_err(|_| Problem::bad_request("query: expected after and limit"))?;
-    if !visitor.may_review() {
-        return Err(NO_REVIEWER);
-    }
+    visitor.check_reviewer()?;
+    let query = PageQuery::of(query)?;
     let (after, limit): (Option<SessionId>, usize) = (after(query.after.as_deref())?, limit(query.limit)?);
     let rows = env.index.sessions_after(after.as_ref(), limit).await?;
     let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.session.clone());
@@ -149,14 +149,18 @@ async fn session(
     Bearer(visitor): Bearer,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    if !visitor.may_review() {
-        return Err(NO_REVIEWER);
-    }
+    visitor.check_reviewer()?;
     let unknown = || Problem::not_found("There is no such session.");
     let id: SessionId = id.parse().map_err(|_| unknown())?;
     let row = env.index.session(&id).await?.ok_or_else(unknown)?;
     let chunks = env.index.chunks(&id).await?;
     Ok(Json(json!({ "session": row, "chunks": chunks })))
+}
+
+impl PageQuery {
+    pub(super) fn of(query: Result<Query<Self>, QueryRejection>) -> Result<Self, Problem> {
+        query.map(|Query(query)| query).map_err(|_| Problem::bad_request("query: expected after and limit"))
+    }
 }
 
 fn summary(env: &Env, row: &ApprovalRow) -> Value {
@@ -177,22 +181,17 @@ pub(super) fn request_id(text: &str) -> Result<RequestId, Problem> {
     text.parse().map_err(|_| Problem::no_such_request())
 }
 
-fn after<T: std::str::FromStr>(text: Option<&str>) -> Result<Option<T>, Problem> {
+pub(super) fn after<T: std::str::FromStr>(text: Option<&str>) -> Result<Option<T>, Problem> {
     text.map(str::parse).transpose().map_err(|_| Problem::bad_request("after: expected an id, as `next` gives it"))
 }
 
-fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+pub(super) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
     match asked.unwrap_or(PAGE_DEFAULT) {
         limit @ 1..=PAGE_MAX => Ok(limit),
         _ => Err(Problem::bad_request("limit: expected 1 to 100")),
     }
 }
 
-const NO_REVIEWER: Problem = Problem {
-    status: axum::http::StatusCode::FORBIDDEN,
-    code: "forbidden",
-    text: std::borrow::Cow::Borrowed("You are in none of the groups that review sessions."),
-};
 const PAGE_DEFAULT: usize = 50;
 /// Rows of a page; one has about half a kilobyte.
 const PAGE_MAX: usize = 100;

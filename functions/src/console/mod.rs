@@ -10,6 +10,7 @@
 mod api;
 mod approvals;
 mod bearer;
+mod bundles;
 mod cookies;
 mod decision;
 mod login;
@@ -27,9 +28,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
+use schemas::identifiers::Name;
 use schemas::signature::PublicKey;
 use seams::{EvidenceStore, Index, Keys};
 
+pub use bundles::{Begun, BundleMaker, BundleMakerError};
 pub use cookies::CookieKey;
 pub use provider::{Provider, ProviderError};
 pub use settings::{Access, Settings, SettingsError};
@@ -45,6 +48,12 @@ pub struct Env {
     pub keys: Arc<dyn Keys>,
     /// The certificates root.
     pub root: PublicKey,
+    /// Whose bundles.
+    pub tenant: Name,
+    /// Of which environment.
+    pub environment: Name,
+    /// Makes new ones.
+    pub bundles: Arc<dyn BundleMaker>,
     /// Where people log in.
     pub provider: Arc<Provider>,
     /// Its address, and who may do what.

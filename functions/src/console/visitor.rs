@@ -5,6 +5,7 @@ use schemas::event::Actor;
 use serde::{Deserialize, Serialize};
 
 use super::Access;
+use super::problem::Problem;
 
 /// Who looks at the console, and what they may do there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,9 +37,12 @@ impl Visitor {
         self.is_approver || self.is_reviewer
     }
 
-    /// May look at sessions and bundles.
-    pub(super) fn may_review(&self) -> bool {
-        self.is_reviewer
+    /// Sessions and bundles are for reviewers.
+    pub(super) fn check_reviewer(&self) -> Result<(), Problem> {
+        if self.is_reviewer {
+            return Ok(());
+        }
+        Err(Problem::forbidden("You are in none of the groups that look at sessions and bundles."))
     }
 
     /// May decide on requests of others.

@@ -17,6 +17,15 @@ pub trait EvidenceStore: Send + Sync {
     /// Keys that start with `prefix`, sorted. The empty prefix lists all.
     async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
 
+    /// The first `limit` keys that start with `prefix` and are greater than `after`, sorted by their bytes (S3:
+    /// `StartAfter`, `MaxKeys`). So a reader passes over what it knows and holds a page at a time.
+    async fn list_after(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        let mut keys = self.list(prefix).await?;
+        keys.retain(|key| key.as_str() > after);
+        keys.truncate(limit);
+        Ok(keys)
+    }
+
     /// Deletes an object that is under no retention (crypto-shredding of wrapped keys). Deleting nothing is success.
     /// Under retention it is [`StoreError::Retained`].
     async fn delete(&self, key: &str) -> Result<(), StoreError>;

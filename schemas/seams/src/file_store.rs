@@ -92,6 +92,11 @@ impl EvidenceStore for FileStore {
         self.run(prefix, Folder::list).await
     }
 
+    async fn list_after(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        let after = after.to_owned();
+        self.run(prefix, move |folder, prefix| folder.list_after(prefix, &after, limit)).await
+    }
+
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.run(key, Folder::delete).await
     }
@@ -145,6 +150,17 @@ impl Folder {
         keys.retain(|key| key.starts_with(prefix));
         keys.sort_unstable();
         Ok(keys)
+    }
+
+    fn list_after(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        let objects = self.root.join(OBJECTS);
+        let mut page = Page { objects: &objects, prefix, after, limit, keys: Vec::new() };
+        let parent = prefix.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if parent.is_empty() || is_key(parent) {
+            let below = if parent.is_empty() { String::new() } else { format!("{parent}/") };
+            page.collect(&below).map_err(|error| unavailable(prefix, error))?;
+        }
+        Ok(page.keys)
     }
 
     fn delete(&self, key: &str) -> Result<(), StoreError> {
@@ -209,6 +225,49 @@ impl Folder {
         } else {
             Err(StoreError::InvalidKey { key: key.to_owned() })
         }
+    }
+}
+
+/// A page of keys being gathered.
+struct Page<'a> {
+    objects: &'a Path,
+    prefix: &'a str,
+    after: &'a str,
+    limit: usize,
+    keys: Vec<String>,
+}
+
+impl Page<'_> {
+    /// Gathers from the folder of this key prefix (empty, or with its slash), in the order of keys.
+    fn collect(&mut self, below: &str) -> io::Result<()> {
+        let entries = match fs::read_dir(self.objects.join(below)) {
+            Err(error) if is_absence(&error) => return Ok(()),
+            entries => entries?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            // With its slash a folder sorts where the keys in it do.
+            let slash = if entry.file_type()?.is_dir() { "/" } else { "" };
+            names.extend(entry.file_name().to_str().map(|name| format!("{below}{name}{slash}")));
+        }
+        names.sort_unstable();
+        for name in names {
+            let name = name.as_str();
+            if self.keys.len() >= self.limit {
+                break;
+            }
+            if !name.ends_with('/') {
+                if name > self.after && name.starts_with(self.prefix) {
+                    self.keys.push(name.to_owned());
+                }
+            } else if (name > self.after || self.after.starts_with(name))
+                && (name.starts_with(self.prefix) || self.prefix.starts_with(name))
+            {
+                self.collect(name)?;
+            }
+        }
+        Ok(())
     }
 }
 

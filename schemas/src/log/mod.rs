@@ -23,7 +23,7 @@ pub use entry::{ENTRY_MAX, Entry, Place, Signatory};
 pub use entry_bundle::{BUNDLE_MAX, decode as decode_bundle, encode as encode_bundle};
 pub use note::{NOTE_MAX, Note, NoteKey};
 pub use origin::LogOrigin;
-pub use precedence::Precedence;
+pub use precedence::{Precedence, Rank};
 pub use proof::{Consistency, Inclusion};
 pub use staged::{STAGED_MAX, Staged};
 pub use subtrees::{Subtrees, Tiles};

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::identifiers::{Incarnation, SessionId};
+use crate::identifiers::Incarnation;
 use crate::layout::{Object, ObjectKind, Scope};
 
 /// The objects that were seen, as far as order asks.
@@ -29,23 +29,29 @@ struct Session {
     chunk: u64,
 }
 
-/// Lower ones come first.
+/// When a statement comes; lower ones come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+pub enum Rank {
+    /// A certificate.
     Certificate,
+    /// A relay-start.
     Start,
+    /// A session's open.
     Open,
+    /// What a session says between.
     Content,
+    /// A session's close, or a void.
     Close,
+    /// A relay-retired.
     Retired,
 }
 
 impl Precedence {
     /// Notes that this object was seen.
     pub fn insert(&mut self, object: &Object) {
-        let Some((incarnation, session, rank)) = rank(&object.kind) else { return };
+        let (incarnation, Some(rank)) = (object.kind.incarnation(), Rank::of(&object.kind)) else { return };
         let life = self.lives.entry((object.scope.clone(), incarnation.clone())).or_default();
-        let Some(session) = session else {
+        let Some(session) = object.kind.session() else {
             life.rank = life.rank.max(Some(rank));
             return;
         };
@@ -59,10 +65,12 @@ impl Precedence {
     /// Whether something was seen that this object must be stored before.
     #[must_use]
     pub fn is_followed(&self, object: &Object) -> bool {
-        let Some((incarnation, session, rank)) = rank(&object.kind) else { return false };
+        let (incarnation, Some(rank)) = (object.kind.incarnation(), Rank::of(&object.kind)) else {
+            return false;
+        };
         let Some(life) = self.lives.get(&(object.scope.clone(), incarnation.clone())) else { return false };
         let by_life = life.rank > Some(rank);
-        let by_session = match session {
+        let by_session = match object.kind.session() {
             Some(session) => life.sessions.get(&session.counter).is_some_and(|seen| {
                 let by_chunk = matches!(object.kind, ObjectKind::Chunk(_, sequence) if sequence < seen.chunk);
                 by_chunk || seen.rank > Some(rank)
@@ -73,27 +81,28 @@ impl Precedence {
     }
 }
 
-/// Whose it is, and when it comes; nothing for what is no statement of an incarnation.
-fn rank(kind: &ObjectKind) -> Option<(&Incarnation, Option<&SessionId>, Rank)> {
-    let of_session = |session, rank| Some((session, rank));
-    let (session, rank): (&SessionId, Rank) = match kind {
-        ObjectKind::Certificate(incarnation) => return Some((incarnation, None, Rank::Certificate)),
-        ObjectKind::RelayStart(incarnation) => return Some((incarnation, None, Rank::Start)),
-        ObjectKind::RelayRetired(incarnation) => return Some((incarnation, None, Rank::Retired)),
-        ObjectKind::SessionOpen(session) => of_session(session, Rank::Open),
-        ObjectKind::Chunk(session, _) => of_session(session, Rank::Content),
-        ObjectKind::SessionClose(session) | ObjectKind::SessionVoid(session) => of_session(session, Rank::Close),
-        ObjectKind::ApprovalRequested(request) | ObjectKind::ApprovalDecided(request) => {
-            of_session(&request.session, Rank::Content)
-        }
-        ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) | ObjectKind::WrappedKey(_) => None,
-    }?;
-    Some((&session.incarnation, Some(session), rank))
+impl Rank {
+    /// When this comes; nothing for what is no statement.
+    #[must_use]
+    pub fn of(kind: &ObjectKind) -> Option<Self> {
+        Some(match kind {
+            ObjectKind::Certificate(_) => Self::Certificate,
+            ObjectKind::RelayStart(_) => Self::Start,
+            ObjectKind::SessionOpen(_) => Self::Open,
+            ObjectKind::Chunk(..) | ObjectKind::ApprovalRequested(_) | ObjectKind::ApprovalDecided(_) => Self::Content,
+            ObjectKind::SessionClose(_) | ObjectKind::SessionVoid(_) => Self::Close,
+            ObjectKind::RelayRetired(_) => Self::Retired,
+            ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) | ObjectKind::WrappedKey(_) => {
+                return None;
+            }
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identifiers::SessionId;
 
     fn object(kind: ObjectKind) -> Object {
         let name = |text: &str| text.parse().unwrap();

@@ -8,6 +8,7 @@ use crate::evidence_store::{EvidenceStore, PutOutcome, Retention, StoreError};
 pub async fn evidence_store(store: &dyn EvidenceStore) -> Result<(), Breach> {
     written_once(store).await?;
     listed_by_prefix(store).await?;
+    listed_in_pages(store).await?;
     deleted_only_without_retention(store).await?;
     strange_keys(store).await
 }
@@ -49,6 +50,39 @@ async fn listed_by_prefix(store: &dyn EvidenceStore) -> Result<(), Breach> {
         clause(found == expected, "list gives the keys with the prefix, sorted")?;
     }
     clause(store.list("").await.map_err(failed)?.len() == 6, "the empty prefix lists all")
+}
+
+/// `-` and `.` come before `/`: the order of keys is not that of folders.
+async fn listed_in_pages(store: &dyn EvidenceStore) -> Result<(), Breach> {
+    let keys = ["p/a-b/1", "p/a.b", "p/a/1", "p/a/2/1", "p/a/2/2", "p/a/3", "p/ab", "p/b/1"];
+    for key in keys {
+        store.put(key, key.as_bytes(), Retention::none()).await.map_err(failed)?;
+    }
+    for limit in [1, 3, 100] {
+        let (mut found, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = store.list_after("p/", &after, limit).await.map_err(failed)?;
+            clause(page.len() <= limit, "a page has no more keys than asked for")?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(last);
+            found.extend(page);
+        }
+        clause(found == keys, "pages give the keys with the prefix, sorted, each once")?;
+    }
+    for (prefix, after, expected) in [
+        ("p/", "p/a/~", Some("p/ab")),
+        ("p/", "p/a/2/~", Some("p/a/3")),
+        ("p/a/2", "", Some("p/a/2/1")),
+        ("p/a/2", "p/a/2/2", None),
+        ("p/a", "p/a.", Some("p/a.b")),
+    ] {
+        let page = store.list_after(prefix, after, 1).await.map_err(failed)?;
+        clause(page.first().map(String::as_str) == expected, "a page begins after what it was told")?;
+    }
+    for key in keys {
+        store.delete(key).await.map_err(failed)?;
+    }
+    Ok(())
 }
 
 async fn deleted_only_without_retention(store: &dyn EvidenceStore) -> Result<(), Breach> {

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod browser;
+mod bundled;
 mod decisions;
 mod looks;
 mod program;

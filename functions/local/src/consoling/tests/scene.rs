@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use functions::indexer;
+use functions::{indexer, trust};
+use relay::config::Config;
 use reqwest::{Client, StatusCode, Url};
 use schemas::approval::{
     ApprovalDecidedLeaf, ApprovalDecision, ApprovalRequest, ApprovalVerdict, RequestedObject, RequestedParameter,
@@ -28,7 +29,7 @@ use crate::oidc::{Oidc, now};
 use crate::serving::Serving;
 use crate::users::Users;
 use crate::watched_store::WatchedStore;
-use crate::{Folder, tests, tokens};
+use crate::{Folder, bundles, tests, tokens};
 
 pub(super) struct Scene {
     _outer: tempfile::TempDir,
@@ -71,7 +72,10 @@ impl Scene {
         let indexing = Indexing::start(env, stored);
         let consoling = Consoling::listen(&folder).await.unwrap();
         let console = consoling.url();
-        let serving = consoling.serve(issuing.url(), store.clone(), index.clone(), keys.clone()).await.unwrap();
+        let config = Config::read(&folder.relay_config()).unwrap();
+        let bundler = bundles::env_of(&folder, &config, store.clone(), keys.clone()).await.unwrap();
+        trust::certify(&bundles::trust_env(&bundler)).await.unwrap();
+        let serving = consoling.serve(issuing.url(), index.clone(), bundler).unwrap();
         let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let scene = Self {
             _outer: outer,

@@ -1,0 +1,140 @@
+//! What waits to be appended: walks the evidence in the order of its keys, passing over what is known to be over.
+
+use std::vec;
+
+use schemas::identifiers::{Incarnation, SessionId};
+use schemas::layout::{Object, ObjectKind, Scope, parse};
+use schemas::log::{Precedence, Rank};
+use seams::{EvidenceStore, StoreError};
+
+use super::progress::Progress;
+
+/// A walk over the evidence of an environment. Holds a page of keys, and those of one session.
+pub(super) struct Pending<'a> {
+    store: &'a dyn EvidenceStore,
+    prefix: String,
+    page: vec::IntoIter<String>,
+    /// Nothing up to this key is looked at any more.
+    after: String,
+    /// The end of the incarnation being walked: what is in it comes first.
+    retired: Option<Object>,
+    /// Read and not yet given.
+    next: Option<Object>,
+}
+
+impl<'a> Pending<'a> {
+    pub(super) fn new(store: &'a dyn EvidenceStore, prefix: String) -> Self {
+        Self { store, prefix, page: Vec::new().into_iter(), after: String::new(), retired: None, next: None }
+    }
+
+    /// The next objects that wait and belong together, in the order in which they must be appended; some may not be
+    /// stored. Nothing when all are given.
+    pub(super) async fn next(&mut self, progress: &Progress) -> Result<Vec<Object>, StoreError> {
+        loop {
+            let Some(object) = self.object(progress).await? else {
+                return Ok(self.retired.take().map(with_beginning).unwrap_or_default());
+            };
+            if let Some(retired) = &self.retired
+                && life(retired) != life(&object)
+            {
+                self.next = Some(object);
+                return Ok(self.retired.take().map(with_beginning).unwrap_or_default());
+            }
+            match &object.kind {
+                // Stands before the sessions, and comes after them. Being listed first, it also says that all of them
+                // are stored before they are listed.
+                ObjectKind::RelayRetired(_) => self.retired = Some(object),
+                ObjectKind::Certificate(_) | ObjectKind::RelayStart(_) => return Ok(with_beginning(object)),
+                kind => {
+                    if let Some(session) = kind.session().cloned() {
+                        return self.session(object, &session, progress).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The rest of a session of which one object waits.
+    async fn session(
+        &mut self,
+        first: Object,
+        session: &SessionId,
+        progress: &Progress,
+    ) -> Result<Vec<Object>, StoreError> {
+        let mut objects = vec![first.clone()];
+        loop {
+            match self.object(progress).await? {
+                Some(object) if life(&object) == life(&first) && object.kind.session() == Some(session) => {
+                    objects.push(object);
+                }
+                other => {
+                    self.next = other;
+                    break;
+                }
+            }
+        }
+        self.fill(&mut objects, &first.scope.session_prefix(session), progress).await?;
+        objects.sort_by(|a, b| (Rank::of(&a.kind), a.key()).cmp(&(Rank::of(&b.kind), b.key())));
+        let open = Object { scope: first.scope.clone(), kind: ObjectKind::SessionOpen(session.clone()) };
+        let mut given = with_beginning(open);
+        given.extend(objects.into_iter().filter(|object| !matches!(object.kind, ObjectKind::SessionOpen(_))));
+        Ok(given)
+    }
+
+    /// A listing takes time: an object can be listed although one that was stored before it, and sorts before it, was
+    /// not there yet when its place was listed. It is there now.
+    async fn fill(&self, objects: &mut Vec<Object>, prefix: &str, progress: &Progress) -> Result<(), StoreError> {
+        let mut seen = Precedence::default();
+        objects.iter().for_each(|object| seen.insert(object));
+        for key in self.store.list(prefix).await? {
+            let before = parse(&key).filter(|object| seen.is_followed(object) && !progress.contains(object));
+            objects.extend(before.filter(|object| !objects.contains(object)));
+        }
+        Ok(())
+    }
+
+    /// The next object that waits.
+    async fn object(&mut self, progress: &Progress) -> Result<Option<Object>, StoreError> {
+        if let Some(object) = self.next.take() {
+            return Ok(Some(object));
+        }
+        loop {
+            let Some(key) = self.page.next() else {
+                let page = self.store.list_after(&self.prefix, &self.after, PAGE).await?;
+                if page.is_empty() {
+                    return Ok(None);
+                }
+                self.page = page.into_iter();
+                continue;
+            };
+            if key <= self.after {
+                continue;
+            }
+            self.after.clone_from(&key);
+            // What has no place in the layout has none in the log; the verifier names it.
+            let Some(object) = parse(&key) else { continue };
+            if let Some(last) = progress.last_of_over(&object) {
+                self.after = last;
+            } else if !progress.contains(&object) {
+                return Ok(Some(object));
+            }
+        }
+    }
+}
+
+/// With what is stored before anything else of its incarnation, which may have been listed too early.
+fn with_beginning(object: Object) -> Vec<Object> {
+    let incarnation = object.kind.incarnation();
+    let kinds = [ObjectKind::Certificate(incarnation.clone()), ObjectKind::RelayStart(incarnation.clone())];
+    let before = kinds.into_iter().filter(|kind| Rank::of(kind) < Rank::of(&object.kind));
+    let mut objects: Vec<_> = before.map(|kind| Object { scope: object.scope.clone(), kind }).collect();
+    objects.push(object);
+    objects
+}
+
+fn life(object: &Object) -> (&Scope, &Incarnation) {
+    (&object.scope, object.kind.incarnation())
+}
+
+/// One request to S3 gives no more.
+const PAGE: usize = 1000;
