@@ -9,7 +9,7 @@ use schemas::layout::{self, ObjectKind};
 use schemas::signature::PublicKey;
 use schemas::verify::{BundleReport, Options, verify_bundle};
 
-use crate::harness::{Database, Relay, Said, python, repository};
+use crate::harness::{Database, Relay, Said, interpreter, repository};
 
 #[test]
 fn a_bundle_verifies_counts_what_the_chunks_hold_and_has_nothing_protected_in_clear() {
@@ -33,7 +33,7 @@ fn a_bundle_verifies_counts_what_the_chunks_hold_and_has_nothing_protected_in_cl
 
 #[test]
 fn duckdb_and_pyarrow_open_a_bundle_and_count_the_same() {
-    let python = python();
+    let python = interpreter();
     let ready = Command::new(&python).args(["-c", "import duckdb, pyarrow"]).output();
     if !ready.is_ok_and(|output| output.status.success()) {
         eprintln!("SKIPPED: no duckdb and pyarrow; tests/setup.sh installs them");
@@ -41,7 +41,7 @@ fn duckdb_and_pyarrow_open_a_bundle_and_count_the_same() {
     }
     let bundle = Bundle::fresh();
     let report = bundle.folder.with_extension("report.json");
-    std::fs::write(&report, bundle.verify_as_json().ok()).unwrap();
+    std::fs::write(&report, bundle.verify_json().ok()).unwrap();
     let mut opened = Command::new(python);
     opened.arg(repository().join("tests/bundle/open_bundle.py")).arg(&bundle.folder).arg(report);
     let said = Said::by(&mut opened).ok();
@@ -163,7 +163,7 @@ impl Bundle {
         relay.psql("scribe", &["SELECT count(*) FROM clinic.visits"]).ok();
         relay.psql("carol", &["SELECT name FROM clinic.patients ORDER BY id LIMIT 3"]).ok();
         relay.stop();
-        let folder = relay.bundle();
+        let folder = relay.bundle("bundle");
         Self { folder, root: relay.keys().join("certificates.pub.pem"), relay }
     }
 
@@ -172,8 +172,8 @@ impl Bundle {
         self.relay.verify(&self.folder)
     }
 
-    fn verify_as_json(&self) -> Said {
-        self.relay.verify_as_json(&self.folder)
+    fn verify_json(&self) -> Said {
+        self.relay.verify_json(&self.folder)
     }
 
     fn report(&self, files: &Files) -> BundleReport {

@@ -9,6 +9,8 @@ mod authentication;
 #[cfg(test)]
 mod bundle;
 #[cfg(test)]
+mod bundle_read;
+#[cfg(test)]
 mod compile_fail;
 #[cfg(test)]
 mod crash;
