@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::catalog::{self, Snapshot};
 use crate::config::{Classification, Connection};
-use crate::policy::{AccessProfile, Context, PolicySet};
+use crate::policy::{AccessProfile, Context, PolicySet, Resolved};
 use crate::upstream::{Login, UpstreamError, query_text};
 
 /// One connection, shared by its sessions.
@@ -81,6 +81,19 @@ impl Guarded {
         let snapshot = self.snapshot(max_age).await?;
         let changed = snapshot.epoch() != known.snapshot.epoch();
         changed.then(|| self.profile(principal, snapshot)).transpose()
+    }
+
+    /// What of `objects` the approver may not approve, if anything.
+    ///
+    /// # Errors
+    /// [`AccessError`]; nothing is approved then.
+    pub(crate) async fn may_not_approve(
+        &self,
+        approver: &Principal,
+        objects: &[Resolved],
+    ) -> Result<Option<Resolved>, AccessError> {
+        let snapshot = self.snapshot(MAX_AGE).await?;
+        Ok(self.policies.may_not_approve(approver, &self.connection, &self.classification, &snapshot, objects)?)
     }
 
     fn profile(&self, principal: &Principal, snapshot: Arc<Snapshot>) -> Result<Access, AccessError> {

@@ -1,6 +1,7 @@
 //! The relay: knows who asks, decides, masks, records, and only then lets it happen.
 
 pub mod access;
+mod approval;
 mod cancel;
 pub mod catalog;
 mod channel;

@@ -9,7 +9,7 @@ use schemas::data_block::Direction;
 use schemas::event::{CloseReason, Durability, EventBody};
 use schemas::identifiers::SessionId;
 use schemas::token::TokenKey;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::policy::permit::Permit;
@@ -38,7 +38,12 @@ pub(crate) struct Reel {
     tape: Mutex<Tape>,
     /// Rung when a segment is complete, when the first content came, and at the end.
     pub(crate) changed: Notify,
+    /// Leaves of the session that are not stored yet.
+    owed: watch::Sender<usize>,
 }
+
+/// A leaf that must be stored before the session's close is; settled when dropped.
+pub(crate) struct Debt(Arc<Reel>);
 
 /// Why something could not be recorded. The session must end: nothing is served unrecorded.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +142,12 @@ impl Recorder {
         self.flush(closed?).await
     }
 
+    /// Holds the session's close back until what is owed is stored.
+    pub(crate) fn owe(&self) -> Debt {
+        self.reel.owed.send_modify(|owed| *owed = owed.saturating_add(1));
+        Debt(Arc::clone(&self.reel))
+    }
+
     /// From now on the disk refuses.
     #[cfg(test)]
     pub(crate) fn break_file(&self) {
@@ -196,7 +207,13 @@ impl Recorded {
 
 impl Reel {
     pub(crate) fn new(tape: Tape) -> Self {
-        Self { tape: Mutex::new(tape), changed: Notify::new() }
+        Self { tape: Mutex::new(tape), changed: Notify::new(), owed: watch::Sender::new(0) }
+    }
+
+    /// Waits until no leaf of the session is owed any more.
+    pub(crate) async fn paid(&self) {
+        // An error means that the sender is gone, and `self` holds it.
+        let _ = self.owed.subscribe().wait_for(|owed| *owed == 0).await;
     }
 
     /// Held for one write at most, never over an await.
@@ -207,6 +224,12 @@ impl Reel {
             tape.poison();
             tape
         })
+    }
+}
+
+impl Drop for Debt {
+    fn drop(&mut self) {
+        self.0.owed.send_modify(|owed| *owed = owed.saturating_sub(1));
     }
 }
 

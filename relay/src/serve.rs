@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::log::LogOrigin;
-use seams::{EvidenceStore, Keys};
+use seams::{EvidenceStore, KeyName, Keys};
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::access::Guarded;
+use crate::approval::Approvals;
 use crate::cancel::Cancellations;
 use crate::clock::Clock;
 use crate::config::{Classification, Config, ConfigError, Connection};
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) issuers: Issuers,
     pub(crate) incarnation: Arc<Incarnation>,
     pub(crate) cancellations: Cancellations,
+    /// Absent when nobody can be asked for approval.
+    pub(crate) approvals: Option<Arc<Approvals>>,
 }
 
 /// Why a relay does not start, for the operator.
@@ -94,8 +97,19 @@ impl Relay {
             listeners.push(bound.map_err(|source| StartError::Listen { address: listener.bind, source })?);
         }
         let Dependencies { store, keys, certifier, clock } = dependencies;
+        let approvals_key = match &config.approvals {
+            Some(_) => Some(keys.public_key(KeyName::Approvals).await.map_err(EvidenceError::from)?),
+            None => None,
+        };
         let incarnation = Incarnation::start(settings(&config), store, keys, certifier, clock).await?;
-        let shared = Shared { connections, issuers, incarnation, cancellations: Cancellations::default() };
+        let approvals = match (&config.approvals, approvals_key) {
+            (Some(settings), Some(key)) => {
+                Some(Arc::new(Approvals::new(settings, &config.issuer, key, Arc::clone(&incarnation))?))
+            }
+            _ => None,
+        };
+        let cancellations = Cancellations::default();
+        let shared = Shared { connections, issuers, incarnation, cancellations, approvals };
         Ok(Self { shared: Arc::new(shared), listeners, drain: Duration::from_secs(config.drain_seconds) })
     }
 

@@ -58,6 +58,36 @@ impl Shipper {
         }
     }
 
+    /// As [`Shipper::once`], where others may write too: what stands there is no reason to fence.
+    pub(crate) async fn offer(&self, key: &str, bytes: &[u8], retention: Retention) -> Result<(), ShipError> {
+        match timeout(LOOK_TIME, self.store.put(key, bytes, retention)).await {
+            Ok(Ok(PutOutcome::Created | PutOutcome::AlreadyIdentical)) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::warn!(key, %error, "cannot store");
+                Err(ShipError::Unavailable)
+            }
+            Err(_) => {
+                tracing::warn!(key, "evidence store did not answer in time");
+                Err(ShipError::Unavailable)
+            }
+        }
+    }
+
+    /// Reads an object in one attempt.
+    pub(crate) async fn look(&self, key: &str) -> Result<Option<Vec<u8>>, ShipError> {
+        match timeout(LOOK_TIME, self.store.get(key)).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => {
+                tracing::warn!(key, %error, "evidence store unavailable");
+                Err(ShipError::Unavailable)
+            }
+            Err(_) => {
+                tracing::warn!(key, "evidence store did not answer in time");
+                Err(ShipError::Unavailable)
+            }
+        }
+    }
+
     /// Stores a small object, however long the store is away.
     pub(crate) async fn until_stored(&self, key: &str, bytes: &[u8], retention: Retention) -> Result<(), Fenced> {
         let mut pause = Pause::default();
@@ -162,6 +192,8 @@ impl Pause {
 const PUTS_AT_ONCE: usize = 8;
 /// The largest chunk on a poor link; an attempt that takes longer is tried again.
 const PUT_TIME: Duration = Duration::from_secs(60);
+/// Small objects that somebody waits for.
+const LOOK_TIME: Duration = Duration::from_secs(10);
 const PAUSE_LEAST: Duration = Duration::from_millis(200);
 const PAUSE_MOST: Duration = Duration::from_secs(30);
 const PAUSE_DOUBLINGS: u32 = 8;

@@ -82,8 +82,8 @@ rules! {
     ApprovalRequestedIdentity = "approval-requested.identity", "An approval-requested names the place it stands in.";
     ApprovalDecidedSignature = "approval-decided.signature", "An approval-decided is signed by the session's own incarnation.";
     ApprovalDecidedIdentity = "approval-decided.identity", "An approval-decided names the place it stands in.";
-    ApprovalRequested = "approval.requested", "Every approval-requested event has its approval-requested, with the same commitment and expiry; a session that ended in order has no other.";
-    ApprovalDecided = "approval.decided", "Every approval-decided event has its approval-decided, with the request's commitment and the same verdict and digest; a session that ended in order has no other.";
+    ApprovalRequested = "approval.requested", "Every approval-requested event of a session that ended in order, or that somebody decided on, has its approval-requested, with the same commitment and expiry; a session that ended in order has no other.";
+    ApprovalDecided = "approval.decided", "Every approval-decided event of a session that ended in order, or whose statement ran, has its approval-decided, with the request's commitment and the same verdict and digest; a session that ended in order has no other.";
     ApprovalDetails = "approval.details", "Stored details of a request are signed by the session's own incarnation, stand in their place, and have the request's commitment and expiry.";
     ApprovalDecision = "approval.decision", "A stored decision that a relay decided by has the digest that its approval-decided names.";
     BundleManifest = "bundle.manifest", "A bundle's manifest is an in-toto Statement of this format in an envelope, as canonical JSON, with names that ascend.";

@@ -34,6 +34,10 @@ pub struct Connection {
     /// Seconds without any message before a session ends (45 CFR 164.312(a)(2)(iii)).
     #[serde(default = "default_idle_seconds")]
     pub idle_seconds: u64,
+    /// Seconds that a held statement waits for approval, 1 to 86,400. No connection idles meanwhile: the relay sends a
+    /// notice every minute.
+    #[serde(default = "default_approval_seconds")]
+    pub approval_seconds: u64,
     /// Seconds for connecting and logging in at the target.
     #[serde(default = "default_connect_seconds")]
     pub connect_seconds: u64,
@@ -86,6 +90,12 @@ pub struct ClassifiedTable {
 }
 
 impl Connection {
+    /// The target as evidence names it, `host:port/database`.
+    #[must_use]
+    pub fn target(&self) -> String {
+        format!("{}:{}/{}", self.host, self.port, self.database)
+    }
+
     pub(super) fn resolve_paths(&mut self, folder: &Path) {
         super::rebase(folder, &mut self.classification);
         if let PasswordSource::File(path) = &mut self.password {
@@ -102,6 +112,9 @@ impl Connection {
         }
         if self.idle_seconds == 0 || self.connect_seconds == 0 {
             return Err("idle_seconds and connect_seconds must be at least 1".to_owned());
+        }
+        if !(1..=APPROVAL_SECONDS_MAX).contains(&self.approval_seconds) {
+            return Err(format!("approval_seconds must be 1 to {APPROVAL_SECONDS_MAX}"));
         }
         Ok(())
     }
@@ -136,6 +149,14 @@ fn default_search_path() -> Vec<String> {
 fn default_idle_seconds() -> u64 {
     900
 }
+
+/// Long enough to reach somebody, short enough that what was approved is still what was meant.
+fn default_approval_seconds() -> u64 {
+    900
+}
+
+/// A day.
+const APPROVAL_SECONDS_MAX: u64 = 86_400;
 
 fn default_connect_seconds() -> u64 {
     10

@@ -33,6 +33,9 @@ pub struct Config {
     pub policies: PathBuf,
     /// The spool and what leaves it.
     pub evidence: Evidence,
+    /// Who approves what is held, and where; without it, what policy holds is refused.
+    #[serde(default)]
+    pub approvals: Option<Approvals>,
     /// Seconds that sessions may go on after SIGTERM before they are closed.
     #[serde(default = "default_drain_seconds")]
     pub drain_seconds: u64,
@@ -49,6 +52,17 @@ pub struct Issuer {
     /// Claim that holds the groups.
     #[serde(default = "default_groups_claim")]
     pub groups_claim: String,
+}
+
+/// How held statements get approved.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approvals {
+    /// `aud` of the approvers' ID tokens: the console's client id at every issuer.
+    pub audience: String,
+    /// The console's URL, told to whoever waits; requests are at `<console>/approvals/<request>`.
+    #[serde(default)]
+    pub console: Option<String>,
 }
 
 /// What is wrong with a configuration, for the operator.

@@ -9,6 +9,7 @@ mod announcement;
 mod certifier;
 mod core;
 mod incarnation;
+mod leaves;
 mod open;
 mod recovery;
 mod sealing;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use certifier::{CertificateRequest, Certifier, CertifierError};
 pub use incarnation::{Incarnation, Settings};
+pub(crate) use leaves::Storing;
 
 pub use crate::spool::SpoolError;
 

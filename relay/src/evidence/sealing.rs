@@ -62,6 +62,9 @@ impl Case {
                 let torn = progress.ending == Some(Ending::Broken);
                 let job = Job { sequence: next, key: key.clone(), prev, last, torn, discarded_before: None };
                 let done = self.seal_segment(job).await?;
+                if last {
+                    reel.paid().await;
+                }
                 done.tell(next, last, &sealed);
                 if last {
                     return Ok(());

@@ -10,7 +10,7 @@ mod keys;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use identity::{Principal, TokenError, Verifier};
+use identity::{Jwks, Login, Principal, TokenError, Verifier};
 
 use crate::config::{self, ConfigError};
 use fetch::Endpoint;
@@ -86,15 +86,31 @@ impl Issuers {
     /// # Errors
     /// [`AuthenticationError`].
     pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthenticationError> {
+        self.verify(token, |verifier, jwks, now| verifier.verify(token, jwks, now)).await
+    }
+
+    /// Verifies the ID token of a login that was made for one purpose, against the issuer it names.
+    ///
+    /// # Errors
+    /// [`AuthenticationError`].
+    pub async fn login(&self, token: &str, login: &Login<'_>) -> Result<Principal, AuthenticationError> {
+        self.verify(token, |verifier, jwks, now| verifier.verify_login(token, jwks, now, login)).await
+    }
+
+    async fn verify(
+        &self,
+        token: &str,
+        check: impl Fn(&Verifier, &Jwks, u64) -> Result<Principal, TokenError> + Send,
+    ) -> Result<Principal, AuthenticationError> {
         let named = identity::unverified_issuer(token)?;
         let issuer = self.issuers.iter().find(|issuer| issuer.url == named);
         let issuer = issuer.ok_or(AuthenticationError::UnknownIssuer)?;
         let keys = issuer.keys.get().await.ok_or(AuthenticationError::IssuerUnavailable)?;
-        let mut verified = issuer.verify(token, &keys.jwks, (self.clock)());
+        let mut verified = issuer.verify(|verifier| check(verifier, &keys.jwks, (self.clock)()));
         if verified == Err(TokenError::UnknownKey)
             && let Some(newer) = issuer.keys.newer_than(&keys).await
         {
-            verified = issuer.verify(token, &newer.jwks, (self.clock)());
+            verified = issuer.verify(|verifier| check(verifier, &newer.jwks, (self.clock)()));
         }
         Ok(verified?)
     }
@@ -126,10 +142,10 @@ struct Issuer {
 }
 
 impl Issuer {
-    fn verify(&self, token: &str, jwks: &identity::Jwks, now: u64) -> Result<Principal, TokenError> {
+    fn verify(&self, check: impl Fn(&Verifier) -> Result<Principal, TokenError>) -> Result<Principal, TokenError> {
         let mut refusal = TokenError::UnknownKey;
         for verifier in &self.verifiers {
-            match verifier.verify(token, jwks, now) {
+            match check(verifier) {
                 Err(error @ TokenError::Claim { claim: "aud", .. }) => refusal = error,
                 other => return other,
             }

@@ -75,6 +75,10 @@ impl Batch {
             }
             let changes = |d: &Decided| d.result.as_ref().is_ok_and(|(_, effects)| effects.changes_resolution());
             let earlier = decided.split_last().is_some_and(|(_, earlier)| earlier.iter().any(changes));
+            if many && decided.iter().any(Decided::needs_approval) {
+                let refusal = Refusal::unsupported("a statement that needs approval must be sent alone");
+                return Some(refusal.hint("Send each statement of this text as a message of its own."));
+            }
             earlier.then(|| {
                 Refusal::unsupported("a statement that changes definitions or resets the session must be sent alone")
                     .hint("What follows it in the same message could mean something else afterwards.")
@@ -86,6 +90,7 @@ impl Batch {
     fn ruling(self, context: &Context<'_>, path: Path, sql: &str) -> Ruling {
         let outcome = match &self.refusal {
             Some(refusal) => Outcome::Refused { refusal: refusal.clone() },
+            None if self.decided.iter().any(Decided::needs_approval) => self.held(),
             None => {
                 let texts: Vec<&str> =
                     self.decided.iter().filter_map(|d| d.result.as_ref().ok()).map(|(text, _)| text.as_str()).collect();
@@ -95,6 +100,16 @@ impl Batch {
         let batch = self.refusal;
         let statements = self.decided.into_iter().map(|d| d.statement(context, path, sql, batch.as_ref())).collect();
         Ruling { statements, outcome }
+    }
+}
+
+impl Batch {
+    /// Of a text with one statement.
+    fn held(&self) -> Outcome {
+        let one = self.decided.first();
+        let text = one.and_then(|one| one.result.as_ref().ok()).map(|(text, _)| text.clone());
+        let objects = one.map(|one| one.found.resolved.iter().cloned().collect());
+        Outcome::Held { upstream_sql: text.unwrap_or_default(), objects: objects.unwrap_or_default() }
     }
 }
 
@@ -114,6 +129,10 @@ fn one(context: &Context<'_>, parsed: Parsed) -> Decided {
 }
 
 impl Decided {
+    fn needs_approval(&self) -> bool {
+        self.result.is_ok() && self.found.resolved.iter().any(|resolved| resolved.held)
+    }
+
     fn statement(self, context: &Context<'_>, path: Path, sql: &str, batch: Option<&Refusal>) -> StatementRuling {
         let text = sql.get(self.start..self.end).unwrap_or(sql);
         let known = |name: &str| context.snapshot.knows(name);
@@ -132,7 +151,9 @@ impl Decided {
         let decision = match (&self.result, batch) {
             (Err(refusal), _) => refused(refusal, &self.found),
             (Ok(_), Some(refusal)) => refused(&beside(refusal), &self.found),
-            (Ok(_), None) => permitted(&self.found),
+            (Ok(_), None) => {
+                permitted(&self.found, if self.needs_approval() { Verdict::Held } else { Verdict::Permitted })
+            }
         };
         let scrub_diagnostics = self.found.protected || self.found.triggers;
         let event = Statement {
@@ -180,13 +201,8 @@ fn refused(refusal: &Refusal, found: &Found) -> Decision {
     }
 }
 
-fn permitted(found: &Found) -> Decision {
-    Decision {
-        outcome: Verdict::Permitted,
-        policies: found.policies.iter().cloned().collect(),
-        sqlstate: None,
-        reason: None,
-    }
+fn permitted(found: &Found, outcome: Verdict) -> Decision {
+    Decision { outcome, policies: found.policies.iter().cloned().collect(), sqlstate: None, reason: None }
 }
 
 /// What a statement that could have run is told, when another one of its message could not.

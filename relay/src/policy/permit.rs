@@ -40,13 +40,18 @@ pub(crate) enum Control {
 pub(crate) struct Admitted(());
 
 impl Permit {
-    /// A simple query: what was ruled to run, or in its place one that must fail.
+    /// A simple query: what was ruled to run, or in its place one that must fail. A held one runs by
+    /// [`crate::approval::Approved`] alone.
     ///
     /// # Errors
     /// The text holds a zero byte; nothing may be sent.
     pub(crate) fn query(ruling: &Ruling, client: Bytes, events: Vec<EventBody>) -> Result<Self, EncodeError> {
         let mut upstream = BytesMut::new();
-        frontend::query(text_to_run(ruling), &mut upstream)?;
+        let text = match &ruling.outcome {
+            Outcome::Permitted { upstream_sql } => upstream_sql,
+            Outcome::Held { .. } | Outcome::Refused { .. } => FAILING_TEXT,
+        };
+        frontend::query(text, &mut upstream)?;
         Ok(Self { upstream: upstream.freeze(), client, events })
     }
 
@@ -63,7 +68,12 @@ impl Permit {
         events: Vec<EventBody>,
     ) -> Result<Self, EncodeError> {
         let mut upstream = BytesMut::new();
-        frontend::parse(name, text_to_run(ruling), parameter_types, &mut upstream)?;
+        // A held one is parsed, and never bound without approval: nothing of it runs.
+        let text = match &ruling.outcome {
+            Outcome::Permitted { upstream_sql } | Outcome::Held { upstream_sql, .. } => upstream_sql,
+            Outcome::Refused { .. } => FAILING_TEXT,
+        };
+        frontend::parse(name, text, parameter_types, &mut upstream)?;
         Ok(Self { upstream: upstream.freeze(), client, events })
     }
 
@@ -81,20 +91,33 @@ impl Permit {
     ///
     /// # Errors
     /// None: the text is a constant.
-    pub(crate) fn refused_extended(client: Bytes) -> Result<Self, EncodeError> {
+    pub(crate) fn failing_parse(client: Bytes, events: Vec<EventBody>) -> Result<Self, EncodeError> {
         let mut upstream = BytesMut::new();
         frontend::parse("", FAILING_TEXT, &[], &mut upstream)?;
-        Ok(Self { upstream: upstream.freeze(), client, events: Vec::new() })
+        Ok(Self { upstream: upstream.freeze(), client, events })
     }
 
     /// In place of a message outside the extended protocol that must not run: a query that fails.
     ///
     /// # Errors
     /// None: the text is a constant.
-    pub(crate) fn refused_simple(client: Bytes) -> Result<Self, EncodeError> {
+    pub(crate) fn failing_query(client: Bytes, events: Vec<EventBody>) -> Result<Self, EncodeError> {
         let mut upstream = BytesMut::new();
         frontend::query(FAILING_TEXT, &mut upstream)?;
-        Ok(Self { upstream: upstream.freeze(), client, events: Vec::new() })
+        Ok(Self { upstream: upstream.freeze(), client, events })
+    }
+
+    /// A message that waits or is dropped: on record, and nothing is sent.
+    pub(crate) fn kept(client: Bytes, events: Vec<EventBody>) -> Self {
+        Self { upstream: Bytes::new(), client, events }
+    }
+
+    /// A message that waits, and in its place a `Sync` of the relay's own: it ends the implicit transaction in which
+    /// the target would wait too, with its locks.
+    pub(crate) fn settling(client: Bytes) -> Self {
+        let mut upstream = BytesMut::new();
+        frontend::sync(&mut upstream);
+        Self { upstream: upstream.freeze(), client, events: Vec::new() }
     }
 
     /// A `CancelRequest` for the session's own upstream.
@@ -113,13 +136,6 @@ impl Ruling {
     /// The right to bind and execute, if the ruling gives it.
     pub(crate) fn admitted(&self) -> Option<Admitted> {
         matches!(self.outcome, Outcome::Permitted { .. }).then_some(Admitted(()))
-    }
-}
-
-fn text_to_run(ruling: &Ruling) -> &str {
-    match &ruling.outcome {
-        Outcome::Permitted { upstream_sql } => upstream_sql,
-        Outcome::Refused { .. } => FAILING_TEXT,
     }
 }
 

@@ -13,7 +13,7 @@ use super::set::PolicySet;
 use crate::catalog::{Readable, Relation, Snapshot, digest_hex};
 use crate::config::{Classification, Connection};
 use crate::rewrite::access::{Access, ColumnAccess, Grant, RelationAccess, Treatment};
-use crate::rewrite::{ScanError, Style, scan};
+use crate::rewrite::{Resolved, Resource, ScanError, Style, scan};
 
 /// The answers for one principal, policy set, classification and catalog snapshot (rule 24).
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ impl PolicySet {
         let mut access = Access::default();
         if may_connect.permitted {
             for schema in snapshot.schemas() {
-                access.schemas.insert(schema.to_owned(), desk.ask("ddl", &names.schema(schema)?)?);
+                access.schemas.insert(schema.to_owned(), desk.ask_held("ddl", &names.schema(schema)?)?);
             }
             for relation in snapshot.relations() {
                 access.relations.insert(relation.oid, answers(&desk, &names, relation, &protection)?);
@@ -78,6 +78,39 @@ impl PolicySet {
         }
         let policy_sha256 = digest_hex(&format!("{}\n{}", self.sha256(), classification_text(classification)));
         Ok(AccessProfile { may_connect, access, policy_sha256, epoch: snapshot.epoch().to_owned() })
+    }
+}
+
+impl PolicySet {
+    /// The first held verb of `objects` that `approver` may not approve; nothing if they may approve all.
+    ///
+    /// # Errors
+    /// [`ProfileError`]: nothing is approved then.
+    pub fn may_not_approve(
+        &self,
+        approver: &Principal,
+        connection: &Connection,
+        classification: &Classification,
+        snapshot: &Snapshot,
+        objects: &[Resolved],
+    ) -> Result<Option<Resolved>, ProfileError> {
+        let protection = Protection::close(classification, snapshot)?;
+        let names = Names { connection: connection.name.as_str() };
+        let desk = Desk::new(self, approver, &names, &protection, snapshot)?;
+        for object in objects.iter().filter(|object| object.held) {
+            let resource = match &object.resource {
+                Resource::Schema(schema) => Some(names.schema(schema)?),
+                Resource::Relation(oid) => snapshot.relation(*oid).map(|relation| names.table(relation)).transpose()?,
+            };
+            let Some(resource) = resource else { return Ok(Some(object.clone())) };
+            for principal in &desk.principals {
+                let (may, _) = desk.answer(principal, "approve", &resource, verb_context(object.verb)?)?;
+                if !may {
+                    return Ok(Some(object.clone()));
+                }
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -134,10 +167,10 @@ fn answers(
     let table = names.table(relation)?;
     let mut access = RelationAccess {
         select: desk.ask("select", &table)?,
-        insert: desk.ask("insert", &table)?,
-        update: desk.ask("update", &table)?,
-        delete: desk.ask("delete", &table)?,
-        ddl: desk.ask("ddl", &table)?,
+        insert: desk.ask_held("insert", &table)?,
+        update: desk.ask_held("update", &table)?,
+        delete: desk.ask_held("delete", &table)?,
+        ddl: desk.ask_held("ddl", &table)?,
         barred: protection.barred(relation.oid).map(str::to_owned),
         ..RelationAccess::default()
     };
@@ -203,25 +236,53 @@ impl<'a> Desk<'a> {
     fn ask(&self, action: &str, resource: &EntityUid) -> Result<Grant, ProfileError> {
         let mut grant = Grant { permitted: true, ..Grant::default() };
         for principal in &self.principals {
-            let request = Request::new(
-                principal.clone(),
-                uid("Action", action)?,
-                resource.clone(),
-                Context::empty(),
-                Some(&self.set.schema),
-            )
-            .map_err(|error| ProfileError::Cedar(error.to_string()))?;
-            let response = self.authorizer.is_authorized(&request, &self.set.policies, &self.entities);
-            if let Some(error) = response.diagnostics().errors().next() {
-                return Err(ProfileError::Cedar(error.to_string()));
-            }
-            grant.permitted &= response.decision() == Decision::Allow;
-            grant.policies.extend(response.diagnostics().reason().map(ToString::to_string));
+            let (permitted, policies) = self.answer(principal, action, resource, Context::empty())?;
+            grant.permitted &= permitted;
+            grant.policies.extend(policies);
         }
         grant.policies.sort();
         grant.policies.dedup();
         Ok(grant)
     }
+
+    /// As [`Self::ask`]; what is permitted is held if approval is required for anybody concerned.
+    fn ask_held(&self, verb: &str, resource: &EntityUid) -> Result<Grant, ProfileError> {
+        let mut grant = self.ask(verb, resource)?;
+        if grant.permitted {
+            for principal in &self.principals {
+                let (held, policies) = self.answer(principal, "approve_required", resource, verb_context(verb)?)?;
+                grant.held |= held;
+                grant.policies.extend(policies);
+            }
+            grant.policies.sort();
+            grant.policies.dedup();
+        }
+        Ok(grant)
+    }
+
+    fn answer(
+        &self,
+        principal: &EntityUid,
+        action: &str,
+        resource: &EntityUid,
+        context: Context,
+    ) -> Result<(bool, Vec<String>), ProfileError> {
+        let cedar = |error: String| ProfileError::Cedar(error);
+        let (action, schema) = (uid("Action", action)?, Some(&self.set.schema));
+        let request = Request::new(principal.clone(), action, resource.clone(), context, schema)
+            .map_err(|error| cedar(error.to_string()))?;
+        let response = self.authorizer.is_authorized(&request, &self.set.policies, &self.entities);
+        if let Some(error) = response.diagnostics().errors().next() {
+            return Err(cedar(error.to_string()));
+        }
+        let policies = response.diagnostics().reason().map(ToString::to_string).collect();
+        Ok((response.decision() == Decision::Allow, policies))
+    }
+}
+
+fn verb_context(verb: &str) -> Result<Context, ProfileError> {
+    let verb = ("verb".to_owned(), RestrictedExpression::new_string(verb.to_owned()));
+    Context::from_pairs([verb]).map_err(|error| ProfileError::Cedar(error.to_string()))
 }
 
 /// Identifiers of resources, as the schema's first lines tell them.

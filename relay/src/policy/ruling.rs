@@ -2,7 +2,7 @@
 
 use schemas::event::Statement;
 
-use crate::rewrite::{Class, Effects};
+use crate::rewrite::{Class, Effects, Resolved};
 use crate::statement::Refusal;
 
 /// The decision on one text.
@@ -35,6 +35,13 @@ pub enum Outcome {
     Permitted {
         /// What is sent to the target.
         upstream_sql: String,
+    },
+    /// Its one statement runs in this form when somebody who may has approved it, and then once (rule 23).
+    Held {
+        /// What would be sent to the target.
+        upstream_sql: String,
+        /// What it touches, and which of that needs the approval.
+        objects: Vec<Resolved>,
     },
     /// Nothing of it runs.
     Refused {

@@ -7,7 +7,7 @@ use pg_query::protobuf::{
 };
 
 use super::outcome::Effects;
-use super::rewriter::Rewriter;
+use super::rewriter::{Resolved, Resource, Rewriter};
 use super::{expression, scan};
 use crate::catalog::{Kind, QualifiedName, Relation};
 use crate::statement::Refusal;
@@ -68,7 +68,14 @@ impl<'a> Rewriter<'a> {
         }
         let grant = self.access.schemas.get(&schema).cloned().unwrap_or_default();
         self.require(&grant, "ddl", "CREATE TABLE in schema", &schema)?;
-        self.note_created(QualifiedName { schema: &schema, name: &table });
+        let created = QualifiedName { schema: &schema, name: &table };
+        self.found.resolved.insert(Resolved {
+            object: created.to_string(),
+            verb: "ddl",
+            resource: Resource::Schema(schema.clone()),
+            held: grant.held,
+        });
+        self.note_created(created);
         for element in statement.table_elts.iter_mut().chain(&mut statement.constraints) {
             self.element(element)?;
         }

@@ -20,10 +20,12 @@ mod view;
 mod write;
 
 pub use mask::{Misfit, Style, StyleError};
-pub use outcome::{Class, Effects, EndsPrepared};
+pub use outcome::{Class, Effects, EndsPrepared, ReasonChange};
 pub use scan::ScanError;
 
 pub(crate) use mask::check as check_style;
 pub(crate) use rewriter::{Found, Rewriter};
+pub use rewriter::{Resolved, Resource};
+pub(crate) use settings::{REASON, is_reason};
 pub(crate) use statement::class;
 pub(crate) use verify::deparse;

@@ -40,6 +40,20 @@ pub struct Effects {
     pub closes_portals: bool,
     /// All settings return to what the session was started with.
     pub resets_settings: bool,
+    /// What becomes of `affidavit.reason`.
+    pub reason: ReasonChange,
+}
+
+/// What becomes of the reason that requests for approval carry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ReasonChange {
+    /// Nothing.
+    #[default]
+    None,
+    /// It is this.
+    Set(String),
+    /// It is again what the session was started with.
+    Reset,
 }
 
 /// Prepared statements that a statement ends.

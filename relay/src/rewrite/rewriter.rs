@@ -30,6 +30,8 @@ pub(crate) struct Rewriter<'a> {
 pub(crate) struct Found {
     /// By object and action.
     pub(crate) touched: BTreeMap<(String, &'static str), Touched>,
+    /// The same as what the catalog knows them by, and whether it needs approval.
+    pub(crate) resolved: BTreeSet<Resolved>,
     /// OIDs of the relations read or written.
     pub(crate) relations: BTreeSet<u32>,
     /// A protected relation is among them.
@@ -44,6 +46,28 @@ pub(crate) struct Found {
     pub(crate) policies: BTreeSet<String>,
     /// String constants that the relay wrote into it, as they stand in SQL text.
     pub(crate) constants: BTreeSet<String>,
+}
+
+/// One verb on one object that a statement was found to touch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Resolved {
+    /// Qualified name, `schema.relation`.
+    pub object: String,
+    /// The action that was asked for.
+    pub verb: &'static str,
+    /// Which resource of the policies it is.
+    pub resource: Resource,
+    /// The action is permitted only when somebody approves.
+    pub held: bool,
+}
+
+/// A resource of the policies, as the catalog knows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Resource {
+    /// A relation, by OID.
+    Relation(u32),
+    /// A schema that something is made in, by name.
+    Schema(String),
 }
 
 impl<'a> Rewriter<'a> {
@@ -96,6 +120,12 @@ impl<'a> Rewriter<'a> {
             self.require(grant, action, what, &relation.qualified().to_string())?;
         }
         self.touch(relation, access, action);
+        self.found.resolved.insert(Resolved {
+            object: relation.qualified().to_string(),
+            verb: action,
+            resource: Resource::Relation(relation.oid),
+            held: grant.held && self.view_depth == 0,
+        });
         Ok(access)
     }
 
@@ -140,6 +170,7 @@ impl Found {
     /// Adds what was found inside of a view.
     pub(super) fn absorb(&mut self, other: Found) {
         self.touched.extend(other.touched);
+        self.resolved.extend(other.resolved);
         self.relations.extend(other.relations);
         self.protected |= other.protected;
         self.triggers |= other.triggers;

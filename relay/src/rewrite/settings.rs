@@ -6,7 +6,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, VariableSetKind, VariableSetStmt, a_const::Val};
 
-use super::outcome::Effects;
+use super::outcome::{Effects, ReasonChange};
 use super::statement::definition;
 use crate::statement::Refusal;
 
@@ -14,11 +14,17 @@ use crate::statement::Refusal;
 pub(super) fn set(statement: &VariableSetStmt) -> Result<Effects, Refusal> {
     let name = statement.name.to_ascii_lowercase();
     match VariableSetKind::try_from(statement.kind) {
-        Ok(VariableSetKind::VarResetAll) => Ok(Effects { resets_settings: true, ..Effects::default() }),
+        Ok(VariableSetKind::VarResetAll) => {
+            Ok(Effects { resets_settings: true, reason: ReasonChange::Reset, ..Effects::default() })
+        }
         Ok(VariableSetKind::VarSetMulti) if name == "transaction" || name == "session characteristics" => {
             transaction_options(&statement.args).map(|()| Effects::default())
         }
+        Ok(VariableSetKind::VarSetValue) if name == REASON => reason(&statement.args),
         Ok(VariableSetKind::VarSetValue) => value_allowed(&name, &statement.args).map(|()| Effects::default()),
+        Ok(VariableSetKind::VarSetDefault | VariableSetKind::VarReset) if name == REASON => {
+            Ok(Effects { reason: ReasonChange::Reset, ..Effects::default() })
+        }
         Ok(VariableSetKind::VarSetDefault | VariableSetKind::VarReset) if SETTABLE.contains(&name.as_str()) => {
             Ok(Effects::default())
         }
@@ -26,10 +32,26 @@ pub(super) fn set(statement: &VariableSetStmt) -> Result<Effects, Refusal> {
     }
 }
 
+/// `SET affidavit.reason`: no setting of the target's, which keeps it for the session all the same.
+fn reason(args: &[Node]) -> Result<Effects, Refusal> {
+    match args {
+        [value] => match constant(value) {
+            Some(text) if is_reason(&text) => Ok(Effects { reason: ReasonChange::Set(text), ..Effects::default() }),
+            _ => Err(Refusal::syntax(format!("{REASON} is a text of at most {REASON_MAX} characters on one line"))),
+        },
+        _ => Err(Refusal::syntax(format!("{REASON} takes one text"))),
+    }
+}
+
+/// Whether a text may be a reason: people read it in lists and notices.
+pub(crate) fn is_reason(text: &str) -> bool {
+    text.chars().count() <= REASON_MAX && !text.chars().any(char::is_control)
+}
+
 /// `SHOW`.
 pub(super) fn show(name: &str) -> Result<(), Refusal> {
     let lower = name.to_ascii_lowercase();
-    if SETTABLE.contains(&lower.as_str()) || SHOWABLE.contains(&lower.as_str()) {
+    if lower == REASON || SETTABLE.contains(&lower.as_str()) || SHOWABLE.contains(&lower.as_str()) {
         return Ok(());
     }
     Err(Refusal::forbidden(format!("setting {} is not on the relay's list of settings to show", told(&lower))))
@@ -97,6 +119,11 @@ fn told(name: &str) -> &str {
     let plain = name.len() <= 63 && name.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'.' | b' '));
     if plain { name } else { "of this name" }
 }
+
+/// The setting by which a client tells why it asks: for approvers and for evidence.
+pub(crate) const REASON: &str = "affidavit.reason";
+/// Characters.
+const REASON_MAX: usize = 500;
 
 const SETTABLE: &[&str] = &[
     "application_name",

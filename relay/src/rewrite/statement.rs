@@ -3,7 +3,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{DiscardMode, ExplainStmt, Node, TransactionStmt, TransactionStmtKind};
 
-use super::outcome::{Class, Effects, EndsPrepared};
+use super::outcome::{Class, Effects, EndsPrepared, ReasonChange};
 use super::rewriter::Rewriter;
 use super::settings;
 use crate::statement::Refusal;
@@ -131,6 +131,7 @@ fn discard(kind: &NodeEnum) -> Result<Effects, Refusal> {
             ends_prepared: EndsPrepared::All,
             closes_portals: true,
             resets_settings: true,
+            reason: ReasonChange::Reset,
             ..Effects::default()
         }),
         NodeEnum::DiscardStmt(_) => Ok(Effects::default()),

@@ -3,13 +3,17 @@
 //! A single task owns both streams. Nothing is read from one peer while bytes for the other still wait to be
 //! written, so memory is bounded by one read in each direction, and a peer that does not read is waited for.
 
+mod deciding;
 mod diagnostics;
+mod held_requests;
+mod holding;
 mod names;
 mod open;
 mod operation;
 mod pump;
 mod replies;
 mod requests;
+mod segment;
 mod settings;
 
 use std::collections::HashMap;
@@ -22,13 +26,16 @@ use wire::postgres::conversation::Conversation;
 use wire::postgres::{Backend, Deframer, ErrorFields, Frontend, SqlState, TransactionStatus, backend};
 
 use crate::access::{Access, Guarded};
+use crate::approval::Approvals;
 use crate::cancel::Cancellation;
 use crate::recorder::{RecordError, Recorder};
 use crate::stop::Stop;
 
+use holding::Holding;
 use names::Names;
 use operation::{Operation, Prepared};
 use pump::{Activity, Pump};
+use segment::Segment;
 
 pub(crate) use open::serve;
 
@@ -50,12 +57,27 @@ struct Session {
     numbers: Numbers,
     limits: Limits,
     last_request: Instant,
-    /// Set when a request must wait until the target has confirmed a name ([`names`]).
-    held: Option<wire::postgres::RawMessage<Frontend>>,
+    /// Set when a request must wait until the target has answered what went before ([`names`], [`segment`]).
+    delayed: Option<Delayed>,
     from_client: Deframer<Frontend>,
     from_target: Deframer<Backend>,
     catalog_changed: bool,
     finishing: bool,
+    /// Absent when nobody can be asked.
+    approvals: Option<Arc<Approvals>>,
+    /// A statement that waits for approval.
+    holding: Option<Holding>,
+    segment: Segment,
+    reason: Option<String>,
+    /// `reason` as the session was started with.
+    first_reason: Option<String>,
+}
+
+/// A frontend message that is looked at again.
+struct Delayed {
+    message: wire::postgres::RawMessage<Frontend>,
+    /// It is on record already.
+    on_record: bool,
 }
 
 /// Counters of one session.
@@ -97,7 +119,10 @@ impl Session {
         let quiet = self.conversation.is_idle();
         let idle_at = self.last_request + self.limits.idle;
         // What the client sends meanwhile waits in its socket, not here.
-        let may_read_client = self.held.is_none() && self.operations.len() < IN_FLIGHT_MAX;
+        let room = self.holding.is_none() || self.from_client.buffered() < HELD_BYTES_MAX;
+        let may_read_client = room && self.delayed.is_none() && self.operations.len() < IN_FLIGHT_MAX;
+        let quiet = quiet && self.holding.is_none();
+        let notice_at = self.holding.as_ref().and_then(Holding::notice_at);
         // In random order: a pump that always has something to do must not keep a session from expiring.
         tokio::select! {
             activity = self.pump.next(may_read_client, &mut self.from_client, &mut self.from_target) => {
@@ -107,6 +132,8 @@ impl Session {
                     Activity::FromClient => self.forward_requests().await,
                 }
             }
+            progress = holding::next_progress(&mut self.holding) => self.progress(progress).await,
+            () = holding::at(notice_at) => self.tell_held().await,
             () = cancellation.asked() => self.cancel().await,
             () = tokio::time::sleep_until(self.limits.expires) => Err(Ending::told(
                 CloseReason::Expired,
@@ -133,6 +160,9 @@ impl Session {
     }
 
     async fn cancel(&mut self) -> Result<(), Ending> {
+        if self.holding.is_some() {
+            return self.cancel_held().await;
+        }
         let Ok(packet) = self.pump.upstream.cancel_request() else { return Ok(()) };
         let recorded = self.recorder.record(vec![crate::policy::Permit::cancel(packet)]).await?;
         self.pump.upstream.send_cancel(recorded);
@@ -141,7 +171,8 @@ impl Session {
 
     async fn end(mut self, ending: Ending) {
         tracing::info!(session = %self.recorder.session(), reason = ?ending.reason, "session ends");
-        let unknown = self.without_outcome();
+        let mut unknown = self.without_outcome();
+        unknown.extend(self.abandon_held());
         let told = ending.told.map(|fields| backend::error_response(&fields)).unwrap_or_default();
         let recorded = match self.recorder.record_replies(&told, unknown).await {
             Ok(()) => self.recorder.close(ending.reason).await,
@@ -193,6 +224,8 @@ impl From<RecordError> for Ending {
     }
 }
 
+/// Bytes that a client may send ahead while its statement is held; more waits in its socket.
+const HELD_BYTES_MAX: usize = 64 * 1024;
 /// Prepared statements and portals that one session may hold, pending ones included.
 const NAMES_MAX: usize = 10_000;
 /// Messages that may wait for the target's answer; a client that pipelines more is read later.

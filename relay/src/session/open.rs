@@ -16,6 +16,7 @@ use wire::postgres::startup::{self, Protocol};
 use wire::postgres::{BackendMessage, Deframer, ErrorFields, Frontend, SqlState, Startup, TransactionStatus, backend};
 
 use crate::access::{Access, Guarded};
+use crate::approval::Approvals;
 use crate::cancel::Cancellation;
 use crate::channel::{Channel, Stream, tune};
 use crate::listener::Accepted;
@@ -27,6 +28,7 @@ use crate::upstream::Upstream;
 
 use super::names::Names;
 use super::pump::Pump;
+use super::segment::Segment;
 use super::settings::Settings;
 use super::{Limits, Numbers, Session};
 
@@ -176,6 +178,8 @@ struct Opened {
     access: Access,
     principal: Principal,
     search_path: Vec<String>,
+    reason: Option<String>,
+    approvals: Option<Arc<Approvals>>,
     cancellation: Cancellation,
 }
 
@@ -224,7 +228,9 @@ async fn open(greeted: &mut Greeted, peer: SocketAddr, shared: &Shared) -> Resul
         .register(secret_length)
         .map_err(|error| fatal(SqlState::INTERNAL_ERROR, error.to_string()))?;
     welcome(greeted, &upstream, &cancellation)?;
-    Ok(Opened { upstream, recorder, guarded, access, principal, search_path: settings.search_path, cancellation })
+    let Settings { search_path, reason, .. } = settings;
+    let approvals = shared.approvals.clone();
+    Ok(Opened { upstream, recorder, guarded, access, principal, search_path, reason, approvals, cancellation })
 }
 
 /// PostgreSQL, "NegotiateProtocolVersion": a newer minor version or unknown `_pq_.` options are answered, not refused.
@@ -290,7 +296,7 @@ fn session_open(
         client_tls: greeted.tls.clone(),
         protocol: format!("postgresql {}.{}", greeted.protocol.major, greeted.protocol.minor),
         connection: connection.name.to_string(),
-        target: format!("{}:{}/{}", connection.host, connection.port, connection.database),
+        target: connection.target(),
         target_role: connection.user.clone(),
         target_version: parameter(&greeting.parameters, "server_version").unwrap_or_default().to_owned(),
         target_tls: greeting.tls.clone(),
@@ -344,11 +350,16 @@ impl Opened {
             numbers: Numbers::default(),
             limits,
             last_request: now,
-            held: None,
+            delayed: None,
             from_client: greeted.deframer,
             from_target: Deframer::new(),
             catalog_changed: false,
             finishing: false,
+            approvals: self.approvals,
+            holding: None,
+            segment: Segment::default(),
+            first_reason: self.reason.clone(),
+            reason: self.reason,
         };
         Ready { session, cancellation: self.cancellation }
     }

@@ -1,10 +1,12 @@
 //! What a frontend message that was sent is waiting for, and what its reply means to the evidence.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use schemas::event::{Outcome, OutcomeKind};
 use wire::postgres::{ErrorFields, SqlState};
 
+use crate::approval::Turn;
 use crate::policy::{Admitted, Effects, Refusal};
 use crate::session::diagnostics::Exposure;
 
@@ -19,8 +21,32 @@ pub(crate) struct Prepared {
     pub(crate) parameter_types: Arc<[u32]>,
     /// What changes once it ran.
     pub(crate) effects: Arc<[Effects]>,
-    /// The right to run it; `None` for a refused one, which the target never parsed.
-    pub(crate) admitted: Option<Admitted>,
+    /// What was ruled on it.
+    pub(crate) standing: Standing,
+}
+
+/// What was ruled on a prepared statement, or is left of it for a portal.
+#[derive(Debug, Clone)]
+pub(crate) enum Standing {
+    /// Refused: the target never parsed it.
+    Refused,
+    /// It may be run as often as the client likes.
+    Admitted(Admitted),
+    /// Each `Bind` of it needs an approval of its own.
+    Held(Arc<HeldSource>),
+    /// A portal that was bound by approval: it runs once.
+    Approved(Turn),
+}
+
+/// What a held statement is decided from again.
+#[derive(Debug)]
+pub(crate) struct HeldSource {
+    /// The client's text.
+    pub(crate) text: String,
+    /// The text that the target parsed.
+    pub(crate) upstream_sql: String,
+    /// Set once a request has the statement's own number; later ones get numbers of their own.
+    pub(crate) asked: AtomicBool,
 }
 
 /// One message in flight.
@@ -77,6 +103,15 @@ pub(crate) enum Operation {
     ClosePortal(String),
     /// `Sync`.
     Sync,
+    /// `Sync` of the relay's own, before it holds a `Bind`: the client learns nothing of it.
+    Settle,
+    /// A `Bind` that was held and is not to run.
+    Declined {
+        /// The statement that was to be bound.
+        statement: u64,
+        /// Why.
+        refusal: Refusal,
+    },
     /// A message for which a failing text was sent in its place, with nothing else on record.
     Refused(Refusal),
 }
@@ -140,7 +175,12 @@ impl Operation {
             }
             Self::Execute { started, .. } => started.exposure,
             Self::Parse { exposure, .. } | Self::Bind { exposure, .. } | Self::Describe { exposure } => *exposure,
-            Self::CloseStatement(_) | Self::ClosePortal(_) | Self::Sync | Self::Refused(_) => Exposure::Withheld,
+            Self::CloseStatement(_)
+            | Self::ClosePortal(_)
+            | Self::Sync
+            | Self::Settle
+            | Self::Declined { .. }
+            | Self::Refused(_) => Exposure::Withheld,
         }
     }
 
@@ -148,7 +188,7 @@ impl Operation {
     pub(crate) fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Query { refusal, .. } | Self::Parse { refusal, .. } => refusal.as_ref(),
-            Self::Refused(refusal) => Some(refusal),
+            Self::Declined { refusal, .. } | Self::Refused(refusal) => Some(refusal),
             _ => None,
         }
     }
@@ -191,6 +231,9 @@ impl Operation {
                 if answered && *statement != 0 =>
             {
                 vec![Execution::new(0, *statement, *exposure).ended(kind, sqlstate)]
+            }
+            Self::Declined { statement, .. } => {
+                vec![Execution::new(0, *statement, Exposure::Withheld).ended(kind, sqlstate)]
             }
             _ => Vec::new(),
         }

@@ -5,7 +5,7 @@ use schemas::event::{CloseReason, EventBody, OutcomeKind};
 use wire::postgres::conversation::{Incoming, Reply};
 use wire::postgres::{Backend, BackendMessage, ErrorFields, RawMessage, SqlState, TransactionStatus, backend};
 
-use crate::policy::{Effects, EndsPrepared};
+use crate::policy::{Effects, EndsPrepared, ReasonChange};
 
 use super::diagnostics::{Exposure, released};
 use super::operation::{Operation, refusal_fields};
@@ -26,7 +26,7 @@ impl Session {
         self.recorder.record_replies(&batch.bytes, batch.events).await?;
         self.pump.client.queue(&batch.bytes);
         taken?;
-        if self.held.is_some() || self.from_client.buffered() > 0 {
+        if self.delayed.is_some() || self.from_client.buffered() > 0 {
             self.forward_requests().await?;
         }
         self.stop_if_finished()
@@ -42,6 +42,12 @@ impl Session {
     fn reply(&mut self, message: &RawMessage<Backend>, batch: &mut Batch) -> Result<(), Ending> {
         let kind = Incoming::of(message).map_err(|error| broken(&error))?;
         let answer = self.conversation.on_backend(kind).map_err(|error| broken(&error))?;
+        if let (Incoming::ReadyForQuery(status), true) = (kind, self.is_settling(&answer)) {
+            // The answer to the relay's own `Sync`; the client gets one to its own.
+            self.ready(status);
+            self.finished(answer.ticket, true);
+            return Ok(());
+        }
         if kind == Incoming::DataRow {
             // Rows pass as they came, and are not looked into: what is in them was masked at the scan.
             self.count_row(&answer, message.bytes().len());
@@ -97,6 +103,8 @@ impl Session {
             None => (released(fields, self.exposure(answer)), OutcomeKind::Failed),
         };
         self.unfinished(answer.ticket, kind, Some(shown.sqlstate), batch);
+        let settling = self.operations.values().any(|operation| matches!(operation, Operation::Settle));
+        self.segment.failed(answer.ticket, settling);
         for skipped in &answer.skipped {
             self.unfinished(Some(*skipped), OutcomeKind::Skipped, None, batch);
             self.finished(Some(*skipped), false);
@@ -112,6 +120,11 @@ impl Session {
             let outcomes = operation.unfinished(kind, sqlstate);
             batch.events.extend(outcomes.into_iter().map(EventBody::Outcome));
         }
+    }
+
+    fn is_settling(&self, answer: &Reply) -> bool {
+        let operation = answer.ticket.and_then(|ticket| self.operations.get(&ticket));
+        matches!(operation, Some(Operation::Settle))
     }
 
     fn exposure(&self, answer: &Reply) -> Exposure {
@@ -226,6 +239,11 @@ impl Session {
             }
             if effect.closes_portals {
                 self.portals.forget_all();
+            }
+            match &effect.reason {
+                ReasonChange::None => {}
+                ReasonChange::Set(reason) => self.reason = Some(reason.clone()).filter(|reason| !reason.is_empty()),
+                ReasonChange::Reset => self.reason.clone_from(&self.first_reason),
             }
         }
     }

@@ -1,29 +1,41 @@
 //! Frontend messages: each is decided and recorded before it is sent.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
-use schemas::event::{Bind as Bound, CloseReason, EventBody, Execute as Started, OutcomeKind, Path, Token};
-use wire::postgres::conversation::{ConversationError, FrontendOp, OpKind, Sent};
+use schemas::event::{CloseReason, Path};
+use wire::postgres::conversation::{ConversationError, OpKind};
 use wire::postgres::frontend::{Bind, Target};
 use wire::postgres::{Frontend, FrontendMessage, RawMessage, SqlState};
 
 use crate::access::MAX_AGE;
-use crate::policy::{self, Control, Effects, Permit, Refusal, Ruling};
+use crate::approval::OneRun;
+use crate::policy::{self, Admitted, Control, Effects, Permit, Refusal, Ruling};
 use crate::rewrite::Class;
 
 use super::diagnostics::Exposure;
 use super::names::Lookup;
-use super::operation::{Execution, Operation, Prepared};
-use super::{Ending, IN_FLIGHT_MAX, NAMES_MAX, Session};
+use super::operation::{Execution, HeldSource, Operation, Prepared, Standing};
+use super::{Delayed, Ending, IN_FLIGHT_MAX, NAMES_MAX, Session};
+
+/// Why an `Execute` may be sent.
+enum Right {
+    /// Its statement was permitted.
+    Admitted(Admitted),
+    /// Its portal was approved, and this is its one run.
+    Approved(OneRun),
+}
 
 /// What becomes of one frontend message.
-enum Taken {
+pub(super) enum Taken {
     /// To be recorded and sent.
     Permit(Permit),
     /// To be looked at again when the target has answered.
-    Hold,
+    Delay,
+    /// As `Delay`; this goes first, and has the message on record.
+    DelayBehind(Permit),
 }
 
 impl Session {
@@ -31,15 +43,25 @@ impl Session {
     pub(super) async fn forward_requests(&mut self) -> Result<(), Ending> {
         let mut permits = Vec::new();
         let mut terminated = false;
-        while !terminated {
-            let Some(message) = self.next_request()? else { break };
+        while !terminated && self.holding.is_none() {
+            let Some(Delayed { message, on_record }) = self.next_request()? else { break };
             let decoded = FrontendMessage::decode(&message).map_err(|error| Ending::violation(&error))?;
             terminated = matches!(decoded, FrontendMessage::Terminate);
             self.refresh_for(&decoded).await?;
-            match self.take(&message, &decoded).await? {
+            let client = if on_record { Bytes::new() } else { message.bytes().clone() };
+            if self.segment.is_skipping() && !matches!(decoded, FrontendMessage::Sync | FrontendMessage::Terminate) {
+                permits.push(Permit::kept(client, Vec::new()));
+                continue;
+            }
+            match self.take(&message, &decoded, client).await? {
                 Taken::Permit(permit) => permits.push(permit),
-                Taken::Hold => {
-                    self.held = Some(message);
+                Taken::Delay => {
+                    self.delayed = Some(Delayed { message, on_record });
+                    break;
+                }
+                Taken::DelayBehind(permit) => {
+                    permits.push(permit);
+                    self.delayed = Some(Delayed { message, on_record: true });
                     break;
                 }
             }
@@ -49,18 +71,20 @@ impl Session {
             let recorded = self.recorder.record(permits).await?;
             self.pump.upstream.send(recorded);
         }
+        self.publish_held().await?;
         if terminated { Err(Ending::silent(CloseReason::ClientTerminated)) } else { Ok(()) }
     }
 
-    fn next_request(&mut self) -> Result<Option<RawMessage<Frontend>>, Ending> {
-        if let Some(message) = self.held.take() {
-            return Ok(Some(message));
+    fn next_request(&mut self) -> Result<Option<Delayed>, Ending> {
+        if let Some(delayed) = self.delayed.take() {
+            return Ok(Some(delayed));
         }
         if self.operations.len() >= IN_FLIGHT_MAX {
             // Left in the deframer; looked at again with the target's next answers.
             return Ok(None);
         }
-        self.from_client.next().map_err(|error| Ending::violation(&error))
+        let message = self.from_client.next().map_err(|error| Ending::violation(&error))?;
+        Ok(message.map(|message| Delayed { message, on_record: false }))
     }
 
     /// Nothing is decided on a stale catalog, and nothing runs that was decided on one (rules 1 and 8).
@@ -78,7 +102,7 @@ impl Session {
     }
 
     /// A catalog of another epoch: decided anew is what comes; what was prepared must be prepared again.
-    async fn refresh(&mut self, max_age: Duration) -> Result<(), Ending> {
+    pub(super) async fn refresh(&mut self, max_age: Duration) -> Result<(), Ending> {
         match self.guarded.newer(&self.principal, &self.access, max_age).await {
             Ok(None) => Ok(()),
             Ok(Some(access)) => {
@@ -98,17 +122,22 @@ impl Session {
         }
     }
 
-    async fn take(&mut self, message: &RawMessage<Frontend>, decoded: &FrontendMessage<'_>) -> Result<Taken, Ending> {
-        let client = message.bytes().clone();
+    /// `client` is what of the message is not on record yet.
+    async fn take(
+        &mut self,
+        message: &RawMessage<Frontend>,
+        decoded: &FrontendMessage<'_>,
+        client: Bytes,
+    ) -> Result<Taken, Ending> {
         if names_of(decoded).iter().any(|name| name.len() > NAME_BYTES_MAX) {
             return self.name_too_long(client);
         }
         let permit = match decoded {
-            FrontendMessage::Query { text } => self.query(text, client).await?,
+            FrontendMessage::Query { text } => return self.query(text, client).await,
             FrontendMessage::Parse { name, query, parameter_types } => {
                 self.parse(name, query, parameter_types, client).await?
             }
-            FrontendMessage::Bind(bind) => return self.bind(bind, client),
+            FrontendMessage::Bind(bind) => return self.bind(bind, message, client),
             FrontendMessage::Execute { portal, max_rows } => return self.execute(portal, *max_rows, client),
             FrontendMessage::Describe { target, name } => return self.describe(*target, name, client),
             FrontendMessage::Close { target, name } => self.close(*target, name, client)?,
@@ -116,13 +145,14 @@ impl Session {
             FrontendMessage::Sync => {
                 self.numbers.segment += 1;
                 self.expect(OpKind::Sync, Operation::Sync, &mut Vec::new())?;
+                self.segment.end(self.numbers.ticket);
                 Permit::control(Control::Sync, client)
             }
             FrontendMessage::Terminate => Permit::control(Control::Terminate, client),
             FrontendMessage::FunctionCall(_) => {
                 let refusal = refusal("0A000", "the fast-path function call is not relayed", "call it in a SELECT");
                 self.expect(OpKind::Query, Operation::Refused(refusal), &mut Vec::new())?;
-                Permit::refused_simple(client)?
+                Permit::failing_query(client, Vec::new())?
             }
             FrontendMessage::Password(_)
             | FrontendMessage::CopyData(_)
@@ -136,8 +166,11 @@ impl Session {
         Ok(Taken::Permit(permit))
     }
 
-    async fn query(&mut self, text: &str, client: Bytes) -> Result<Permit, Ending> {
+    async fn query(&mut self, text: &str, client: Bytes) -> Result<Taken, Ending> {
         let ruling = self.decide(Path::Simple, text, &[]).await?;
+        if let (policy::Outcome::Held { upstream_sql, objects }, [ruled]) = (&ruling.outcome, &*ruling.statements) {
+            return self.held_query(text, ruled, (upstream_sql, objects), client);
+        }
         let admitted = ruling.admitted().is_some();
         let mut events = Vec::new();
         let mut statements = Vec::new();
@@ -149,7 +182,8 @@ impl Session {
         let (refusal, effects) = (refused(&ruling), effects(&ruling));
         let operation = Operation::Query { statements, answered: 0, refusal, failed: false, effects };
         self.expect(OpKind::Query, operation, &mut events)?;
-        Ok(Permit::query(&ruling, client, events)?)
+        self.segment.end(self.numbers.ticket);
+        Ok(Taken::Permit(Permit::query(&ruling, client, events)?))
     }
 
     async fn parse(
@@ -172,28 +206,34 @@ impl Session {
             exposure,
             parameter_types: Arc::from(parameter_types),
             effects: effects(&ruling),
-            admitted: ruling.admitted(),
+            standing: standing(&ruling, text),
         };
         let operation = Operation::Parse { name: name.to_owned(), statement, exposure, refusal: refused(&ruling) };
         if let Some(ticket) = self.expect(OpKind::Parse, operation, &mut events)? {
             self.prepared.change(name, ticket, self.numbers.segment, Some(prepared));
         }
+        self.segment.prepare();
         Ok(Permit::parse(&ruling, name, parameter_types, client, events)?)
     }
 
-    fn bind(&mut self, bind: &Bind<'_>, client: Bytes) -> Result<Taken, Ending> {
+    fn bind(&mut self, bind: &Bind<'_>, message: &RawMessage<Frontend>, client: Bytes) -> Result<Taken, Ending> {
         self.bound_names()?;
         let prepared = match self.prepared.lookup(bind.statement, self.numbers.segment) {
             Lookup::Known(prepared) => prepared,
-            Lookup::Unconfirmed => return Ok(Taken::Hold),
+            Lookup::Unconfirmed => return Ok(Taken::Delay),
             Lookup::Unknown => return self.no_such("26000", "prepared statement", bind.statement, client),
         };
-        let Some(admitted) = prepared.admitted else { return self.skipped(client) };
+        let admitted = match &prepared.standing {
+            Standing::Admitted(admitted) => *admitted,
+            Standing::Held(source) => {
+                let source = Arc::clone(source);
+                return self.held_bind(bind, &prepared, &source, message, client);
+            }
+            Standing::Refused | Standing::Approved(_) => return self.skipped(client),
+        };
         let mut events = Vec::new();
         if prepared.statement != 0 {
-            let parameters =
-                bind.parameters.iter().enumerate().map(|(index, value)| self.token(&prepared, index, *value));
-            events.push(EventBody::Bind(Bound { statement: prepared.statement, parameters: parameters.collect() }));
+            events.push(self.bound(bind, &prepared, prepared.statement));
         }
         let operation = Operation::Bind {
             portal: bind.portal.to_owned(),
@@ -203,16 +243,24 @@ impl Session {
         if let Some(ticket) = self.expect(OpKind::Bind, operation, &mut events)? {
             self.portals.change(bind.portal, ticket, self.numbers.segment, Some(prepared));
         }
+        self.segment.begin_transaction();
         Ok(Taken::Permit(Permit::run(admitted, client, events)))
     }
 
     fn execute(&mut self, portal: &str, max_rows: i32, client: Bytes) -> Result<Taken, Ending> {
         let prepared = match self.portals.lookup(portal, self.numbers.segment) {
             Lookup::Known(prepared) => prepared,
-            Lookup::Unconfirmed => return Ok(Taken::Hold),
+            Lookup::Unconfirmed => return Ok(Taken::Delay),
             Lookup::Unknown => return self.no_such("34000", "portal", portal, client),
         };
-        let Some(admitted) = prepared.admitted else { return self.skipped(client) };
+        let right = match &prepared.standing {
+            Standing::Admitted(admitted) => Right::Admitted(*admitted),
+            Standing::Approved(turn) => match turn.take() {
+                Some(execution) => Right::Approved(execution),
+                None => return self.ran_already(prepared.statement, client),
+            },
+            Standing::Refused | Standing::Held(_) => return self.skipped(client),
+        };
         let mut events = Vec::new();
         let row_limit = u64::try_from(max_rows).unwrap_or(0);
         let execution = match prepared.statement {
@@ -221,7 +269,20 @@ impl Session {
         };
         let started = Execution::new(execution, prepared.statement, prepared.exposure);
         self.expect(OpKind::Execute, Operation::Execute { started, effects: prepared.effects }, &mut events)?;
-        Ok(Taken::Permit(Permit::run(admitted, client, events)))
+        self.segment.begin_transaction();
+        Ok(Taken::Permit(match right {
+            Right::Admitted(admitted) => Permit::run(admitted, client, events),
+            Right::Approved(execution) => execution.permit(client, events),
+        }))
+    }
+
+    /// An approval is for one run: also a part of its result more is a run of its own here.
+    fn ran_already(&mut self, statement: u64, client: Bytes) -> Result<Taken, Ending> {
+        let refusal = Refusal::prerequisite("the approved statement was executed already; an approval is for one run")
+            .hint("Execute without a limit of rows, or bind again to ask again.");
+        let mut events = Vec::new();
+        self.expect(OpKind::Parse, Operation::Declined { statement, refusal }, &mut events)?;
+        Ok(Taken::Permit(Permit::failing_parse(client, events)?))
     }
 
     fn describe(&mut self, target: Target, name: &str, client: Bytes) -> Result<Taken, Ending> {
@@ -231,11 +292,15 @@ impl Session {
         };
         let prepared = match names.lookup(name, self.numbers.segment) {
             Lookup::Known(prepared) => prepared,
-            Lookup::Unconfirmed => return Ok(Taken::Hold),
+            Lookup::Unconfirmed => return Ok(Taken::Delay),
             Lookup::Unknown => return self.no_such(code, kind, name, client),
         };
-        if prepared.admitted.is_none() {
+        if matches!(prepared.standing, Standing::Refused) {
             return self.skipped(client);
+        }
+        match target {
+            Target::Statement => self.segment.prepare(),
+            Target::Portal => self.segment.begin_transaction(),
         }
         let asked = match target {
             Target::Statement => OpKind::DescribeStatement,
@@ -259,70 +324,8 @@ impl Session {
             };
             names.change(name, ticket, self.numbers.segment, None);
         }
+        self.segment.prepare();
         Ok(Permit::control(Control::Close, client))
-    }
-
-    /// Decides; a name that the catalog snapshot does not know may be younger than it, so then it is read anew.
-    async fn decide(&mut self, path: Path, text: &str, parameter_types: &[u32]) -> Result<Ruling, Ending> {
-        let ruling = self.decide_now(path, text, parameter_types);
-        if !refused(&ruling).is_some_and(|refusal| refusal.unknown_name) {
-            return Ok(ruling);
-        }
-        self.refresh(UNKNOWN_NAME_MAX_AGE).await?;
-        Ok(self.decide_now(path, text, parameter_types))
-    }
-
-    fn decide_now(&self, path: Path, text: &str, parameter_types: &[u32]) -> Ruling {
-        let tokens = self.recorder.token_key();
-        let token = |bytes: &[u8]| tokens.token(bytes);
-        policy::decide(&self.access.context(&self.search_path, &token), path, text, parameter_types)
-    }
-
-    /// The next statement's number; its event goes first.
-    fn number_statement(&mut self, ruled: &policy::StatementRuling, events: &mut Vec<EventBody>) -> u64 {
-        self.numbers.statement += 1;
-        let mut event = ruled.event.clone();
-        event.statement = self.numbers.statement;
-        events.push(EventBody::Statement(event));
-        self.numbers.statement
-    }
-
-    fn number_execution(&mut self, statement: u64, row_limit: u64, events: &mut Vec<EventBody>) -> u64 {
-        self.numbers.execution += 1;
-        events.push(EventBody::Execute(Started { execution: self.numbers.execution, statement, row_limit }));
-        self.numbers.execution
-    }
-
-    /// Notes that a message is on its way and what its reply will mean. Gives its ticket, unless the target skips it
-    /// after an earlier error: then its outcome is known, and goes among the events.
-    fn expect(
-        &mut self,
-        kind: OpKind,
-        mut operation: Operation,
-        events: &mut Vec<EventBody>,
-    ) -> Result<Option<u64>, Ending> {
-        self.numbers.ticket += 1;
-        let ticket = self.numbers.ticket;
-        match self.conversation.on_frontend(FrontendOp { kind, ticket }).map_err(|error| impossible(&error))? {
-            Sent::Awaited => {
-                self.operations.insert(ticket, operation);
-                Ok(Some(ticket))
-            }
-            Sent::Skipped => {
-                events.extend(operation.unfinished(OutcomeKind::Skipped, None).into_iter().map(EventBody::Outcome));
-                Ok(None)
-            }
-            Sent::Silent => Ok(None),
-        }
-    }
-
-    fn token(&self, prepared: &Prepared, index: usize, value: Option<&[u8]>) -> Token {
-        let oid = prepared.parameter_types.get(index).copied().unwrap_or(0);
-        Token {
-            kind: oid.to_string(),
-            length: value.map(|bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
-            token: value.map(|bytes| self.recorder.token_key().token(bytes)),
-        }
     }
 
     /// A name that the target does not know, or not for this session's statements: refused in its place in the
@@ -330,21 +333,21 @@ impl Session {
     fn no_such(&mut self, code: &'static str, kind: &str, name: &str, client: Bytes) -> Result<Taken, Ending> {
         let refusal = refusal(code, &format!("{kind} \"{name}\" does not exist"), "it may have been refused or closed");
         self.expect(OpKind::Parse, Operation::Refused(refusal), &mut Vec::new())?;
-        Ok(Taken::Permit(Permit::refused_extended(client)?))
+        Ok(Taken::Permit(Permit::failing_parse(client, Vec::new())?))
     }
 
     fn name_too_long(&mut self, client: Bytes) -> Result<Taken, Ending> {
         let text = format!("names of prepared statements and portals have at most {NAME_BYTES_MAX} bytes");
         let refusal = refusal("42622", &text, "the server would cut it, and take two names for one");
         self.expect(OpKind::Parse, Operation::Refused(refusal), &mut Vec::new())?;
-        Ok(Taken::Permit(Permit::refused_extended(client)?))
+        Ok(Taken::Permit(Permit::failing_parse(client, Vec::new())?))
     }
 
     /// Follows a refused `Parse` in the same pipeline: the target skips everything until `Sync`.
     fn skipped(&mut self, client: Bytes) -> Result<Taken, Ending> {
         let refusal = refusal("26000", "the statement was refused", "see the refusal before");
         self.expect(OpKind::Parse, Operation::Refused(refusal), &mut Vec::new())?;
-        Ok(Taken::Permit(Permit::refused_extended(client)?))
+        Ok(Taken::Permit(Permit::failing_parse(client, Vec::new())?))
     }
 
     fn bound_names(&self) -> Result<(), Ending> {
@@ -369,7 +372,7 @@ impl From<wire::postgres::EncodeError> for Ending {
 }
 
 /// The session itself keeps to the order that the conversation knows; what breaks it must not be sent.
-fn impossible(error: &ConversationError) -> Ending {
+pub(super) fn impossible(error: &ConversationError) -> Ending {
     Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &error.to_string())
 }
 
@@ -385,7 +388,7 @@ fn names_of<'a>(message: &FrontendMessage<'a>) -> [&'a str; 2] {
     }
 }
 
-fn exposure(ruled: &policy::StatementRuling) -> Exposure {
+pub(super) fn exposure(ruled: &policy::StatementRuling) -> Exposure {
     match (ruled.scrub_diagnostics, ruled.class) {
         (false, _) => Exposure::Open,
         (true, Class::Insert | Class::Update | Class::Delete) => Exposure::WithheldUntilCommit,
@@ -397,10 +400,22 @@ fn effects(ruling: &Ruling) -> Arc<[Effects]> {
     ruling.statements.iter().map(|statement| statement.effects.clone()).collect()
 }
 
-fn refused(ruling: &Ruling) -> Option<Refusal> {
+pub(super) fn refused(ruling: &Ruling) -> Option<Refusal> {
     match &ruling.outcome {
         policy::Outcome::Refused { refusal } => Some(refusal.clone()),
-        policy::Outcome::Permitted { .. } => None,
+        policy::Outcome::Permitted { .. } | policy::Outcome::Held { .. } => None,
+    }
+}
+
+fn standing(ruling: &Ruling, text: &str) -> Standing {
+    match &ruling.outcome {
+        policy::Outcome::Permitted { .. } => ruling.admitted().map_or(Standing::Refused, Standing::Admitted),
+        policy::Outcome::Refused { .. } => Standing::Refused,
+        policy::Outcome::Held { upstream_sql, .. } => Standing::Held(Arc::new(HeldSource {
+            text: text.to_owned(),
+            upstream_sql: upstream_sql.clone(),
+            asked: AtomicBool::new(false),
+        })),
     }
 }
 
@@ -413,9 +428,6 @@ fn refusal(sqlstate: &'static str, message: &str, hint: &str) -> Refusal {
         unknown_name: false,
     }
 }
-
-/// Misspelt names must not make every session read the catalog: at most once in this time for all of them.
-const UNKNOWN_NAME_MAX_AGE: Duration = Duration::from_secs(5);
 /// The server compares names of statements and portals by their first `NAMEDATALEN - 1` bytes alone. Two longer ones
 /// could be one there and two here, and the record would tell of another statement than the one that ran.
 const NAME_BYTES_MAX: usize = 63;

@@ -3,6 +3,7 @@
 use wire::postgres::{ErrorFields, SqlState};
 
 use crate::config::Connection;
+use crate::rewrite::{REASON, is_reason};
 
 /// Settings of one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub(crate) struct Settings {
     pub(crate) search_path: Vec<String>,
     /// The client's claim of itself.
     pub(crate) application: String,
+    /// Why it will ask for what needs approval.
+    pub(crate) reason: Option<String>,
 }
 
 impl Settings {
@@ -21,8 +24,12 @@ impl Settings {
     /// # Errors
     /// The FATAL error to send: a setting that is not on the list, or a value the relay cannot accept.
     pub(crate) fn read(parameters: &[(String, String)], connection: &Connection) -> Result<Self, Box<ErrorFields>> {
-        let mut settings =
-            Self { upstream: Vec::new(), search_path: connection.search_path.clone(), application: String::new() };
+        let mut settings = Self {
+            upstream: Vec::new(),
+            search_path: connection.search_path.clone(),
+            application: String::new(),
+            reason: None,
+        };
         for (name, value) in parameters {
             match name.as_str() {
                 "user" | "database" => {}
@@ -49,6 +56,11 @@ impl Settings {
                 self.application = value.chars().filter(|c| !c.is_control()).take(APPLICATION_MAX).collect();
                 self.upstream.push((lower, self.application.clone()));
             }
+            REASON if is_reason(value) => {
+                self.reason = Some(value.to_owned()).filter(|reason| !reason.is_empty());
+                self.upstream.push((lower, value.to_owned()));
+            }
+            REASON => return Err(refused(name, "it is a text of one line and limited length")),
             "client_min_messages" if !MESSAGE_LEVELS.contains(&value.to_ascii_lowercase().as_str()) => {
                 return Err(refused(
                     name,

@@ -47,6 +47,21 @@ impl Refusal {
         refusal
     }
 
+    /// The relay or what it depends on failed (`58030`, io_error).
+    pub(crate) fn io(message: impl Into<String>) -> Self {
+        Self::new("58030", message.into())
+    }
+
+    /// What it would run in does not allow it (`55000`, object_not_in_prerequisite_state).
+    pub(crate) fn prerequisite(message: impl Into<String>) -> Self {
+        Self::new("55000", message.into())
+    }
+
+    /// It was held, and is over (`57014`, query_canceled).
+    pub(crate) fn canceled(message: impl Into<String>) -> Self {
+        Self::new("57014", message.into())
+    }
+
     /// Says how to proceed.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

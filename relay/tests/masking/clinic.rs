@@ -70,7 +70,7 @@ impl Clinic {
         let context =
             Context { profile: &self.profile, snapshot: &self.snapshot, search_path: &self.search_path, token: &token };
         match decide(&context, Path::Simple, sql, &[]).outcome {
-            Outcome::Permitted { upstream_sql } => Ok(upstream_sql),
+            Outcome::Permitted { upstream_sql } | Outcome::Held { upstream_sql, .. } => Ok(upstream_sql),
             Outcome::Refused { refusal } => Err(refusal.message),
         }
     }

@@ -78,8 +78,11 @@ impl Approval<'_, '_> {
 
     fn compare_requested(&mut self, stored: &StoredApproval, leaf: Option<&ApprovalRequestedLeaf>) {
         let Some(said) = self.said else { return };
+        // A relay that died may have written the event and not the leaf; then nobody was asked.
+        let is_due =
+            self.ended || matches!(said.decided, Some((ApprovalVerdict::Approved | ApprovalVerdict::Denied, _)));
         let message = match (said.requested, leaf) {
-            (Some(_), None) if !stored.requested => "expected the approval-requested of an event",
+            (Some(_), None) if !stored.requested && is_due => "expected the approval-requested of an event",
             (Some(event), Some(leaf)) if event != (leaf.commitment, leaf.expires_us) => {
                 "commitment or expiry are not those of the event"
             }
@@ -101,8 +104,9 @@ impl Approval<'_, '_> {
         let said = self.said.map(|said| said.decided);
         let message = match (said, leaf) {
             (_, Some(leaf)) if commitment(leaf) => "the commitment is not that of the approval-requested",
+            // Stored before an approved statement runs; of another end, before the session's close.
             (Some(Some((verdict, _))), None)
-                if !stored.decided && (self.ended || verdict == ApprovalVerdict::Approved) =>
+                if !stored.decided && (self.ended || (verdict == ApprovalVerdict::Approved && self.is_executed())) =>
             {
                 "expected the approval-decided of an event"
             }
@@ -114,6 +118,10 @@ impl Approval<'_, '_> {
         };
         let key = self.relay.scope.approval_decided(self.request);
         self.examiner.find(&key, Rule::ApprovalDecided, message);
+    }
+
+    fn is_executed(&self) -> bool {
+        self.said.is_some_and(|said| said.executed)
     }
 
     fn check_details(&mut self, requested: &ApprovalRequestedLeaf) {

@@ -3,6 +3,8 @@
 //! `tests/setup.sh` installs what they need; a test that lacks something all the same says `SKIPPED` and why.
 
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod authentication;
 #[cfg(test)]
 mod compile_fail;

@@ -185,5 +185,5 @@ const ORDINARY: &[&str] = &[
     "SELECT count(*) FROM clinic.visits",
     "COMMIT",
     "SHOW server_version",
-    "UPDATE billing.invoices SET status = 'paid' WHERE id = 1 RETURNING id, status",
+    "UPDATE billing.payers SET name = name WHERE id = 1 RETURNING id, name",
 ];

@@ -1,5 +1,6 @@
 //! Decisions on a hand-written clinic.
 
+mod approval;
 mod bypass;
 mod depth;
 mod evidence;
@@ -52,13 +53,16 @@ impl Clinic {
     pub(super) fn upstream(&self, sql: &str) -> String {
         match self.decide(sql).outcome {
             Outcome::Permitted { upstream_sql } => upstream_sql,
+            Outcome::Held { .. } => panic!("{sql}\nwas held"),
             Outcome::Refused { refusal } => panic!("{sql}\nwas refused: {}", refusal.message),
         }
     }
 
     pub(super) fn refusal(&self, sql: &str) -> crate::statement::Refusal {
         match self.decide(sql).outcome {
-            Outcome::Permitted { upstream_sql } => panic!("{sql}\nwas permitted: {upstream_sql}"),
+            Outcome::Held { upstream_sql, .. } | Outcome::Permitted { upstream_sql } => {
+                panic!("{sql}\nwas permitted: {upstream_sql}")
+            }
             Outcome::Refused { refusal } => refusal,
         }
     }

@@ -1,5 +1,6 @@
 //! The world a test plays in: a PostgreSQL with the clinic, `local` in front of it, clients.
 
+pub(crate) mod approvals;
 mod clients;
 mod database;
 mod programs;

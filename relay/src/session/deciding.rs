@@ -1,0 +1,87 @@
+//! Deciding, numbering, and expecting answers: what every request needs.
+
+use std::time::Duration;
+
+use schemas::event::{Bind as Bound, EventBody, Execute as Started, OutcomeKind, Path, Token};
+use wire::postgres::conversation::{FrontendOp, OpKind, Sent};
+use wire::postgres::frontend::Bind;
+
+use crate::policy::{self, Ruling};
+
+use super::operation::{Operation, Prepared};
+use super::requests::{impossible, refused};
+use super::{Ending, Session};
+
+impl Session {
+    /// Decides; a name that the catalog snapshot does not know may be younger than it, so then it is read anew.
+    pub(super) async fn decide(&mut self, path: Path, text: &str, parameter_types: &[u32]) -> Result<Ruling, Ending> {
+        let ruling = self.decide_now(path, text, parameter_types);
+        if !refused(&ruling).is_some_and(|refusal| refusal.unknown_name) {
+            return Ok(ruling);
+        }
+        self.refresh(UNKNOWN_NAME_MAX_AGE).await?;
+        Ok(self.decide_now(path, text, parameter_types))
+    }
+
+    pub(super) fn decide_now(&self, path: Path, text: &str, parameter_types: &[u32]) -> Ruling {
+        let tokens = self.recorder.token_key();
+        let token = |bytes: &[u8]| tokens.token(bytes);
+        policy::decide(&self.access.context(&self.search_path, &token), path, text, parameter_types)
+    }
+
+    /// The next statement's number; its event goes first.
+    pub(super) fn number_statement(&mut self, ruled: &policy::StatementRuling, events: &mut Vec<EventBody>) -> u64 {
+        self.numbers.statement += 1;
+        let mut event = ruled.event.clone();
+        event.statement = self.numbers.statement;
+        events.push(EventBody::Statement(event));
+        self.numbers.statement
+    }
+
+    pub(super) fn number_execution(&mut self, statement: u64, row_limit: u64, events: &mut Vec<EventBody>) -> u64 {
+        self.numbers.execution += 1;
+        events.push(EventBody::Execute(Started { execution: self.numbers.execution, statement, row_limit }));
+        self.numbers.execution
+    }
+
+    /// Notes that a message is on its way and what its reply will mean. Gives its ticket, unless the target skips it
+    /// after an earlier error: then its outcome is known, and goes among the events.
+    pub(super) fn expect(
+        &mut self,
+        kind: OpKind,
+        mut operation: Operation,
+        events: &mut Vec<EventBody>,
+    ) -> Result<Option<u64>, Ending> {
+        self.numbers.ticket += 1;
+        let ticket = self.numbers.ticket;
+        match self.conversation.on_frontend(FrontendOp { kind, ticket }).map_err(|error| impossible(&error))? {
+            Sent::Awaited => {
+                self.operations.insert(ticket, operation);
+                Ok(Some(ticket))
+            }
+            Sent::Skipped => {
+                events.extend(operation.unfinished(OutcomeKind::Skipped, None).into_iter().map(EventBody::Outcome));
+                Ok(None)
+            }
+            Sent::Silent => Ok(None),
+        }
+    }
+
+    fn token(&self, prepared: &Prepared, index: usize, value: Option<&[u8]>) -> Token {
+        let oid = prepared.parameter_types.get(index).copied().unwrap_or(0);
+        Token {
+            kind: oid.to_string(),
+            length: value.map(|bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
+            token: value.map(|bytes| self.recorder.token_key().token(bytes)),
+        }
+    }
+
+    /// The event of a `Bind`.
+    pub(super) fn bound(&self, bind: &Bind<'_>, prepared: &Prepared, statement: u64) -> EventBody {
+        let parameters = bind.parameters.iter().enumerate().map(|(index, value)| self.token(prepared, index, *value));
+        EventBody::Bind(Bound { statement, parameters: parameters.collect() })
+    }
+}
+
+/// Misspelt names must not make every session read the catalog: at most once in this time for all of them.
+const UNKNOWN_NAME_MAX_AGE: Duration = Duration::from_secs(5);

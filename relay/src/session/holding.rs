@@ -1,0 +1,343 @@
+//! A statement that waits for approval (rule 23), and how the waiting ends.
+//!
+//! While something is held, nothing of the client's is decided: what it sends stays in its deframer up to a limit and
+//! then in its socket. Both sockets are still read, so that a client or a target that goes ends the request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemas::approval::ApprovalVerdict;
+use schemas::event::{EventBody, OutcomeKind, Path};
+use tokio::time::Instant;
+use wire::postgres::conversation::OpKind;
+use wire::postgres::{ErrorFields, SqlState, TransactionStatus, backend};
+
+use crate::approval::{Asked, Confirmed, End, Judgement, Made, Progress, Question, Watch};
+use crate::policy::{Effects, Permit, Refusal, Ruling};
+
+use super::diagnostics::Exposure;
+use super::operation::{Execution, Operation, Prepared, Standing};
+use super::{Ending, Session};
+
+/// What is held, and what becomes of it.
+pub(super) struct Holding {
+    asked: Arc<Asked>,
+    resume: Resume,
+    /// To be published once the hold is on record.
+    details: Vec<u8>,
+    watch: Option<Watch>,
+    /// When the client gets the next notice; nothing before the request is published.
+    notice_at: Option<Instant>,
+}
+
+/// The message that waits, with what its statement was decided from.
+pub(super) enum Resume {
+    /// A simple query.
+    Query {
+        /// The client's text.
+        text: String,
+        /// What may be said of its errors.
+        exposure: Exposure,
+        /// What changes once it ran.
+        effects: Arc<[Effects]>,
+    },
+    /// A `Bind`.
+    Bind {
+        /// The portal it makes.
+        portal: String,
+        /// The statement it binds, under the number that this request has.
+        prepared: Prepared,
+    },
+}
+
+impl Session {
+    /// Why a statement cannot wait here and now, if it cannot.
+    pub(super) fn obstacle(&self) -> Option<Refusal> {
+        if self.approvals.is_none() {
+            return Some(Refusal::forbidden("the statement needs approval, and this relay has nobody to ask"));
+        }
+        if self.transaction != TransactionStatus::Idle {
+            let refusal = Refusal::prerequisite("a statement that needs approval cannot wait inside of a transaction");
+            return Some(refusal.hint("Send it by itself, with autocommit: it runs in a transaction of its own."));
+        }
+        None
+    }
+
+    /// Makes the request and holds; the events say so.
+    pub(super) fn hold(
+        &mut self,
+        statement: u64,
+        held: (&str, &[crate::policy::Resolved]),
+        subject: crate::approval::Subject<'_>,
+        resume: Resume,
+        events: &mut Vec<EventBody>,
+    ) -> Result<(), Refusal> {
+        let Some(approvals) = &self.approvals else {
+            return Err(Refusal::forbidden("this relay has nobody to ask for approval"));
+        };
+        let (text, objects) = held;
+        let Made { asked, details } = approvals.ask(&Question {
+            session: self.recorder.session(),
+            statement,
+            requester: &self.principal,
+            connection: &self.guarded.connection,
+            policy_sha256: self.access.policy_sha256(),
+            text,
+            objects,
+            reason: self.reason.as_deref(),
+            subject,
+        })?;
+        events.push(EventBody::ApprovalRequested(asked.requested_event()));
+        self.holding = Some(Holding { asked: Arc::new(asked), resume, details, watch: None, notice_at: None });
+        Ok(())
+    }
+
+    /// Publishes the request, once it is on record that it was made.
+    pub(super) async fn publish_held(&mut self) -> Result<(), Ending> {
+        let (Some(approvals), Some(holding)) = (&self.approvals, &mut self.holding) else { return Ok(()) };
+        if holding.watch.is_some() {
+            return Ok(());
+        }
+        match approvals.announce(&self.recorder, &holding.asked) {
+            Ok(leaf) => {
+                let details = std::mem::take(&mut holding.details);
+                let (approvals, guarded) = (Arc::clone(approvals), Arc::clone(&self.guarded));
+                holding.watch = Some(Watch::start(approvals, guarded, Arc::clone(&holding.asked), details, leaf));
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "a request for approval cannot be signed");
+                self.conclude(Judgement::Unpublished).await
+            }
+        }
+    }
+
+    /// What happened to the request that is held.
+    pub(super) async fn progress(&mut self, progress: Progress) -> Result<(), Ending> {
+        match progress {
+            Progress::Published => self.tell_held().await,
+            Progress::Judged(judgement) => {
+                self.conclude(judgement).await?;
+                self.forward_requests().await
+            }
+        }
+    }
+
+    /// The notice, at first and every minute: it also keeps what stands between from closing an idle connection.
+    pub(super) async fn tell_held(&mut self) -> Result<(), Ending> {
+        let (Some(approvals), Some(holding)) = (&self.approvals, &mut self.holding) else { return Ok(()) };
+        holding.notice_at = Some(Instant::now() + NOTICE_EVERY);
+        let notice = backend::notice_response(&notice(&holding.asked, approvals.page(&holding.asked)));
+        self.recorder.record_replies(&notice, Vec::new()).await?;
+        self.pump.client.queue(&notice);
+        Ok(())
+    }
+
+    /// The client asked to cancel.
+    pub(super) async fn cancel_held(&mut self) -> Result<(), Ending> {
+        let end = End::undecided(ApprovalVerdict::Cancelled);
+        let refusal = Refusal::canceled("the request for approval was cancelled by whoever made it");
+        self.decline(&end, refusal).await?;
+        self.forward_requests().await
+    }
+
+    /// The session ends: so does what it asked for. Gives the events that say so.
+    pub(super) fn abandon_held(&mut self) -> Vec<EventBody> {
+        let Some(holding) = self.holding.take() else { return Vec::new() };
+        let end = End::undecided(ApprovalVerdict::Cancelled);
+        self.store_end(&holding.asked, &end);
+        let one = Execution::new(0, holding.asked.request().statement, Exposure::Withheld);
+        let outcome = one.ended(OutcomeKind::Refused, Some(SqlState::QUERY_CANCELED));
+        vec![self.decided(&holding.asked, &end), EventBody::Outcome(outcome)]
+    }
+
+    async fn conclude(&mut self, judgement: Judgement) -> Result<(), Ending> {
+        let (end, refusal) = match judgement {
+            Judgement::Approved(approved) => {
+                let end = End::decided(ApprovalVerdict::Approved, approved.decided());
+                return match self.decide_held_anew().await?.and_then(|ruling| approved.confirm(&ruling)) {
+                    Some(confirmed) => self.run_held(confirmed, &end).await,
+                    None => self.decline(&end, changed()).await,
+                };
+            }
+            Judgement::Denied(decided) => {
+                let words = format!("denied by {}: {}", decided.approver.name, decided.rationale);
+                (End::decided(ApprovalVerdict::Denied, &decided), Refusal::forbidden(visible(&words)))
+            }
+            Judgement::Expired => {
+                let refusal = Refusal::canceled("nobody decided on the request for approval in time");
+                (End::undecided(ApprovalVerdict::Expired), refusal)
+            }
+            Judgement::Invalid { problem, decision_sha256 } => {
+                tracing::error!(%problem, "SOMEBODY stored a decision on a request for approval that is none");
+                let refusal = Refusal::forbidden(format!("the stored decision is not honoured: {problem}"));
+                (End::invalid(&problem, decision_sha256), refusal.hint("Send the statement again to ask again."))
+            }
+            Judgement::Unpublished => {
+                let refusal = Refusal::io("the request for approval could not be stored; try again later");
+                (End::undecided(ApprovalVerdict::Cancelled), refusal)
+            }
+        };
+        self.decline(&end, refusal).await
+    }
+
+    /// The decision again, over the catalog as it is now.
+    async fn decide_held_anew(&mut self) -> Result<Option<Ruling>, Ending> {
+        self.refresh(Duration::ZERO).await?;
+        let Some(holding) = &self.holding else { return Ok(None) };
+        Ok(match &holding.resume {
+            Resume::Query { text, .. } => Some(self.decide_now(Path::Simple, text, &[])),
+            Resume::Bind { prepared, .. } => match &prepared.standing {
+                Standing::Held(source) => {
+                    Some(self.decide_now(Path::Extended, &source.text, &prepared.parameter_types))
+                }
+                _ => None,
+            },
+        })
+    }
+
+    /// Approved and still the same: on record in the store, then on record here, then sent.
+    async fn run_held(&mut self, confirmed: Confirmed, end: &End) -> Result<(), Ending> {
+        let Some(asked) = self.holding.as_ref().map(|holding| Arc::clone(&holding.asked)) else { return Ok(()) };
+        let stored = match self.store_end(&asked, end) {
+            Some(storing) => storing.within(STORE_TIME).await.is_ok(),
+            None => false,
+        };
+        if !stored {
+            let refusal = Refusal::io("the approval could not be stored as evidence; nothing ran");
+            return self.decline_stored(end, refusal).await;
+        }
+        let Some(holding) = self.holding.take() else { return Ok(()) };
+        let mut events = vec![self.decided(&asked, end)];
+        let statement = asked.request().statement;
+        let permit = match holding.resume {
+            Resume::Query { exposure, effects, .. } => {
+                let execution = self.number_execution(statement, 0, &mut events);
+                let statements = vec![Execution::new(execution, statement, exposure)];
+                let operation = Operation::Query { statements, answered: 0, refusal: None, failed: false, effects };
+                self.expect(OpKind::Query, operation, &mut events)?;
+                confirmed.permit(events).0
+            }
+            Resume::Bind { portal, prepared } => {
+                let exposure = prepared.exposure;
+                let operation = Operation::Bind { portal: portal.clone(), statement, exposure };
+                let ticket = self.expect(OpKind::Bind, operation, &mut events)?;
+                let (permit, turn) = confirmed.permit(events);
+                if let Some(ticket) = ticket {
+                    let bound = Prepared { standing: Standing::Approved(turn), ..prepared };
+                    self.portals.change(&portal, ticket, self.numbers.segment, Some(bound));
+                }
+                self.segment.begin_transaction();
+                permit
+            }
+        };
+        self.send_after_hold(permit).await
+    }
+
+    async fn decline(&mut self, end: &End, refusal: Refusal) -> Result<(), Ending> {
+        if let Some(asked) = self.holding.as_ref().map(|holding| Arc::clone(&holding.asked)) {
+            // On its way, whatever becomes of the session.
+            let _storing = self.store_end(&asked, end);
+        }
+        self.decline_stored(end, refusal).await
+    }
+
+    /// Something that fails goes to the target in the held message's place, so that the target skips what follows and
+    /// answers in order (rule 6).
+    async fn decline_stored(&mut self, end: &End, refusal: Refusal) -> Result<(), Ending> {
+        let Some(holding) = self.holding.take() else { return Ok(()) };
+        let mut events = vec![self.decided(&holding.asked, end)];
+        let statement = holding.asked.request().statement;
+        let permit = match holding.resume {
+            Resume::Query { exposure, effects, .. } => {
+                let statements = vec![Execution::new(0, statement, exposure)];
+                let refusal = Some(refusal);
+                let operation = Operation::Query { statements, answered: 0, refusal, failed: false, effects };
+                self.expect(OpKind::Query, operation, &mut events)?;
+                Permit::failing_query(bytes::Bytes::new(), events)?
+            }
+            Resume::Bind { .. } => {
+                self.expect(OpKind::Parse, Operation::Declined { statement, refusal }, &mut events)?;
+                Permit::failing_parse(bytes::Bytes::new(), events)?
+            }
+        };
+        self.send_after_hold(permit).await
+    }
+
+    async fn send_after_hold(&mut self, permit: Permit) -> Result<(), Ending> {
+        self.last_request = Instant::now();
+        let recorded = self.recorder.record(vec![permit]).await?;
+        self.pump.upstream.send(recorded);
+        Ok(())
+    }
+
+    /// The leaf on its way into the store.
+    fn store_end(&self, asked: &Asked, end: &End) -> Option<crate::evidence::Storing> {
+        let approvals = self.approvals.as_ref()?;
+        match approvals.announce_end(&self.recorder, asked, end) {
+            Ok(storing) => Some(storing),
+            Err(error) => {
+                tracing::error!(%error, "the end of a request for approval cannot be signed");
+                None
+            }
+        }
+    }
+
+    fn decided(&self, asked: &Asked, end: &End) -> EventBody {
+        let now_us = self.approvals.as_ref().map_or(0, |approvals| approvals.now_us());
+        EventBody::ApprovalDecided(asked.decided_event(end, now_us))
+    }
+}
+
+impl Holding {
+    /// When the client is due its next notice.
+    pub(super) fn notice_at(&self) -> Option<Instant> {
+        self.notice_at
+    }
+}
+
+/// The next thing that happens to what is held; never, while nothing is.
+pub(super) async fn next_progress(holding: &mut Option<Holding>) -> Progress {
+    match holding.as_mut().and_then(|holding| holding.watch.as_mut()) {
+        Some(watch) => watch.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A moment that may never come.
+pub(super) async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn notice(asked: &Asked, page: Option<String>) -> ErrorFields {
+    let held = asked.objects().iter().filter(|object| object.held);
+    let what: Vec<String> = held.map(|object| format!("{} on {}", object.verb, object.object)).collect();
+    let until = schemas::instant::rfc3339(asked.expires_us());
+    let request = asked.request();
+    let how = match page {
+        Some(page) => format!("An approver can run: relay approve {request}, or look at {page}"),
+        None => format!("An approver can run: relay approve {request}"),
+    };
+    let message = format!("held for approval: {} needs somebody else's consent before it runs", what.join(", "));
+    ErrorFields::notice(message).with_detail(format!("Request {request} waits until {until}.")).with_hint(how)
+}
+
+fn changed() -> Refusal {
+    Refusal::prerequisite("approved, but the statement would not do the same any more: catalog or policy changed")
+        .hint("Send it again to ask again.")
+}
+
+/// Somebody else's words, for one line of a message.
+fn visible(words: &str) -> String {
+    words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS_MAX).collect()
+}
+
+/// Below the 350 s idle time-out of a network load balancer (rule 23).
+const NOTICE_EVERY: Duration = Duration::from_secs(60);
+/// What was approved is on record in the store before it runs; a client that waited for a person waits for that.
+const STORE_TIME: Duration = Duration::from_secs(10);
+/// Characters.
+const WORDS_MAX: usize = 500;

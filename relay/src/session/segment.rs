@@ -1,0 +1,88 @@
+//! What the client's messages since its last `Sync` have begun at the target.
+//!
+//! `Parse` takes locks at the target, which its implicit transaction keeps until `Sync`. So before a `Bind` is held the
+//! relay sends a `Sync` of its own; that is right only where nothing but preparing went before, for `Sync` commits.
+
+/// The messages since the client's last `Sync` or simple query.
+#[derive(Debug, Default)]
+pub(super) struct Segment {
+    /// There is one.
+    open: bool,
+    /// Something other than preparing went to the target.
+    in_transaction: bool,
+    /// The last ticket before it.
+    after: u64,
+    /// The relay has sent a `Sync` of its own into it.
+    settled: bool,
+    /// It failed before that `Sync`: the client expects everything up to its own to be skipped.
+    failed: bool,
+}
+
+impl Segment {
+    /// A message that only prepares, closes or asks goes to the target.
+    pub(super) fn prepare(&mut self) {
+        self.open = true;
+    }
+
+    /// A message that begins an implicit transaction goes to the target.
+    pub(super) fn begin_transaction(&mut self) {
+        self.open = true;
+        self.in_transaction = true;
+    }
+
+    /// `Sync` or a simple query, which has this ticket.
+    pub(super) fn end(&mut self, ticket: u64) {
+        *self = Self { after: ticket, ..Self::default() };
+    }
+
+    /// Whether there is one.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Whether a `Sync` would end more than preparing.
+    pub(super) fn is_in_transaction(&self) -> bool {
+        self.in_transaction
+    }
+
+    /// Whether the relay has sent a `Sync` of its own into it.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// The relay sends a `Sync` of its own.
+    pub(super) fn settle(&mut self) {
+        self.settled = true;
+    }
+
+    /// An error answers the message with this ticket. `settling` says that the relay's own `Sync` is not answered yet.
+    pub(super) fn failed(&mut self, ticket: Option<u64>, settling: bool) {
+        self.failed |= settling && ticket.is_some_and(|ticket| ticket > self.after);
+    }
+
+    /// Whether what the client sends is to be skipped, as the target would have done.
+    pub(super) fn is_skipping(&self) -> bool {
+        self.failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_failure_of_the_settled_segment_itself_makes_it_skip() {
+        let mut segment = Segment::default();
+        segment.end(4);
+        segment.prepare();
+        segment.failed(Some(5), false);
+        assert!(!segment.is_skipping(), "the target skips by itself");
+        segment.settle();
+        segment.failed(Some(3), true);
+        assert!(!segment.is_skipping(), "that was an earlier segment");
+        segment.failed(Some(5), true);
+        assert!(segment.is_skipping());
+        segment.end(7);
+        assert!(!segment.is_skipping() && !segment.is_settled() && !segment.is_open());
+    }
+}
