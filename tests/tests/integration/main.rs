@@ -9,6 +9,8 @@ mod authentication;
 #[cfg(test)]
 mod compile_fail;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod delivery;
