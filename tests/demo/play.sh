@@ -6,6 +6,10 @@
 # Columns of clinic.patients that say who somebody is; each value is long enough to be looked for in any text.
 readonly WHO=(ssn name email phone mrn)
 readonly FIRST_LINES=24 LAST_LINES=6
+# What tests/setup.sh made.
+readonly PYTHON="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}/venv/bin/python"
+# psql says it after each answer.
+readonly END='end of answer'
 CHECKS=0
 SCENES=0
 
@@ -20,19 +24,35 @@ start_session() {
 
 # ask SQL: shows it and what came back, which stays in $SCENE/output.
 ask() {
-    local line ended=no
+    put "$1"
+    hear_answer
+}
+
+# ask_held SQL: the same up to the notice that it is held; REQUEST is then the request's id.
+ask_held() {
+    put "$1"
+    hear 'relay approve'
+    REQUEST="$(sed -n 's/.*relay approve \([^, ]*\).*/\1/p' "$SCENE/output")"
+}
+
+put() {
     printf '  alice> %s\n' "$1"
-    printf '%s;\n\\echo end of answer\n' "$1" >&8
+    printf '%s;\n\\echo %s\n' "$1" "$END" >&8
+}
+
+hear_answer() { hear "$END"; }
+
+# hear WORDS: reads and shows what psql says up to the line that has them.
+hear() {
+    local line heard=no
     : >"$SCENE/output"
     while IFS= read -r -t 60 line <&7; do
-        if [ "$line" = 'end of answer' ]; then
-            ended=yes
-            break
-        fi
-        printf '%s\n' "$line" >>"$SCENE/output"
+        [ "$line" = "$END" ] || printf '%s\n' "$line" >>"$SCENE/output"
+        case "$line" in *"$1"*) heard=yes ;; esac
+        if [ "$heard" = yes ] || [ "$line" = "$END" ]; then break; fi
     done
     show "$SCENE/output"
-    [ "$ended" = yes ] || broken 'the session goes on'
+    [ "$heard" = yes ] || broken "psql says $1"
 }
 
 end_session() {
@@ -49,11 +69,17 @@ run() {
     show "$SCENE/output"
 }
 
+# decide approve|deny NAME RATIONALE: about $REQUEST, logged in as NAME.
+decide() {
+    printf "  %s> relay %s %s --rationale '%s'\n" "$2" "$1" "$REQUEST" "$3"
+    run "$BIN/relay" "$1" "$REQUEST" --rationale "$3" --console "$(endpoint console)" --login "$2"
+}
+
 succeeded() { [ "$STATUS" -eq 0 ]; }
 # 1 is the auditor's word for findings; 2 would be that it could not look.
 found_wrong() { [ "$STATUS" -eq 1 ]; }
 
-verify() { "$BIN/auditor" verify "$1" --root "$SCENE/local/keys/certificates.pub.pem"; }
+verify() { "$BIN/auditor" verify --root "$SCENE/local/keys/certificates.pub.pem" "$@"; }
 
 by_hand() {
     local chunk
@@ -75,6 +101,25 @@ flip_byte() {
     # shellcheck disable=SC2059 # the format is the byte
     printf "\\x$(printf '%02x' $((byte ^ 1)))" | dd of="$1" bs=1 seek="$middle" conv=notrunc status=none
 }
+
+# duckdb [SQL]: asks the bundle's tables, each under its own name; without SQL, how many rows they have, as JSON.
+duckdb() {
+    "$PYTHON" - "$SCENE/bundle/tables" "$@" <<'PYTHON'
+import duckdb, json, pathlib, sys
+
+folder, *question = sys.argv[1:]
+database = duckdb.connect()
+tables = sorted(pathlib.Path(folder).glob("*.parquet"))
+for file in tables:
+    database.execute(f"CREATE VIEW {file.stem} AS FROM read_parquet('{file}')")
+if question:
+    print(str(database.sql(*question)).strip())
+else:
+    print(json.dumps({file.stem: database.table(file.stem).count("*").fetchall()[0][0] for file in tables}))
+PYTHON
+}
+
+have_duckdb() { [ -x "$PYTHON" ] && "$PYTHON" -c 'import duckdb' 2>/dev/null; }
 
 # Checking -----------------------------------------------------------------------------------------------------------
 
@@ -102,12 +147,31 @@ target_shows_raw_values() {
     ! no_value_of ssn && ! no_value_of name && ! no_value_of email
 }
 
-evidence_has_no_raw_value() {
+folder_has_no_raw_value() {
     local column
     for column in "${WHO[@]}"; do
-        if grep -rqF -f "$SCENE/raw.$column" "$EVIDENCE"; then return 1; fi
+        if grep -rqF -f "$SCENE/raw.$column" "$1"; then return 1; fi
     done
 }
+
+# DuckDB, the bundle's manifest and the verifier, of each table.
+same_counts() {
+    duckdb | jq -S . >"$SCENE/counted"
+    jq -S '.payload | @base64d | fromjson | .predicate.counts' "$SCENE/bundle/manifest.dsse.json" >"$SCENE/promised"
+    verify "$SCENE/bundle" --json | jq -S .report.checked.rows >"$SCENE/recomputed"
+    [ -s "$SCENE/counted" ] && cmp -s "$SCENE/counted" "$SCENE/promised" && cmp -s "$SCENE/counted" "$SCENE/recomputed"
+}
+
+amount_of() { target_psql --tuples-only --no-align --command="SELECT amount FROM billing.invoices WHERE id = $1"; }
+remember_amount() { AMOUNT="$(amount_of "$1")"; }
+
+# Since remember_amount, by the database itself; what runs twice changes it twice.
+amount_changed_by() {
+    local sql="SELECT amount - $AMOUNT = $2 FROM billing.invoices WHERE id = $1"
+    [ "$(target_psql --tuples-only --no-align --command="$sql")" = t ]
+}
+
+refused_with() { [ "$STATUS" -ne 0 ] && grep -qF "$1" "$SCENE/output"; }
 
 has_rows() { check "$1 rows came back" grep -q "^($1 rows)" "$SCENE/output"; }
 

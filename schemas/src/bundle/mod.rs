@@ -1,6 +1,6 @@
 //! Bundles: the evidence of a period as a folder, with tables, a report and one signature over every file of it.
 //!
-//! [`layout`] says which files there are, [`BundleManifest`] what is signed, [`Assembly`] writes one (feature
+//! [`layout`] says which files there are, [`BundleManifest`] what is signed, `Assembly` writes one (feature
 //! `parquet`), and `crate::verify::verify_bundle` checks one. `SPEC.md`, section "Bundle", is normative.
 
 #[cfg(feature = "parquet")]

@@ -1,13 +1,15 @@
 //! Notifications of stored objects come twice and in any order, as queues deliver them: what is made of them ends the
 //! same.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use functions::bundler::{self, Period};
 use functions::indexer::{self, IndexerError};
 use proptest::prelude::*;
 use schemas::identifiers::SessionId;
+use schemas::layout::{self, Scope};
 use schemas::signature::PublicKey;
 use seams::{
     ApprovalRow, ApprovalState, ChunkRow, EvidenceStore, FileStore, KeyFiles, KeyName, Keys, RedbIndex, Retention,
@@ -20,13 +22,19 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(8) })]
 
     #[test]
-    fn every_object_delivered_twice_in_any_order_gives_the_same_index(order in deliveries()) {
+    fn every_object_delivered_twice_in_any_order_gives_the_same_index_and_bundle(order in deliveries()) {
         let recorded = Recorded::shared();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let expected = Place::new(recorded).delivered(0..recorded.objects.len()).await.known().await;
             assert!(expected.sessions.len() >= 4 && expected.chunks.len() >= 4, "the deliveries say something");
-            assert_eq!(Place::new(recorded).delivered(order).await.known().await, expected);
+            assert!(expected.bundle.len() > 40, "nine tables thrice, and evidence: {:?}", expected.bundle.keys());
+            let found = Place::new(recorded).delivered(order).await.known().await;
+            assert_eq!(found.bundle.keys().collect::<Vec<_>>(), expected.bundle.keys().collect::<Vec<_>>());
+            for (path, bytes) in &expected.bundle {
+                assert!(found.bundle[path] == *bytes, "{path} differs");
+            }
+            assert_eq!(found, expected);
         });
     }
 }
@@ -40,6 +48,7 @@ fn deliveries() -> impl Strategy<Value = Vec<usize>> {
 /// What `local` stored in two lives, the first of which was killed.
 struct Recorded {
     objects: Vec<(String, Vec<u8>)>,
+    scope: Scope,
     root: PublicKey,
     approvals: PublicKey,
 }
@@ -71,8 +80,9 @@ impl Recorded {
             let bytes = store.get(&key).await.unwrap().unwrap();
             objects.push((key, bytes));
         }
+        let scope = objects.iter().find_map(|(key, _)| layout::parse(key)).unwrap().scope;
         let root = keys.public_key(KeyName::Certificates).await.unwrap();
-        Self { objects, root, approvals: keys.public_key(KeyName::Approvals).await.unwrap() }
+        Self { objects, scope, root, approvals: keys.public_key(KeyName::Approvals).await.unwrap() }
     }
 }
 
@@ -80,15 +90,16 @@ impl Recorded {
 struct Place {
     recorded: &'static Recorded,
     env: indexer::Env,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
-/// All that an index knows.
+/// All that the index knows, and every file of a bundle but its manifest, whose signature is another each time.
 #[derive(Debug, PartialEq, Eq)]
 struct Known {
     sessions: Vec<SessionRow>,
     chunks: Vec<ChunkRow>,
     approvals: Vec<ApprovalRow>,
+    bundle: BTreeMap<String, Vec<u8>>,
 }
 
 impl Place {
@@ -100,7 +111,7 @@ impl Place {
             root: recorded.root.clone(),
             approvals: recorded.approvals.clone(),
         };
-        Self { recorded, env, _folder: folder }
+        Self { recorded, env, folder }
     }
 
     /// Each delivery stores the object and tells the indexer of it. What has to wait for another object is delivered
@@ -131,10 +142,35 @@ impl Place {
             chunks.extend(self.chunks(session).await);
         }
         let approvals = index.approvals(ApprovalState::Any, None, 1000).await.unwrap();
-        Known { sessions, chunks, approvals }
+        Known { sessions, chunks, approvals, bundle: self.bundle().await }
+    }
+
+    async fn bundle(&self) -> BTreeMap<String, Vec<u8>> {
+        let env = bundler::Env {
+            store: self.env.store.clone(),
+            keys: Arc::new(KeyFiles::open_or_create(&self.folder.path().join("keys")).unwrap()),
+            root: self.recorded.root.clone(),
+            tenant: self.recorded.scope.tenant.clone(),
+            environment: self.recorded.scope.environment.clone(),
+            work: self.folder.path().join("work"),
+            retention: Retention::none(),
+            now_us: Arc::new(|| MADE_US),
+        };
+        let id = bundler::bundle(&env, Period { from_us: 0, to_us: MADE_US }).await.unwrap().id;
+        let prefix = layout::bundle_prefix(&env.tenant, &env.environment, &id);
+        let mut files = BTreeMap::new();
+        for key in env.store.list(&prefix).await.unwrap() {
+            if !key.ends_with("/manifest.dsse.json") {
+                files.insert(key.clone(), env.store.get(&key).await.unwrap().unwrap());
+            }
+        }
+        files
     }
 
     async fn chunks(&self, session: &SessionId) -> Vec<ChunkRow> {
         self.env.index.chunks(session).await.unwrap()
     }
 }
+
+/// The end of 2099: later than anything recorded.
+const MADE_US: u64 = 4_102_444_800_000_000;

@@ -7,6 +7,10 @@ mod approvals;
 #[cfg(test)]
 mod authentication;
 #[cfg(test)]
+mod bundle;
+#[cfg(test)]
+mod bundle_read;
+#[cfg(test)]
 mod compile_fail;
 #[cfg(test)]
 mod console;

@@ -1,0 +1,201 @@
+//! A bundle of what the relay recorded: it verifies, other programs open it, and nothing can be done to it unnoticed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use schemas::bundle::layout::{BundleFile, Encoding};
+use schemas::layout::{self, ObjectKind};
+use schemas::signature::PublicKey;
+use schemas::verify::{BundleReport, Options, verify_bundle};
+
+use crate::harness::{Database, Relay, Said, interpreter, repository};
+
+#[test]
+fn a_bundle_verifies_counts_what_the_chunks_hold_and_has_nothing_protected_in_clear() {
+    let bundle = Bundle::fresh();
+    let said = bundle.verify().ok();
+    assert!(said.contains("signed by the bundles key") && said.contains("It holds."), "{said}");
+    let report = bundle.report(&bundle.files());
+    assert!(report.holds(), "{:#?}", report.findings);
+    assert_eq!(report.bundle.map(|bundle| bundle.counts), Some(report.checked.rows.clone()));
+    for table in ["sessions", "statements", "executions", "masking", "denials", "grants", "chunks"] {
+        assert!(report.checked.rows[table] > 0, "{table} says something: {:?}", report.checked.rows);
+    }
+    for (path, bytes) in bundle.files() {
+        assert_eq!(
+            Database::shared().leak_in(&String::from_utf8_lossy(&bytes)),
+            None,
+            "{path} holds a protected value"
+        );
+    }
+}
+
+#[test]
+fn duckdb_and_pyarrow_open_a_bundle_and_count_the_same() {
+    let python = interpreter();
+    let ready = Command::new(&python).args(["-c", "import duckdb, pyarrow"]).output();
+    if !ready.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: no duckdb and pyarrow; tests/setup.sh installs them");
+        return;
+    }
+    let bundle = Bundle::fresh();
+    let report = bundle.folder.with_extension("report.json");
+    std::fs::write(&report, bundle.verify_json().ok()).unwrap();
+    let mut opened = Command::new(python);
+    opened.arg(repository().join("tests/bundle/open_bundle.py")).arg(&bundle.folder).arg(report);
+    let said = Said::by(&mut opened).ok();
+    assert!(said.contains("statements "), "{said}");
+}
+
+/// Every operation on one file of every kind that the bundle has: far more than 25 ways.
+#[test]
+fn whatever_is_done_to_a_bundle_is_found_and_named() {
+    let bundle = Bundle::fresh();
+    let files = bundle.files();
+    let kinds: BTreeMap<String, &String> = files.keys().map(|path| (kind(path), path)).collect();
+    let mut ways = 0;
+    for (kind, path) in &kinds {
+        for (operation, change) in OPERATIONS {
+            let mut changed = files.clone();
+            let object = change(&mut changed, path);
+            if changed == files {
+                continue;
+            }
+            ways += 1;
+            let report = bundle.report(&changed);
+            let way = format!("{kind}: {operation}");
+            assert!(!report.holds(), "{way}");
+            let named = report.errors().any(|finding| finding.object == object);
+            assert!(named, "{way}: {object} is not in {:#?}", report.errors().collect::<Vec<_>>());
+        }
+    }
+    assert!(kinds.len() >= 12 && ways >= 100, "{ways} ways over {:?}", kinds.keys());
+    take_out_a_session(&bundle, &files);
+}
+
+fn take_out_a_session(bundle: &Bundle, files: &Files) {
+    let open = files.keys().find(|path| path.ends_with("/open.json")).unwrap();
+    let prefix = open.strip_suffix("open.json").unwrap();
+    let mut changed = files.clone();
+    changed.retain(|path, _| !path.starts_with(prefix));
+    let report = bundle.report(&changed);
+    assert!(report.errors().any(|finding| finding.object == *open), "{:#?}", report.findings);
+    assert!(
+        report.errors().any(|finding| finding.rule.id() == "incarnation.counter"),
+        "{:#?}",
+        report.evidence.findings
+    );
+}
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// Does something to a file and gives the path that must be named.
+type Operation = (&'static str, fn(&mut Files, &str) -> String);
+
+const OPERATIONS: &[Operation] = &[
+    ("the first byte flipped", |files, path| edit(files, path, |bytes| bytes[0] ^= 1)),
+    ("a byte in the middle flipped", |files, path| {
+        edit(files, path, |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 0x10;
+        })
+    }),
+    ("the last byte flipped", |files, path| edit(files, path, |bytes| *bytes.last_mut().unwrap() ^= 1)),
+    ("truncated", |files, path| edit(files, path, |bytes| bytes.truncate(bytes.len() - 1))),
+    ("emptied", |files, path| edit(files, path, Vec::clear)),
+    ("written twice into one file", |files, path| edit(files, path, |bytes| bytes.extend_from_within(..))),
+    ("dropped", |files, path| {
+        files.remove(path);
+        path.to_owned()
+    }),
+    ("replaced by the file before", |files, path| {
+        let before = files.range(..path.to_owned()).next_back().or_else(|| files.iter().next_back());
+        let bytes = before.unwrap().1.clone();
+        edit(files, path, |file| *file = bytes)
+    }),
+    ("duplicated under a name that no bundle has", |files, path| {
+        let bytes = files[path].clone();
+        files.insert(format!("{path}.orig"), bytes);
+        format!("{path}.orig")
+    }),
+];
+
+fn edit(files: &mut Files, path: &str, change: impl FnOnce(&mut Vec<u8>)) -> String {
+    change(files.get_mut(path).unwrap());
+    path.to_owned()
+}
+
+/// What a file is: files of one kind are checked in the same way.
+fn kind(path: &str) -> String {
+    match BundleFile::parse(path).unwrap() {
+        BundleFile::Table(_, encoding) => match encoding {
+            Encoding::Parquet => "a table as Parquet".to_owned(),
+            Encoding::Csv => "a table as CSV".to_owned(),
+            Encoding::Json => "a table as JSON".to_owned(),
+        },
+        BundleFile::Replay(_) => "a replay".to_owned(),
+        BundleFile::Object(key) => object_kind(&key),
+        other => other.path(),
+    }
+}
+
+fn object_kind(key: &str) -> String {
+    match layout::parse(key).map(|object| object.kind) {
+        Some(ObjectKind::Chunk(..)) => "a chunk".to_owned(),
+        Some(_) => key.rsplit('/').next().unwrap().to_owned(),
+        None => key.split('/').filter(|segment| segment.bytes().all(|byte| byte.is_ascii_lowercase())).collect(),
+    }
+}
+
+/// A bundle of sessions of several people.
+struct Bundle {
+    folder: PathBuf,
+    root: PathBuf,
+    relay: Relay,
+}
+
+impl Bundle {
+    fn fresh() -> Self {
+        let mut relay = Relay::fresh();
+        relay.psql("alice", &["SELECT name, ssn FROM clinic.patients ORDER BY id LIMIT 3"]).ok();
+        relay.psql("alice", &["DROP TABLE clinic.visits"]).refused();
+        relay.psql("scribe", &["SELECT count(*) FROM clinic.visits"]).ok();
+        relay.psql("carol", &["SELECT name FROM clinic.patients ORDER BY id LIMIT 3"]).ok();
+        relay.stop();
+        let folder = relay.bundle("bundle");
+        Self { folder, root: relay.keys().join("certificates.pub.pem"), relay }
+    }
+
+    /// `auditor verify` over the folder.
+    fn verify(&self) -> Said {
+        self.relay.verify(&self.folder)
+    }
+
+    fn verify_json(&self) -> Said {
+        self.relay.verify_json(&self.folder)
+    }
+
+    fn report(&self, files: &Files) -> BundleReport {
+        let root = PublicKey::from_pem(&std::fs::read_to_string(&self.root).unwrap()).unwrap();
+        verify_bundle(files, &root, &Options::default()).unwrap()
+    }
+
+    fn files(&self) -> Files {
+        let mut files = Files::new();
+        collect(&self.folder, &self.folder, &mut files);
+        files
+    }
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut Files) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, files);
+        } else {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            files.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+}
