@@ -13,6 +13,8 @@ mod bundle_read;
 #[cfg(test)]
 mod compile_fail;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod delivery;
