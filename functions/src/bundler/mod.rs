@@ -15,6 +15,8 @@ mod readable;
 mod replay;
 mod report;
 mod stored;
+#[cfg(test)]
+mod tests;
 mod verify_by_hand;
 
 use std::fmt;
