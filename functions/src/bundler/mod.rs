@@ -7,6 +7,7 @@
 mod figures;
 mod folder;
 mod id;
+mod log;
 mod merge;
 mod names;
 mod part;
@@ -28,6 +29,7 @@ use schemas::signature::PublicKey;
 use seams::{EvidenceStore, Keys, KeysError, Retention, StoreError};
 
 pub use folder::WorkFolder;
+pub use log::LogHead;
 pub use merge::{Merged, merge};
 pub use part::part;
 pub use plan::{Part, Plan, plan};

@@ -7,9 +7,12 @@ mod scene;
 use std::collections::BTreeMap;
 
 use schemas::bundle::layout::BundleFile;
+use schemas::dsse::Envelope;
+use schemas::log::{Checkpoint, Edge, Entry, LogOrigin, Tile, decode_bundle};
 use schemas::rule::Rule;
 use schemas::safeguards::Answers;
 use schemas::verify::{Options, verify_bundle};
+use seams::KeyName;
 
 use super::{Period, bundle, merge, part, plan, replay};
 use scene::{APPROVED, RECORDED, RECOVERED, Scene};
@@ -110,6 +113,32 @@ async fn steps_that_are_run_again_or_in_another_order_make_the_same_files() {
         made.push(files);
     }
     assert!(made[0] == made[1], "only the signature differs, which is random");
+}
+
+#[tokio::test]
+async fn the_log_is_part_of_the_bundle_and_has_all_its_statements() {
+    let scene = Scene::new().await;
+    scene.seal().await;
+    let (_, files) = scene.bundle(LATE).await;
+    let report = verify_bundle(&files, &scene.env.root, &Options::default()).unwrap();
+    assert!(report.holds(), "{:?}", report.errors().collect::<Vec<_>>());
+
+    let origin = LogOrigin::of(&scene.env.tenant, &scene.env.environment);
+    let key = scene.env.keys.public_key(KeyName::Checkpoints).await.unwrap();
+    let checkpoint = Checkpoint::open(&files[&origin.checkpoint(1)], &origin, &key).unwrap();
+    let width = u16::try_from(checkpoint.size).unwrap();
+    let tile = Tile { width, ..Tile::entries(0) };
+    let entries = decode_bundle(&files[&origin.tile(&tile)], width).unwrap();
+    let mut tree = Edge::default();
+    for entry in &entries {
+        tree.push(entry.clone()).unwrap();
+    }
+    assert_eq!(tree.root(), checkpoint.root);
+    let statements = files.keys().filter(|file| file.starts_with("evidence/") && file.ends_with(".json"));
+    for file in statements {
+        let entry = Entry::of(&Envelope::from_slice(&files[file]).unwrap()).to_vec();
+        assert!(entries.contains(&entry), "{file}");
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use schemas::period::Period;
 use seams::{EvidenceStore, KeyFiles, KeyName, Keys, Retention};
 
 use crate::bundler::{Bundled, Env, WorkFolder, bundle, fetch};
-use crate::sealer::tests::store::MemoryStore;
+use crate::sealer::{self, tests::store::MemoryStore};
 use crate::trust;
 
 /// With what the client sent and received.
@@ -72,6 +72,20 @@ impl Scene {
     /// Where the scene's files are.
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Puts all statements into the log.
+    pub(super) async fn seal(&self) {
+        let env = sealer::Env {
+            store: self.env.store.clone(),
+            keys: self.env.keys.clone(),
+            tenant: self.env.tenant.clone(),
+            environment: self.env.environment.clone(),
+            retention: Retention::none(),
+            batch: sealer::Env::BATCH,
+        };
+        let sealed = sealer::seal(&env).await.unwrap();
+        assert!(sealed.entries > 0 && sealed.rejected.is_empty(), "{sealed:?}");
     }
 
     /// A bundle as it came out of the store.
