@@ -17,7 +17,7 @@ SCENES=0
 
 # One psql session of Alice's, asked step by step.
 start_session() {
-    coproc ALICE { relay_psql alice --quiet --set=VERBOSITY=verbose 2>&1; }
+    coproc ALICE { relay_psql alice --set=VERBOSITY=verbose 2>&1; }
     # Copies, for bash forgets the originals when psql ends.
     exec 7<&"${ALICE[0]}" 8>&"${ALICE[1]}"
 }
