@@ -161,7 +161,8 @@ tell_bundle() {
     check 'they open' succeeded
     run duckdb 'SELECT subject, reason, verdict, approver_name, rationale, outcome FROM approvals ORDER BY requested'
     check 'they open' succeeded
-    check 'with as many rows as the bundle says and auditor verify made again' same_counts
+    check 'who asked, who decided and why is in them' grep -q 'Ticket 4711.*approved.*Bob Boss.*Checked' "$SCENE/output"
+    check 'they have as many rows as the bundle says and auditor verify made again' same_counts
 }
 
 tell_tampering() {
@@ -177,9 +178,9 @@ changed_byte() {
     cp -r "$SCENE/bundle" "$SCENE/copy"
     flip_byte "$SCENE/copy/$1"
     say "changed: the byte in the middle of $1"
-    run verify "$SCENE/copy"
+    run_for_findings verify "$SCENE/copy"
     check 'auditor verify rejects the copy' found_wrong
-    check 'it names the file' grep -qF "$1" "$SCENE/output"
+    check 'names the file' grep -qF "ERROR $1" "$SCENE/output"
     check 'and the rule' grep -q 'rule: ' "$SCENE/output"
 }
 

@@ -75,6 +75,14 @@ decide() {
     run "$BIN/relay" "$1" "$REQUEST" --rationale "$3" --console "$(endpoint console)" --login "$2"
 }
 
+# The same, showing the first finding and the end alone.
+run_for_findings() {
+    STATUS=0
+    "$@" >"$SCENE/output" 2>&1 || STATUS=$?
+    grep -m 1 -A 2 '^ERROR' "$SCENE/output" | indented || true
+    tail -n 1 "$SCENE/output" | indented
+}
+
 succeeded() { [ "$STATUS" -eq 0 ]; }
 # 1 is the auditor's word for findings; 2 would be that it could not look.
 found_wrong() { [ "$STATUS" -eq 1 ]; }

@@ -67,8 +67,8 @@ impl Recorded {
         relay.psql("alice", &["DROP TABLE clinic.visits"]).refused();
         relay.psql("scribe", &["SELECT count(*) FROM clinic.visits"]).ok();
         std::thread::scope(|scope| {
-            let held = ["UPDATE billing.invoices SET status = 'open' WHERE id = 4071"];
-            let client = scope.spawn(|| relay.psql("alice", &held));
+            let client =
+                scope.spawn(|| relay.psql("alice", &["UPDATE billing.invoices SET amount = 1 WHERE id = 4071"]));
             Pending::about(&relay, "4071").approve();
             client.join().unwrap().ok();
         });

@@ -1,4 +1,4 @@
-//! Real clients: psql, and psycopg 3 in the environment that `tests/setup.sh` makes.
+//! Real clients: psql, and Python with what `tests/setup.sh` brings for it.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -35,20 +35,32 @@ impl Said {
     }
 }
 
-/// A Python with psycopg that runs `script`; `connection` is in it as `sys.argv[1]`.
-pub(crate) fn psycopg(script: &str, connection: &str) -> Command {
-    let mut python = Command::new(python());
-    python.args(["-u", "-c", script, connection]);
+/// A Python that runs `script`, with the modules of the environment that `tests/setup.sh` makes; `argument` is in it as
+/// `sys.argv[1]`.
+pub(crate) fn python(script: &str, argument: &str) -> Command {
+    let mut python = Command::new(interpreter());
+    python.args(["-u", "-c", script, argument]);
     python
 }
 
-/// Whether `tests/setup.sh` has made the environment.
+/// A Python with psycopg that runs `script`; `connection` is in it as `sys.argv[1]`.
+pub(crate) fn psycopg(script: &str, connection: &str) -> Command {
+    python(script, connection)
+}
+
+/// Whether that environment has psycopg.
 pub(crate) fn have_psycopg() -> bool {
-    Command::new(python()).args(["-c", "import psycopg"]).output().is_ok_and(|output| output.status.success())
+    have_python("psycopg")
+}
+
+/// Whether that environment has these modules.
+pub(crate) fn have_python(modules: &str) -> bool {
+    let import = format!("import {modules}");
+    Command::new(interpreter()).args(["-c", &import]).output().is_ok_and(|output| output.status.success())
 }
 
 /// The Python of that environment.
-pub(crate) fn python() -> PathBuf {
+pub(crate) fn interpreter() -> PathBuf {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
     let cache = variable("AFFIDAVIT_CACHE").unwrap_or_else(|| {
         let caches = variable("XDG_CACHE_HOME").unwrap_or_else(|| variable("HOME").unwrap_or_default().join(".cache"));

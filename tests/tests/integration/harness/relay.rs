@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::{Database, Programs, Said, psycopg, repository};
+use super::{Database, Programs, Said, python, repository};
 
 /// A running `local` with its data. It ends with this value, or with this process: it is held by a pipe.
 pub(crate) struct Relay {
@@ -153,7 +153,7 @@ impl Relay {
 
     /// psycopg as `name`; the script finds its connection string in `sys.argv[1]`.
     pub(crate) fn psycopg(&self, name: &str, script: &str) -> Said {
-        Said::by(&mut psycopg(script, &self.connection(name)))
+        Said::by(&mut python(script, &self.connection(name)))
     }
 
     /// The certificate that clients check the relay's against.
@@ -182,19 +182,19 @@ impl Relay {
         Said::by(auditor.arg("verify").arg(evidence).arg("--root").arg(self.keys().join("certificates.pub.pem")))
     }
 
-    /// [`Self::verify`], as JSON.
-    pub(crate) fn verify_as_json(&self, evidence: &Path) -> Said {
+    /// The same, as JSON.
+    pub(crate) fn verify_json(&self, evidence: &Path) -> Said {
         let mut auditor = Command::new(Programs::built().executable("auditor"));
-        auditor.arg("verify").arg(evidence).arg("--root").arg(self.keys().join("certificates.pub.pem"));
-        Said::by(auditor.arg("--json"))
+        auditor.arg("verify").arg(evidence).arg("--json");
+        Said::by(auditor.arg("--root").arg(self.keys().join("certificates.pub.pem")))
     }
 
-    /// `local bundle` over everything that is stored; gives the folder.
-    pub(crate) fn bundle(&self) -> PathBuf {
-        let folder = self.data.path().join("bundle");
+    /// `local bundle` of everything so far, in a folder that is gone with this value.
+    pub(crate) fn bundle(&self, name: &str) -> PathBuf {
+        let path = self.data.folder.join(name);
         let mut local = Command::new(Programs::built().executable("local"));
-        Said::by(local.args(["bundle", "--data"]).arg(self.data.path()).arg("--out").arg(&folder)).ok();
-        folder
+        Said::by(local.args(["bundle", "--data"]).arg(self.data.path()).arg("--out").arg(&path)).ok();
+        path
     }
 
     /// `auditor sessions`.
