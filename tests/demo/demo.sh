@@ -160,7 +160,6 @@ tell_bundle() {
         FROM statements t JOIN sessions s USING (session) GROUP BY ALL ORDER BY ALL'
     check 'they open' succeeded
     run duckdb 'SELECT subject, reason, verdict, approver_name, rationale, outcome FROM approvals ORDER BY requested'
-    check 'they open' succeeded
     check 'who asked, who decided and why is in them' grep -q 'Ticket 4711.*approved.*Bob Boss.*Checked' "$SCENE/output"
     check 'they have as many rows as the bundle says and auditor verify made again' same_counts
 }
