@@ -9,7 +9,8 @@ use schemas::layout::{self, ObjectKind};
 use schemas::signature::PublicKey;
 use schemas::verify::{BundleReport, Options, verify_bundle};
 
-use crate::harness::{Database, Relay, Said, interpreter, repository};
+use crate::harness::{Database, Relay, Said, have_python, interpreter, python, repository};
+use crate::skip_without;
 
 #[test]
 fn a_bundle_verifies_counts_what_the_chunks_hold_and_has_nothing_protected_in_clear() {
@@ -33,20 +34,49 @@ fn a_bundle_verifies_counts_what_the_chunks_hold_and_has_nothing_protected_in_cl
 
 #[test]
 fn duckdb_and_pyarrow_open_a_bundle_and_count_the_same() {
-    let python = interpreter();
-    let ready = Command::new(&python).args(["-c", "import duckdb, pyarrow"]).output();
-    if !ready.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: no duckdb and pyarrow; tests/setup.sh installs them");
-        return;
-    }
+    skip_without!(have_python("duckdb, pyarrow"), "DuckDB or pyarrow");
     let bundle = Bundle::fresh();
     let report = bundle.folder.with_extension("report.json");
     std::fs::write(&report, bundle.verify_json().ok()).unwrap();
-    let mut opened = Command::new(python);
+    let mut opened = Command::new(interpreter());
     opened.arg(repository().join("tests/bundle/open_bundle.py")).arg(&bundle.folder).arg(report);
     let said = Said::by(&mut opened).ok();
     assert!(said.contains("statements "), "{said}");
 }
+
+#[test]
+fn a_stranger_finds_in_the_tables_what_happened() {
+    skip_without!(have_python("duckdb"), "DuckDB");
+    let bundle = Bundle::fresh();
+    let said = Said::by(&mut python(WHAT_HAPPENED, bundle.folder.join("tables").to_str().unwrap())).ok();
+    let expected = [
+        "('alice', [], 'permitted', 'completed', None)",
+        "('alice', [], 'refused', 'refused', '42501')",
+        "('scribe', ['alice'], 'permitted', 'completed', None)",
+        "('carol', [], 'permitted', 'completed', None)",
+        "('alice', 'name', 'masked')",
+        "('alice', 'ssn', 'masked')",
+        "('carol', 'name', 'revealed')",
+        "('carol', 'ssn', 'masked')",
+    ];
+    assert_eq!(said.lines().collect::<Vec<_>>(), expected, "{said}");
+}
+
+const WHAT_HAPPENED: &str = r#"
+import duckdb, pathlib, sys
+for file in pathlib.Path(sys.argv[1]).iterdir():
+    duckdb.sql(f"CREATE VIEW {file.stem} AS FROM read_parquet('{file}')")
+for row in duckdb.sql("""
+    SELECT sessions.subject, acts_for, decision, outcome, sqlstate
+    FROM statements JOIN sessions USING (session) ORDER BY time
+""").fetchall():
+    print(row)
+for row in duckdb.sql("""
+    SELECT DISTINCT subject, "column", treatment FROM masking
+    WHERE object = 'clinic.patients' AND "column" IN ('name', 'ssn') ORDER BY ALL
+""").fetchall():
+    print(row)
+"#;
 
 /// Every operation on one file of every kind that the bundle has: far more than 25 ways.
 #[test]

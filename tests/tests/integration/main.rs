@@ -9,8 +9,6 @@ mod authentication;
 #[cfg(test)]
 mod bundle;
 #[cfg(test)]
-mod bundle_read;
-#[cfg(test)]
 mod compile_fail;
 #[cfg(test)]
 mod console;
