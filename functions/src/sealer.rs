@@ -23,7 +23,7 @@ mod pending;
 mod progress;
 mod publication;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use batch::Batch;
 use head::Head;

@@ -86,6 +86,17 @@ rules! {
     ApprovalDecided = "approval.decided", "Every approval-decided event of a session that ended in order, or whose statement ran, has its approval-decided, with the request's commitment and the same verdict and digest; a session that ended in order has no other.";
     ApprovalDetails = "approval.details", "Stored details of a request are signed by the session's own incarnation, stand in their place, and have the request's commitment and expiry.";
     ApprovalDecision = "approval.decision", "A stored decision that a relay decided by has the digest that its approval-decided names.";
+    LogAbsent = "log.absent", "Statements are in the log that their relay-start names; without it nothing shows that all of them were given.";
+    LogKey = "log.key", "The key that signs a log's checkpoints is given, or certified by the certificates root; without it anybody could have made the log.";
+    CheckpointForm = "checkpoint.form", "A checkpoint is a signed note that names its log, a size and a root.";
+    CheckpointSignature = "checkpoint.signature", "A checkpoint is signed by the checkpoints key.";
+    CheckpointSequence = "checkpoint.sequence", "Checkpoints are numbered from 1 without gaps, each with more entries than the one before.";
+    CheckpointEarlier = "checkpoint.earlier", "A checkpoint that was kept from earlier is of a tree that the log begins with.";
+    LogRoot = "log.root", "A checkpoint's root is that of the log's first entries, as many as it says.";
+    LogTile = "log.tile", "Tiles and entry bundles are those of the log's entries; all of the newest checkpoint are there, and none is of no checkpoint.";
+    LogEntry = "log.entry", "Every entry is a statement that the object in its place holds.";
+    LogStatement = "log.statement", "Every statement is an entry, unless nothing is that must be stored after it.";
+    LogPending = "log.pending", "Every statement is an entry; those that are newer than the newest checkpoint are named.";
     BundleManifest = "bundle.manifest", "A bundle's manifest is an in-toto Statement of this format in an envelope, as canonical JSON, with names that ascend.";
     BundleSignature = "bundle.signature", "A bundle's manifest is signed by a bundles key that the certificates root certified for its tenant, environment and time.";
     KeyCertificate = "key-certificate", "A key certificate is signed by the certificates root and stands in the place of what it says.";
@@ -120,10 +131,11 @@ impl Rule {
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
-            Self::IncarnationUnretired => Severity::Notice,
+            Self::IncarnationUnretired | Self::LogPending => Severity::Notice,
             Self::IncarnationRecovered | Self::SessionRecovered | Self::SafeguardsCatalogue | Self::OutcomeUnknown => {
                 Severity::Warning
             }
+            Self::LogAbsent | Self::LogKey => Severity::Warning,
             // Outside retention, deletable, and writable by the console: evidence does not rest on them.
             Self::ApprovalDetails | Self::ApprovalDecision => Severity::Warning,
             _ => Severity::Error,

@@ -17,7 +17,7 @@ SCENES=0
 
 # One psql session of Alice's, asked step by step.
 start_session() {
-    coproc ALICE { relay_psql alice --quiet --set=VERBOSITY=verbose 2>&1; }
+    coproc ALICE { relay_psql alice --set=VERBOSITY=verbose 2>&1; }
     # Copies, for bash forgets the originals when psql ends.
     exec 7<&"${ALICE[0]}" 8>&"${ALICE[1]}"
 }
@@ -73,6 +73,14 @@ run() {
 decide() {
     printf "  %s> relay %s %s --rationale '%s'\n" "$2" "$1" "$REQUEST" "$3"
     run "$BIN/relay" "$1" "$REQUEST" --rationale "$3" --console "$(endpoint console)" --login "$2"
+}
+
+# The same, showing the first finding and the end alone.
+run_for_findings() {
+    STATUS=0
+    "$@" >"$SCENE/output" 2>&1 || STATUS=$?
+    grep -m 1 -A 2 '^ERROR' "$SCENE/output" | indented || true
+    tail -n 1 "$SCENE/output" | indented
 }
 
 succeeded() { [ "$STATUS" -eq 0 ]; }

@@ -77,6 +77,9 @@ impl Running {
         let indexing = Indexing::start(indexer::Env { store, index: index.clone(), root, approvals }, stored);
 
         let console = consoling.url();
+        if let Some(approvals) = &mut config.approvals {
+            approvals.console.get_or_insert_with(|| console.clone());
+        }
         let bundler = bundles::env_of(folder, &config, watched.clone(), keys.clone()).await?;
         trust::certify(&bundles::trust_env(&bundler)).await.map_err(Error::of("keys"))?;
         let consoling = consoling.serve(issuing.url(), index.clone(), bundler)?;

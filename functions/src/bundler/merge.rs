@@ -15,6 +15,7 @@ use schemas::{canonical, layout};
 use seams::KeyName;
 
 use super::figures::Figures;
+use super::log::{self, LogHead};
 use super::report::Material;
 use super::{BundlerError, Env, Plan, WorkFolder, verify_by_hand};
 
@@ -35,6 +36,9 @@ pub struct Merged {
 /// [`BundlerError`].
 pub async fn merge(env: &Env, plan: &Plan, folder: &WorkFolder) -> Result<Merged, BundlerError> {
     bring_trust(env, folder).await?;
+    if let Some(head) = &plan.log {
+        log::bring(env, head, folder).await?;
+    }
     let key = env.keys.public_key(KeyName::Bundles).await?;
     let (manifest, derived) = assemble(env, plan, folder, key.key_id())?;
     let payload = canonical::to_vec(&manifest)?;
@@ -62,7 +66,7 @@ fn assemble(
         figures: &derived.figures,
         catalogue: &catalogue,
         answers: &derived.answers,
-        log: String::from("The signed statements are not bound to a log in this bundle."),
+        log: told_of_log(plan.log.as_ref()),
     };
     for (file, bytes) in [
         (BundleFile::Report, report.render()?.into_bytes()),
@@ -82,6 +86,19 @@ fn assemble(
         keys: SigningKeys { certificates: env.root.key_id(), bundles: signer },
     });
     Ok((manifest, derived))
+}
+
+fn told_of_log(head: Option<&LogHead>) -> String {
+    match head {
+        Some(LogHead { number, size }) => format!(
+            "The log of this environment is part of the bundle up to its checkpoint {number}, with {size} entries: no \
+             statement that it holds can be changed or taken away without every later checkpoint telling. Statements \
+             that are newer than that checkpoint are named as findings."
+        ),
+        None => "No log was kept of these statements: that all of them were given rests on the counters alone, and on \
+                 the word of who made the bundle."
+            .to_owned(),
+    }
 }
 
 /// The certificates of the keys that no relay has: that of bundles among them.

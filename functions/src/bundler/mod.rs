@@ -7,6 +7,7 @@
 mod figures;
 mod folder;
 mod id;
+mod log;
 mod merge;
 mod names;
 mod part;
@@ -15,6 +16,8 @@ mod readable;
 mod replay;
 mod report;
 mod stored;
+#[cfg(test)]
+mod tests;
 mod verify_by_hand;
 
 use std::fmt;
@@ -26,6 +29,7 @@ use schemas::signature::PublicKey;
 use seams::{EvidenceStore, Keys, KeysError, Retention, StoreError};
 
 pub use folder::WorkFolder;
+pub use log::LogHead;
 pub use merge::{Merged, merge};
 pub use part::part;
 pub use plan::{Part, Plan, plan};

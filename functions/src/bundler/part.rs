@@ -1,8 +1,13 @@
 //! One part: brings the evidence of an incarnation, and draws the replay pages of its sessions.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use schemas::bundle::layout::BundleFile;
+use schemas::chunk::Container;
+use schemas::dsse::Envelope;
+use schemas::identifiers::Incarnation;
+use schemas::layout::{self, ObjectKind};
 use schemas::verify::{self, Options, Source};
 
 use super::replay::Drawing;
@@ -14,14 +19,19 @@ use super::{BundlerError, Env, Part, Plan, WorkFolder};
 /// # Errors
 /// [`BundlerError`].
 pub async fn part(env: &Env, plan: &Plan, part: &Part, folder: &WorkFolder) -> Result<(), BundlerError> {
-    let certificates: Vec<String> =
-        plan.parts.iter().map(|other| other.scope.certificate(&other.incarnation)).collect();
+    let mut signers = BTreeSet::new();
+    for key in &part.objects {
+        let bytes = bring(env, key, folder).await?;
+        signers.extend(signer(key, &bytes));
+    }
     // Who recovered sessions is certified in another part; a certificate stands in the folder whoever brought it.
-    let planned = |key: &&String| plan.parts.iter().any(|other| other.objects.contains(key));
-    let certificates: Vec<String> = certificates.iter().filter(planned).cloned().collect();
-    for key in part.objects.iter().chain(&certificates) {
-        let bytes = env.store.get(key).await?.ok_or_else(|| BundlerError::gone(key))?;
-        folder.write(key, &bytes)?;
+    let mut certificates = Vec::new();
+    for other in plan.parts.iter().filter(|other| other.scope == part.scope && signers.contains(&other.incarnation)) {
+        let key = other.scope.certificate(&other.incarnation);
+        if other.objects.contains(&key) {
+            bring(env, &key, folder).await?;
+            certificates.push(key);
+        }
     }
     let mut drawing = Drawing::default();
     let evidence = OfPart { folder, objects: &part.objects, certificates: &certificates };
@@ -32,6 +42,21 @@ pub async fn part(env: &Env, plan: &Plan, part: &Part, folder: &WorkFolder) -> R
         folder.write(&BundleFile::Replay(page.session).path(), page.html.as_bytes())?;
     }
     Ok(())
+}
+
+async fn bring(env: &Env, key: &str, folder: &WorkFolder) -> Result<Vec<u8>, BundlerError> {
+    let bytes = env.store.get(key).await?.ok_or_else(|| BundlerError::gone(key))?;
+    folder.write(key, &bytes)?;
+    Ok(bytes)
+}
+
+/// Who says to have signed this object.
+fn signer(key: &str, bytes: &[u8]) -> Option<Incarnation> {
+    let key_id = match layout::parse(key)?.kind {
+        ObjectKind::Chunk(..) => Container::parse(bytes).ok()?.envelope().key_id(),
+        _ => Envelope::from_slice(bytes).ok()?.key_id(),
+    };
+    Some(Incarnation::of_key(&key_id))
 }
 
 /// What of the folder belongs to one part.

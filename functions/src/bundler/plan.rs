@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemas::chunk::Container;
 use schemas::dsse::{Envelope, Statement};
 use schemas::identifiers::{Incarnation, Name, SessionId};
 use schemas::layout::{self, ObjectKind, Scope};
-use schemas::leaf::{RelayRetired, RelayStart, SessionCloseLeaf, SessionOpenLeaf, SessionVoid};
+use schemas::leaf::{SessionCloseLeaf, SessionOpenLeaf};
 use schemas::period::Period;
 use serde::{Deserialize, Serialize};
 
+use super::log::{self, LogHead};
 use super::{BundlerError, Env, id};
 
 /// What a bundle is made of. A workflow hands it from step to step as JSON.
@@ -21,6 +21,8 @@ pub struct Plan {
     pub period: Period,
     /// When it was planned, microseconds since 1970.
     pub made_us: u64,
+    /// The log that vouches for its statements, where there is one.
+    pub log: Option<LogHead>,
     /// One part each, by relay and name.
     pub parts: Vec<Part>,
 }
@@ -38,9 +40,9 @@ pub struct Part {
     pub sessions: Vec<SessionId>,
 }
 
-/// Plans a bundle: all statements of every incarnation that served in the period, so that counters can be checked, and
-/// the chunks of sessions that touch it. Nothing is believed here: what does not verify is planned all the same, for
-/// leaving it out would hide it.
+/// Plans a bundle: all signed statements of the environment, so that counters and log can be checked, and the chunks of
+/// sessions that touch the period. Nothing is believed here: what does not verify is planned all the same, for leaving
+/// it out would hide it.
 ///
 /// # Errors
 /// [`BundlerError::Store`], [`BundlerError::Period`].
@@ -48,27 +50,17 @@ pub async fn plan(env: &Env, period: Period) -> Result<Plan, BundlerError> {
     if period.from_us >= period.to_us {
         return Err(BundlerError::Period);
     }
+    let log = log::newest(env).await?;
     let keys = env.store.list(&layout::environment_prefix(&env.tenant, &env.environment)).await?;
-    let stored = by_incarnation(keys);
-    let mut parts = BTreeMap::new();
-    let mut wanted: Vec<(Scope, Incarnation)> = Vec::new();
-    for ((scope, incarnation), objects) in &stored {
-        let reading = Reading { env, scope };
-        if reading.served_in(incarnation, objects, period).await? {
-            wanted.push((scope.clone(), incarnation.clone()));
-        }
+    let mut parts = Vec::new();
+    for ((scope, incarnation), objects) in by_incarnation(keys) {
+        let sessions = Reading { env, scope: &scope }.sessions(&objects, period).await?;
+        let outside = |kind: &ObjectKind| kind.chunk_of().is_some_and(|session| !sessions.contains(session));
+        let objects = objects.into_iter().filter(|(kind, _)| !outside(kind)).map(|(_, key)| key).collect();
+        parts.push(Part { objects, sessions: sessions.into_iter().collect(), scope, incarnation });
     }
-    // An incarnation that sealed for another one vouches for it, so its own statements are needed too.
-    while let Some(place) = wanted.pop() {
-        if let Some(objects) = stored.get(&place).filter(|_| !parts.contains_key(&place)) {
-            let (part, signers) = Reading { env, scope: &place.0 }.part(&place.1, objects, period).await?;
-            wanted.extend(signers.into_iter().map(|signer| (place.0.clone(), signer)));
-            parts.insert(place, part);
-        }
-    }
-    let parts: Vec<Part> = parts.into_values().collect();
     let made_us = (env.now_us)();
-    Ok(Plan { id: id::of(env, period, made_us, &parts)?, period, made_us, parts })
+    Ok(Plan { id: id::of(env, period, made_us, &parts)?, period, made_us, log, parts })
 }
 
 type Stored = BTreeMap<(Scope, Incarnation), Vec<(ObjectKind, String)>>;
@@ -95,94 +87,28 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Whether the incarnation was there in the period. When its statements do not tell, it was.
-    async fn served_in(
-        &self,
-        incarnation: &Incarnation,
-        objects: &[(ObjectKind, String)],
-        period: Period,
-    ) -> Result<bool, BundlerError> {
-        let has = |kind: ObjectKind| objects.iter().any(|(stored, _)| *stored == kind);
-        let start: Option<RelayStart> = self.read(&self.scope.relay_start(incarnation)).await?;
-        let Some(start) = start else {
-            return Ok(objects.len() > usize::from(has(ObjectKind::Certificate(incarnation.clone()))));
-        };
-        if !has(ObjectKind::RelayRetired(incarnation.clone())) {
-            return Ok(period.overlaps(start.time_us, None));
-        }
-        let retired: Option<RelayRetired> = self.read(&self.scope.relay_retired(incarnation)).await?;
-        Ok(period.overlaps(start.time_us, retired.map(|retired| retired.time_us)))
-    }
-
-    async fn part(
-        &self,
-        incarnation: &Incarnation,
-        objects: &[(ObjectKind, String)],
-        period: Period,
-    ) -> Result<(Part, BTreeSet<Incarnation>), BundlerError> {
-        let mut signers = BTreeSet::new();
-        let sessions = self.sessions(objects, period, &mut signers).await?;
-        let mut part = Part {
-            scope: self.scope.clone(),
-            incarnation: incarnation.clone(),
-            objects: Vec::new(),
-            sessions: sessions.iter().cloned().collect(),
-        };
-        for (kind, key) in objects {
-            if kind.chunk_of().is_some_and(|session| !sessions.contains(session)) {
-                continue;
-            }
-            match kind {
-                ObjectKind::RelayRetired(_) => {
-                    signers.extend(self.read::<RelayRetired>(key).await?.map(|retired| retired.sealed_by));
-                }
-                ObjectKind::SessionVoid(_) => {
-                    signers.extend(self.read::<SessionVoid>(key).await?.map(|void| void.sealed_by));
-                }
-                _ => {}
-            }
-            part.objects.push(key.clone());
-        }
-        signers.remove(incarnation);
-        Ok((part, signers))
-    }
-
     /// The sessions that touch the period. One whose statements do not tell, does.
     async fn sessions(
         &self,
         objects: &[(ObjectKind, String)],
         period: Period,
-        signers: &mut BTreeSet<Incarnation>,
     ) -> Result<BTreeSet<SessionId>, BundlerError> {
+        let stored: BTreeSet<&ObjectKind> = objects.iter().map(|(kind, _)| kind).collect();
         let served: BTreeSet<&SessionId> = objects.iter().filter_map(|(kind, _)| kind.session()).collect();
         let mut within = BTreeSet::new();
         for session in served {
-            let has = |kind: ObjectKind| objects.iter().any(|(stored, _)| *stored == kind);
+            let has = |kind: ObjectKind| stored.contains(&kind);
             if has(ObjectKind::SessionVoid(session.clone())) && !has(ObjectKind::SessionOpen(session.clone())) {
                 continue;
             }
             let open: Option<SessionOpenLeaf> = self.read(&self.scope.session_open(session)).await?;
             let close: Option<SessionCloseLeaf> = self.read(&self.scope.session_close(session)).await?;
-            let closed_us = close.as_ref().map(|close| close.time_us);
-            signers.extend(close.map(|close| close.sealed_by));
+            let closed_us = close.map(|close| close.time_us);
             if open.is_none_or(|open| period.overlaps(open.time_us, closed_us)) {
-                signers.extend(self.sealers(session, objects).await?);
                 within.insert(session.clone());
             }
         }
         Ok(within)
-    }
-
-    /// Who sealed the session's last chunk: where it was recovered, another incarnation.
-    async fn sealers(
-        &self,
-        session: &SessionId,
-        objects: &[(ObjectKind, String)],
-    ) -> Result<Option<Incarnation>, BundlerError> {
-        let chunks = objects.iter().filter(|(kind, _)| kind.chunk_of() == Some(session));
-        let Some((_, key)) = chunks.max_by_key(|(_, key)| key) else { return Ok(None) };
-        let bytes = self.env.store.get(key).await?.unwrap_or_default();
-        Ok(Container::parse(&bytes).ok().map(|container| container.manifest().sealed_by.clone()))
     }
 
     /// The statement, if it is there and readable.

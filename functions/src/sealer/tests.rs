@@ -3,7 +3,7 @@
 mod damage;
 mod evidence;
 mod faults;
-mod store;
+pub(crate) mod store;
 mod throughput;
 
 use std::collections::BTreeMap;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use schemas::signature::PublicKey;
 
-pub(crate) use approved::{Confirmed, OneRun, Turn};
+pub(crate) use approved::{Approved, Confirmed, OneRun, Turn};
 pub(crate) use asked::{Asked, End, Made, Question, Subject};
 pub(crate) use judge::Judgement;
 pub(crate) use watch::{Progress, Watch};

@@ -41,7 +41,7 @@ pub async fn approvals(
     let (api, oidc) = begin(console).await?;
     let bearer = oidc.id_token(&Purpose::Look, err).await?;
     match request {
-        Some(id) => show(&api.show(&bearer, &id).await?, out)?,
+        Some(id) => show(&look(&api, &bearer, &id).await?, out)?,
         None => list(&api.pending(&bearer).await?, out)?,
     }
     Ok(())
@@ -61,7 +61,7 @@ pub async fn decide(
     let id = request_id(&decision.request)?;
     let (api, oidc) = begin(&decision.console).await?;
     let bearer = oidc.id_token(&Purpose::Look, err).await?;
-    let shown = api.show(&bearer, &id).await?;
+    let shown = look(&api, &bearer, &id).await?;
     show(&shown, out)?;
     out.flush()?;
     if shown.request.request != id {
@@ -88,6 +88,17 @@ async fn begin(console: &Console) -> Result<(ConsoleApi, Oidc), CommandError> {
     let issuer = console.issuer.as_ref().unwrap_or(&at.issuer);
     let oidc = Oidc::discover(issuer, at.client_id, console.login.clone()).await?;
     Ok((api, oidc))
+}
+
+/// The request; one that was made only just may not be indexed yet.
+async fn look(api: &ConsoleApi, bearer: &str, id: &RequestId) -> Result<Shown, CommandError> {
+    for _ in 0..FIRST_LOOKS {
+        match api.show(bearer, id).await {
+            Err(CommandError::Refused { code, .. }) if code == "not-found" => tokio::time::sleep(BETWEEN_LOOKS).await,
+            answered => return answered,
+        }
+    }
+    api.show(bearer, id).await
 }
 
 /// How the request ended, if the relay says so soon.
@@ -180,4 +191,6 @@ fn who(actor: &Actor) -> String {
 
 /// Together half a minute: the relay looks every two seconds at the latest.
 const LOOKS: u32 = 60;
+/// Together two seconds: storage notifications are slower at times.
+const FIRST_LOOKS: u32 = 4;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);

@@ -6,13 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use schemas::approval::ApprovalVerdict;
 use schemas::event::{EventBody, OutcomeKind, Path};
 use tokio::time::Instant;
 use wire::postgres::conversation::OpKind;
 use wire::postgres::{ErrorFields, SqlState, TransactionStatus, backend};
 
-use crate::approval::{Asked, Confirmed, End, Judgement, Made, Progress, Question, Watch};
+use crate::approval::{Approved, Asked, Confirmed, End, Judgement, Made, Progress, Question, Watch};
+use crate::evidence::Storing;
 use crate::policy::{Effects, Permit, Refusal, Ruling};
 
 use super::diagnostics::Exposure;
@@ -28,6 +30,8 @@ pub(super) struct Holding {
     watch: Option<Watch>,
     /// When the client gets the next notice; nothing before the request is published.
     notice_at: Option<Instant>,
+    /// How it ended, once a leaf is on its way that says so: there is one such leaf, whatever happens after.
+    end: Option<End>,
 }
 
 /// The message that waits, with what its statement was decided from.
@@ -88,7 +92,8 @@ impl Session {
             subject,
         })?;
         events.push(EventBody::ApprovalRequested(asked.requested_event()));
-        self.holding = Some(Holding { asked: Arc::new(asked), resume, details, watch: None, notice_at: None });
+        self.holding =
+            Some(Holding { asked: Arc::new(asked), resume, details, watch: None, notice_at: None, end: None });
         Ok(())
     }
 
@@ -135,31 +140,23 @@ impl Session {
 
     /// The client asked to cancel.
     pub(super) async fn cancel_held(&mut self) -> Result<(), Ending> {
-        let end = End::undecided(ApprovalVerdict::Cancelled);
         let refusal = Refusal::canceled("the request for approval was cancelled by whoever made it");
-        self.decline(&end, refusal).await?;
+        self.end_held(End::undecided(ApprovalVerdict::Cancelled));
+        self.decline(refusal).await?;
         self.forward_requests().await
     }
 
     /// The session ends: so does what it asked for. Gives the events that say so.
     pub(super) fn abandon_held(&mut self) -> Vec<EventBody> {
-        let Some(holding) = self.holding.take() else { return Vec::new() };
-        let end = End::undecided(ApprovalVerdict::Cancelled);
-        self.store_end(&holding.asked, &end);
+        self.end_held(End::undecided(ApprovalVerdict::Cancelled));
+        let Some((holding, decided)) = self.take_held() else { return Vec::new() };
         let one = Execution::new(0, holding.asked.request().statement, Exposure::Withheld);
-        let outcome = one.ended(OutcomeKind::Refused, Some(SqlState::QUERY_CANCELED));
-        vec![self.decided(&holding.asked, &end), EventBody::Outcome(outcome)]
+        vec![decided, EventBody::Outcome(one.ended(OutcomeKind::Refused, Some(SqlState::QUERY_CANCELED)))]
     }
 
     async fn conclude(&mut self, judgement: Judgement) -> Result<(), Ending> {
         let (end, refusal) = match judgement {
-            Judgement::Approved(approved) => {
-                let end = End::decided(ApprovalVerdict::Approved, approved.decided());
-                return match self.decide_held_anew().await?.and_then(|ruling| approved.confirm(&ruling)) {
-                    Some(confirmed) => self.run_held(confirmed, &end).await,
-                    None => self.decline(&end, changed()).await,
-                };
-            }
+            Judgement::Approved(approved) => return self.approved(approved).await,
             Judgement::Denied(decided) => {
                 let words = format!("denied by {}: {}", decided.approver.name, decided.rationale);
                 (End::decided(ApprovalVerdict::Denied, &decided), Refusal::forbidden(visible(&words)))
@@ -178,7 +175,23 @@ impl Session {
                 (End::undecided(ApprovalVerdict::Cancelled), refusal)
             }
         };
-        self.decline(&end, refusal).await
+        self.end_held(end);
+        self.decline(refusal).await
+    }
+
+    /// On record in the store, then looked at again, then on record here, then sent.
+    async fn approved(&mut self, approved: Approved) -> Result<(), Ending> {
+        let stored = match self.end_held(End::decided(ApprovalVerdict::Approved, approved.decided())) {
+            Some(storing) => storing.within(STORE_TIME).await.is_ok(),
+            None => false,
+        };
+        if !stored {
+            return self.decline(Refusal::io("the approval could not be stored as evidence; nothing ran")).await;
+        }
+        match self.decide_held_anew().await?.and_then(|ruling| approved.confirm(&ruling)) {
+            Some(confirmed) => self.run_held(confirmed).await,
+            None => self.decline(changed()).await,
+        }
     }
 
     /// The decision again, over the catalog as it is now.
@@ -196,20 +209,10 @@ impl Session {
         })
     }
 
-    /// Approved and still the same: on record in the store, then on record here, then sent.
-    async fn run_held(&mut self, confirmed: Confirmed, end: &End) -> Result<(), Ending> {
-        let Some(asked) = self.holding.as_ref().map(|holding| Arc::clone(&holding.asked)) else { return Ok(()) };
-        let stored = match self.store_end(&asked, end) {
-            Some(storing) => storing.within(STORE_TIME).await.is_ok(),
-            None => false,
-        };
-        if !stored {
-            let refusal = Refusal::io("the approval could not be stored as evidence; nothing ran");
-            return self.decline_stored(end, refusal).await;
-        }
-        let Some(holding) = self.holding.take() else { return Ok(()) };
-        let mut events = vec![self.decided(&asked, end)];
-        let statement = asked.request().statement;
+    async fn run_held(&mut self, confirmed: Confirmed) -> Result<(), Ending> {
+        let Some((holding, decided)) = self.take_held() else { return Ok(()) };
+        let mut events = vec![decided];
+        let statement = holding.asked.request().statement;
         let permit = match holding.resume {
             Resume::Query { exposure, effects, .. } => {
                 let execution = self.number_execution(statement, 0, &mut events);
@@ -234,19 +237,11 @@ impl Session {
         self.send_after_hold(permit).await
     }
 
-    async fn decline(&mut self, end: &End, refusal: Refusal) -> Result<(), Ending> {
-        if let Some(asked) = self.holding.as_ref().map(|holding| Arc::clone(&holding.asked)) {
-            // On its way, whatever becomes of the session.
-            let _storing = self.store_end(&asked, end);
-        }
-        self.decline_stored(end, refusal).await
-    }
-
     /// Something that fails goes to the target in the held message's place, so that the target skips what follows and
     /// answers in order (rule 6).
-    async fn decline_stored(&mut self, end: &End, refusal: Refusal) -> Result<(), Ending> {
-        let Some(holding) = self.holding.take() else { return Ok(()) };
-        let mut events = vec![self.decided(&holding.asked, end)];
+    async fn decline(&mut self, refusal: Refusal) -> Result<(), Ending> {
+        let Some((holding, decided)) = self.take_held() else { return Ok(()) };
+        let mut events = vec![decided];
         let statement = holding.asked.request().statement;
         let permit = match holding.resume {
             Resume::Query { exposure, effects, .. } => {
@@ -254,11 +249,11 @@ impl Session {
                 let refusal = Some(refusal);
                 let operation = Operation::Query { statements, answered: 0, refusal, failed: false, effects };
                 self.expect(OpKind::Query, operation, &mut events)?;
-                Permit::failing_query(bytes::Bytes::new(), events)?
+                Permit::failing_query(Bytes::new(), events)?
             }
             Resume::Bind { .. } => {
                 self.expect(OpKind::Parse, Operation::Declined { statement, refusal }, &mut events)?;
-                Permit::failing_parse(bytes::Bytes::new(), events)?
+                Permit::failing_parse(Bytes::new(), events)?
             }
         };
         self.send_after_hold(permit).await
@@ -271,21 +266,24 @@ impl Session {
         Ok(())
     }
 
-    /// The leaf on its way into the store.
-    fn store_end(&self, asked: &Asked, end: &End) -> Option<crate::evidence::Storing> {
-        let approvals = self.approvals.as_ref()?;
-        match approvals.announce_end(&self.recorder, asked, end) {
-            Ok(storing) => Some(storing),
-            Err(error) => {
-                tracing::error!(%error, "the end of a request for approval cannot be signed");
-                None
-            }
+    /// Says how the request ended; the leaf is on its way into the store then, once.
+    fn end_held(&mut self, end: End) -> Option<Storing> {
+        let (approvals, holding) = (self.approvals.as_ref()?, self.holding.as_mut()?);
+        if holding.end.is_some() {
+            return None;
         }
+        let storing = approvals.announce_end(&self.recorder, &holding.asked, &end);
+        holding.end = Some(end);
+        storing.inspect_err(|error| tracing::error!(%error, "the end of a request cannot be signed")).ok()
     }
 
-    fn decided(&self, asked: &Asked, end: &End) -> EventBody {
+    /// What was held, and the event that says how that ended.
+    fn take_held(&mut self) -> Option<(Holding, EventBody)> {
+        let mut holding = self.holding.take()?;
+        let end = holding.end.take().unwrap_or_else(|| End::undecided(ApprovalVerdict::Cancelled));
         let now_us = self.approvals.as_ref().map_or(0, |approvals| approvals.now_us());
-        EventBody::ApprovalDecided(asked.decided_event(end, now_us))
+        let decided = EventBody::ApprovalDecided(holding.asked.decided_event(&end, now_us));
+        Some((holding, decided))
     }
 }
 

@@ -33,6 +33,9 @@ pub(crate) struct Contents {
 
 impl Segment {
     /// Creates the file with header and pending executions in one write.
+    ///
+    /// BUG: a machine that dies in the middle of that write may leave exactly the header. Nothing tells then that
+    /// executions were pending, and recovery names too few as of unknown outcome, which the verifier reports.
     pub(crate) fn create(
         folder: &Folder,
         header: &Header,

@@ -77,6 +77,7 @@ impl<'a> Walk<'a> {
                 return false;
             }
         };
+        examiner.statements.note(key, container.envelope());
         let manifest = container.manifest();
         let Some(signer) = statement::check_signer(examiner, self.relay.certificates, key, manifest) else {
             return false;

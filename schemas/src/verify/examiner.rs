@@ -1,5 +1,6 @@
 //! Reads objects and writes down findings; what every check is given.
 
+use super::log::Statements;
 use super::report::{Finding, Report};
 use super::{Observer, Options, Source};
 use crate::dsse::{ENVELOPE_MAX, Envelope};
@@ -10,12 +11,13 @@ pub(super) struct Examiner<'a> {
     pub(super) observer: &'a mut dyn Observer,
     pub(super) options: Options,
     pub(super) report: Report,
+    pub(super) statements: Statements,
     errors: u64,
 }
 
 impl<'a> Examiner<'a> {
     pub(super) fn new(source: &'a dyn Source, options: Options, observer: &'a mut dyn Observer) -> Self {
-        Self { source, observer, options, report: Report::default(), errors: 0 }
+        Self { source, observer, options, report: Report::default(), statements: Statements::default(), errors: 0 }
     }
 
     pub(super) fn into_report(self) -> Report {
@@ -63,7 +65,10 @@ impl<'a> Examiner<'a> {
     pub(super) fn read_envelope(&mut self, key: &str) -> Option<Envelope> {
         let bytes = self.read(key, ENVELOPE_MAX as u64)?;
         match Envelope::from_slice(&bytes) {
-            Ok(envelope) => Some(envelope),
+            Ok(envelope) => {
+                self.statements.note(key, &envelope);
+                Some(envelope)
+            }
             Err(error) => {
                 self.find(key, Rule::EnvelopeForm, error.to_string());
                 None

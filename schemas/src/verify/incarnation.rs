@@ -24,6 +24,9 @@ pub(super) fn check(
     let start = check_start(examiner, scope, certificates, incarnation, stored);
     let retired = check_retired(examiner, scope, certificates, incarnation, stored);
     let log_origin = start.map(|start| start.log_origin);
+    if let Some(origin) = &log_origin {
+        examiner.statements.names(scope, incarnation, origin);
+    }
     let relay = Relay { scope, certificates, log_origin, retired: stored.retired, details };
     for (counter, session) in &stored.sessions {
         let id = SessionId { incarnation: incarnation.clone(), counter: *counter };

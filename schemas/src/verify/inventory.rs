@@ -3,8 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::examiner::Examiner;
+use super::log::{self, StoredLog};
 use crate::identifiers::{Incarnation, RequestId, SessionId};
-use crate::layout::{self, EVIDENCE_PREFIX, KEYS_PREFIX, Object, ObjectKind, Scope};
+use crate::layout::{
+    self, EVIDENCE_PREFIX, KEYS_PREFIX, LOG_PREFIX, Object, ObjectKind, Scope, TRUST_PREFIX, parse_key_certificate,
+    parse_log,
+};
+use crate::log::LogOrigin;
 use crate::rule::Rule;
 
 #[derive(Default)]
@@ -12,6 +17,9 @@ pub(super) struct Inventory {
     pub(super) relays: BTreeMap<Scope, BTreeMap<Incarnation, StoredIncarnation>>,
     /// Keys of the details of requests and of decisions.
     pub(super) details: BTreeSet<String>,
+    /// Keys of key certificates.
+    pub(super) trust: BTreeSet<String>,
+    pub(super) logs: BTreeMap<LogOrigin, StoredLog>,
 }
 
 /// Which objects of an incarnation there are.
@@ -57,10 +65,7 @@ impl Inventory {
                     inventory.details.insert(key);
                 }
                 Some(object) => inventory.add(object.scope, object.kind, examiner),
-                None if key.starts_with(EVIDENCE_PREFIX) || key.starts_with(KEYS_PREFIX) => {
-                    examiner.find(&key, Rule::ObjectLayout, "expected a key of the layout");
-                }
-                None => examiner.report.checked.ignored += 1,
+                None => inventory.add_other(key, examiner),
             }
         }
         inventory
@@ -81,6 +86,19 @@ impl Inventory {
             ObjectKind::ApprovalDecided(request) => self.approval(scope, request).decided = true,
             ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) => {}
             ObjectKind::WrappedKey(_) => examiner.report.checked.wrapped_keys += 1,
+        }
+    }
+
+    fn add_other(&mut self, key: String, examiner: &mut Examiner<'_>) {
+        let ours = [EVIDENCE_PREFIX, KEYS_PREFIX, LOG_PREFIX, TRUST_PREFIX];
+        if let Some(object) = parse_log(&key) {
+            log::add(&mut self.logs, object);
+        } else if parse_key_certificate(&key).is_some() {
+            self.trust.insert(key);
+        } else if ours.iter().any(|prefix| key.starts_with(prefix)) {
+            examiner.find(&key, Rule::ObjectLayout, "expected a key of the layout");
+        } else {
+            examiner.report.checked.ignored += 1;
         }
     }
 

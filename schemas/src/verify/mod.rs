@@ -9,12 +9,14 @@ mod chunk;
 mod examiner;
 mod incarnation;
 mod inventory;
+mod log;
 mod observer;
 mod report;
 mod session;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod trust;
 #[cfg(test)]
 pub(crate) use tests::tree as testing;
 
@@ -24,7 +26,7 @@ use std::io;
 #[cfg(feature = "parquet")]
 pub use bundle::{BundleReport, CheckedBundle, Files, verify_bundle};
 pub use observer::Observer;
-pub use report::{Checked, Finding, IncarnationReport, Report, Retirement, SessionReport, SessionState};
+pub use report::{Checked, Finding, IncarnationReport, LogReport, Report, Retirement, SessionReport, SessionState};
 
 use crate::period::Period;
 use crate::signature::PublicKey;
@@ -48,18 +50,31 @@ pub trait Source {
 }
 
 /// What the verifier may be told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// How far a statement's time may lie outside its signer's certificate, in microseconds: clocks differ, and a
     /// session that was open when the certificate ended is still sealed.
     pub grace_us: u64,
     /// What the evidence is of. A session that its signed statements show to lie outside of it needs no chunks.
     pub period: Option<Period>,
+    /// The key that signs checkpoints of the logs. Without it, those that the certificates root certified.
+    pub checkpoints_key: Option<PublicKey>,
+    /// Checkpoints that were kept from earlier: everything under them must still be there.
+    pub earlier: Vec<EarlierCheckpoint>,
+}
+
+/// A checkpoint that was kept from earlier.
+#[derive(Debug, Clone)]
+pub struct EarlierCheckpoint {
+    /// What findings call it: the name of its file.
+    pub name: String,
+    /// The signed note.
+    pub note: Vec<u8>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { grace_us: GRACE_US, period: None }
+        Self { grace_us: GRACE_US, period: None, checkpoints_key: None, earlier: Vec::new() }
     }
 }
 
@@ -81,7 +96,7 @@ pub fn observe(
     options: &Options,
     observer: &mut dyn Observer,
 ) -> io::Result<Report> {
-    let mut examiner = Examiner::new(source, *options, observer);
+    let mut examiner = Examiner::new(source, options.clone(), observer);
     let inventory = Inventory::of(source.keys()?, &mut examiner);
     for (scope, incarnations) in &inventory.relays {
         let certificates = certificates::check(&mut examiner, scope, incarnations, root);
@@ -90,6 +105,8 @@ pub fn observe(
             incarnation::check(&mut examiner, place, &certificates, stored, &inventory.details);
         }
     }
+    let certificates = trust::check(&mut examiner, &inventory.trust, root);
+    log::check(&mut examiner, &inventory.logs, &certificates);
     Ok(examiner.into_report())
 }
 

@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
+use crate::digest::Sha256Digest;
 use crate::event::{CloseReason, SessionOpen};
 use crate::identifiers::{Incarnation, SessionId};
 use crate::layout::Scope;
+use crate::log::LogOrigin;
 use crate::rule::{Rule, Severity};
 
 /// The outcome of a verification.
@@ -18,6 +20,8 @@ pub struct Report {
     pub incarnations: Vec<IncarnationReport>,
     /// Sessions, by relay and id.
     pub sessions: Vec<SessionReport>,
+    /// Logs that were given, by origin. Without one nothing shows that all evidence was given.
+    pub logs: Vec<LogReport>,
 }
 
 /// How much was checked; a report without findings over nothing proves nothing.
@@ -47,7 +51,13 @@ pub struct Checked {
     pub approvals: u64,
     /// Wrapped session keys seen; not evidence, not opened.
     pub wrapped_keys: u64,
-    /// Objects outside `evidence/` and `keys/`: not looked at.
+    /// Checkpoints of logs that are signed, or where no key is known, well formed.
+    pub checkpoints: u64,
+    /// Entries of logs whose statements were given.
+    pub log_entries: u64,
+    /// Tiles and entry bundles of logs that are those of their entries.
+    pub log_tiles: u64,
+    /// Objects outside `evidence/`, `keys/`, `log/` and `trust/`: not looked at.
     pub ignored: u64,
 }
 
@@ -76,6 +86,27 @@ pub struct IncarnationReport {
     pub retirement: Retirement,
     /// Highest counter seen.
     pub last_counter: u64,
+}
+
+/// One log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogReport {
+    /// Its name.
+    pub origin: LogOrigin,
+    /// Whether a key was known that its checkpoints were checked with.
+    pub signed: bool,
+    /// Number of its newest checkpoint; 0 when none holds.
+    pub checkpoint: u64,
+    /// Entries that this has.
+    pub size: u64,
+    /// Root of the tree over them.
+    pub root: Option<Sha256Digest>,
+    /// Checkpoints from earlier that it begins with.
+    pub earlier: u64,
+    /// Entries that were read.
+    pub entries: u64,
+    /// Of these, chunks of sessions outside of what the evidence is of.
+    pub outside: u64,
 }
 
 /// How an incarnation ended.

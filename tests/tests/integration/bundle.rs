@@ -9,7 +9,7 @@ use schemas::layout::{self, ObjectKind};
 use schemas::signature::PublicKey;
 use schemas::verify::{BundleReport, Options, verify_bundle};
 
-use crate::harness::{Relay, Said, have_python, interpreter, repository};
+use crate::harness::{Database, Relay, Said, have_python, interpreter, python, repository};
 
 /// One bundle for all of it: starting a relay costs more than looking at what it recorded.
 #[test]
@@ -19,6 +19,10 @@ fn a_bundle_verifies_opens_elsewhere_and_shows_whatever_is_done_to_it() {
     assert!(said.contains("signed by the bundles key") && said.contains("It holds."), "{said}");
     open_elsewhere(&bundle);
     let files = bundle.files();
+    for (path, bytes) in &files {
+        let leak = Database::shared().leak_in(&String::from_utf8_lossy(bytes));
+        assert_eq!(leak, None, "{path} holds a protected value");
+    }
     tamper(&bundle, &files);
     take_out_a_session(&bundle, &files);
 }
@@ -35,7 +39,40 @@ fn open_elsewhere(bundle: &Bundle) {
     opened.arg(repository().join("tests/bundle/open_bundle.py")).arg(&bundle.folder).arg(report);
     let said = Said::by(&mut opened).ok();
     assert!(said.contains("statements "), "{said}");
+    find_what_happened(bundle);
 }
+
+/// A stranger finds in the tables what happened.
+fn find_what_happened(bundle: &Bundle) {
+    let said = Said::by(&mut python(WHAT_HAPPENED, bundle.folder.join("tables").to_str().unwrap())).ok();
+    let expected = [
+        "('alice', [], 'permitted', 'completed', None)",
+        "('alice', [], 'refused', 'refused', '42501')",
+        "('scribe', ['alice'], 'permitted', 'completed', None)",
+        "('carol', [], 'permitted', 'completed', None)",
+        "('alice', 'name', 'masked')",
+        "('alice', 'ssn', 'masked')",
+        "('carol', 'name', 'revealed')",
+        "('carol', 'ssn', 'masked')",
+    ];
+    assert_eq!(said.lines().collect::<Vec<_>>(), expected, "{said}");
+}
+
+const WHAT_HAPPENED: &str = r#"
+import duckdb, pathlib, sys
+for file in pathlib.Path(sys.argv[1]).iterdir():
+    duckdb.sql(f"CREATE VIEW {file.stem} AS FROM read_parquet('{file}')")
+for row in duckdb.sql("""
+    SELECT sessions.subject, acts_for, decision, outcome, sqlstate
+    FROM statements JOIN sessions USING (session) ORDER BY time
+""").fetchall():
+    print(row)
+for row in duckdb.sql("""
+    SELECT DISTINCT subject, "column", treatment FROM masking
+    WHERE object = 'clinic.patients' AND "column" IN ('name', 'ssn') ORDER BY ALL
+""").fetchall():
+    print(row)
+"#;
 
 /// Every operation on one file of every kind that the bundle has: far more than 25 ways.
 fn tamper(bundle: &Bundle, files: &Files) {

@@ -17,6 +17,7 @@ use seams::{
 };
 
 use crate::harness::Relay;
+use crate::harness::approvals::Pending;
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(8) })]
@@ -27,7 +28,8 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let expected = Place::new(recorded).delivered(0..recorded.objects.len()).await.known().await;
-            assert!(expected.sessions.len() >= 4 && expected.chunks.len() >= 4, "the deliveries say something");
+            assert!(expected.sessions.len() >= 5 && expected.chunks.len() >= 5, "the deliveries say something");
+            assert_eq!(expected.approvals.len(), 1);
             assert!(expected.bundle.len() > 40, "nine tables thrice, and evidence: {:?}", expected.bundle.keys());
             let found = Place::new(recorded).delivered(order).await.known().await;
             assert_eq!(found.bundle.keys().collect::<Vec<_>>(), expected.bundle.keys().collect::<Vec<_>>());
@@ -64,6 +66,12 @@ impl Recorded {
         relay.psql("alice", &["SELECT name, ssn FROM clinic.patients ORDER BY id LIMIT 3"]).ok();
         relay.psql("alice", &["DROP TABLE clinic.visits"]).refused();
         relay.psql("scribe", &["SELECT count(*) FROM clinic.visits"]).ok();
+        std::thread::scope(|scope| {
+            let client =
+                scope.spawn(|| relay.psql("alice", &["UPDATE billing.invoices SET amount = 1 WHERE id = 4071"]));
+            Pending::about(&relay, "4071").approve();
+            client.join().unwrap().ok();
+        });
         relay.kill();
         relay.start();
         relay.psql("carol", &["SELECT name FROM clinic.patients ORDER BY id LIMIT 3"]).ok();

@@ -9,9 +9,9 @@ mod authentication;
 #[cfg(test)]
 mod bundle;
 #[cfg(test)]
-mod bundle_read;
-#[cfg(test)]
 mod compile_fail;
+#[cfg(test)]
+mod console;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]

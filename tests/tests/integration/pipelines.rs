@@ -25,7 +25,7 @@ fn two_names_that_the_server_takes_for_one_never_reach_it() {
 #[test]
 fn a_refused_statement_of_a_pipeline_takes_its_transaction_with_it() {
     let mut client = RawClient::logged_in(Relay::shared(), "alice");
-    let change = "UPDATE billing.invoices SET status = 'taken' WHERE id = 11";
+    let change = "UPDATE billing.payers SET name = 'taken' WHERE id = 2";
     let run = |sql: &str| [parse("", sql), bind("", ""), execute("")].concat();
     client.send(&[run(change), run("SELECT pg_sleep(0)"), run("COMMIT"), sync()].concat());
     assert_eq!(error_code(&until_ready(&mut client)).as_deref(), Some("42501"));
@@ -33,16 +33,16 @@ fn a_refused_statement_of_a_pipeline_takes_its_transaction_with_it() {
     for _ in 0..4 {
         until_ready(&mut client);
     }
-    assert_ne!(Database::shared().values("SELECT status FROM billing.invoices WHERE id = 11"), ["taken"]);
+    assert_ne!(Database::shared().values("SELECT name FROM billing.payers WHERE id = 2"), ["taken"]);
 }
 
 #[test]
 fn a_client_that_sends_without_reading_is_not_kept_in_memory() {
     let mut holder = RawClient::logged_in(Relay::shared(), "alice");
-    holder.send(&query("BEGIN; UPDATE billing.invoices SET status = status WHERE id = 12"));
+    holder.send(&query("BEGIN; UPDATE billing.payers SET name = name WHERE id = 3"));
     assert_eq!(error_code(&until_ready(&mut holder)), None);
     let mut client = RawClient::logged_in(Relay::shared(), "alice");
-    client.send(&query("UPDATE billing.invoices SET status = status WHERE id = 12"));
+    client.send(&query("UPDATE billing.payers SET name = name WHERE id = 3"));
     // More than may be in flight.
     client.send(&sync().repeat(10_100));
     client.patience_to_write(Duration::from_secs(4));

@@ -8,7 +8,8 @@ fn a_drop_is_refused_and_the_target_never_hears_of_it() {
     assert!(said.contains("42501"), "insufficient_privilege: {said}");
     let log = Database::shared().log();
     assert!(log.contains("statement: "), "the target logs what it runs");
-    assert!(!log.to_uppercase().contains("DROP TABLE"), "and it ran no DROP TABLE");
+    // Other cases drop tables of their own, as the superuser.
+    assert!(!log.to_uppercase().contains("DROP TABLE CLINIC.VISITS"), "and it ran no such DROP TABLE");
     assert_eq!(Database::shared().values("SELECT count(*) FROM clinic.visits"), ["6000"]);
 }
 

@@ -107,3 +107,53 @@ fn reason(report: &SessionReport) -> String {
     let recovered = if report.recovered { "; a part was sealed by another life of the relay" } else { "" };
     format!("{}{recovered}", reason.replace('-', " "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recorded_text_is_never_markup() {
+        let hostile = readable("</pre><script>alert('x')</script>\u{202e}<img src=\"x\" onerror=\"y\">");
+        let statement = StatementView {
+            number: 1,
+            time: String::new(),
+            class: hostile.clone(),
+            decision: "permitted",
+            tone: "good",
+            policies: hostile.clone(),
+            sqlstate: Some(hostile.clone()),
+            reason: Some(hostile.clone()),
+            text: hostile.clone(),
+            literals: hostile.clone(),
+            touched: vec![TouchedView {
+                object: hostile.clone(),
+                action: hostile.clone(),
+                masked: hostile.clone(),
+                revealed: hostile.clone(),
+            }],
+            upstream: Some(hostile.clone()),
+        };
+        let items = [
+            Item::Statement(statement),
+            Item::Event { time: String::new(), text: hostile.clone(), tone: "" },
+            Item::Event { time: String::new(), text: hostile.clone(), tone: "look" },
+            Item::Exact(hostile.clone()),
+        ];
+        let page = Page {
+            session: String::new(),
+            sound: true,
+            with_results: true,
+            shredded: false,
+            who: hostile.clone(),
+            facts: vec![("Client", hostile)],
+            items: &items,
+            left_out: 3,
+        };
+        let html = page.render().unwrap();
+        for markup in ["<script", "<img", "\u{202e}"] {
+            assert!(!html.contains(markup), "{markup}");
+        }
+        assert!(html.contains("&#60;script&#62;") && html.contains("\\u{202e}"), "{html}");
+    }
+}

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use seams::{EvidenceStore, PutOutcome, Retention, StoreError};
 
 /// Bytes, and days of retention.
-pub(super) type Objects = BTreeMap<String, (Vec<u8>, u32)>;
+pub(crate) type Objects = BTreeMap<String, (Vec<u8>, u32)>;
 
 #[derive(Default)]
-pub(super) struct MemoryStore {
+pub(crate) struct MemoryStore {
     objects: Mutex<Objects>,
     /// Puts and deletions so far.
     changes: AtomicUsize,
@@ -38,7 +38,7 @@ impl MemoryStore {
         self.objects.lock().unwrap().insert(key.clone(), (bytes.clone(), 2192));
     }
 
-    pub(super) fn overwrite(&self, key: &str, bytes: &[u8]) {
+    pub(crate) fn overwrite(&self, key: &str, bytes: &[u8]) {
         self.objects.lock().unwrap().get_mut(key).unwrap().0 = bytes.to_vec();
     }
 

@@ -81,7 +81,7 @@ pub fn verify_bundle(files: &dyn Files, root: &PublicKey, options: &Options) -> 
     let mut inspection = Inspection { files, report: BundleReport::default() };
     let manifest = Manifest::check(&mut inspection, &paths, root);
     let sound = files::check(&mut inspection, &paths, manifest.as_ref());
-    let options = Options { period: manifest.as_ref().map(Manifest::period).or(options.period), ..*options };
+    let options = Options { period: manifest.as_ref().map(Manifest::period).or(options.period), ..options.clone() };
     let mut recomputation = Recomputation::begin(&mut inspection, &sound);
     let mut derivation = Derivation::new(&mut recomputation);
     inspection.report.evidence = observe(&Objects(files), root, &options, &mut derivation)?;

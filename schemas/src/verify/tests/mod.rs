@@ -1,3 +1,4 @@
+mod log;
 mod tampering;
 pub(crate) mod tree;
 mod vectors;

@@ -34,6 +34,7 @@ pub(crate) struct TestKeys {
     pub(crate) first: P256Key,
     pub(crate) second: P256Key,
     pub(crate) approvals: P256Key,
+    pub(crate) checkpoints: P256Key,
     pub(crate) data: WrappingKey,
 }
 
@@ -70,6 +71,7 @@ impl TestKeys {
             first: key("TEST-KEY-incarnation-1.pem"),
             second: key("TEST-KEY-incarnation-2.pem"),
             approvals: key("TEST-KEY-approvals.pem"),
+            checkpoints: key("TEST-KEY-checkpoints.pem"),
             data: WrappingKey::from_hex(&read("TEST-KEY-data.key")).unwrap(),
         }
     }

@@ -2,7 +2,7 @@
 //! which ECDSA makes from random numbers. `AFFIDAVIT_WRITE_VECTORS=1 cargo test -p schemas` writes what differs.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -42,8 +42,8 @@ fn the_stored_tree_verifies_and_its_weaknesses_are_named() {
     compare_json("report.json", &serde_json::to_value(&report).unwrap());
     assert!(report.holds(), "{:#?}", report.findings);
     let rules: Vec<_> = report.findings.iter().map(|finding| finding.rule).collect();
-    let weaknesses = [Rule::SessionRecovered, Rule::OutcomeUnknown, Rule::IncarnationRecovered];
-    assert!(rules.len() == 3 && weaknesses.iter().all(|rule| rules.contains(rule)), "{rules:?}");
+    let weaknesses = [Rule::SessionRecovered, Rule::OutcomeUnknown, Rule::IncarnationRecovered, Rule::LogAbsent];
+    assert!(rules.len() == 4 && weaknesses.iter().all(|rule| rules.contains(rule)), "{rules:?}");
     let checked = report.checked;
     assert_eq!((checked.certificates, checked.sessions, checked.voids, checked.chunks), (2, 4, 1, 6));
     assert_eq!(checked.approvals, 1);
@@ -180,15 +180,37 @@ fn unsigned(key: &str, object: &[u8]) -> (Vec<u8>, Vec<u8>, String) {
 }
 
 pub(super) fn read_tree() -> Tree {
-    let root = vectors().join("tree");
-    let (mut tree, mut folders) = (Tree::new(), vec![root.clone()]);
+    read_below(&vectors().join("tree"), vectors().join("tree"))
+}
+
+/// A folder of the vectors whose name is a part of the keys.
+pub(super) fn read_folder(name: &str) -> Tree {
+    read_below(&vectors(), vectors().join(name))
+}
+
+/// Writes what differs in more than its signature into a folder of the vectors whose name is a part of the keys.
+pub(super) fn write_folder(name: &str, made: &Tree, unsigned: impl Fn(&str, &[u8]) -> Vec<u8>) {
+    let stored = if vectors().join(name).exists() { read_folder(name) } else { Tree::new() };
+    for key in stored.keys().filter(|key| !made.contains_key(*key)) {
+        fs::remove_file(vectors().join(key)).unwrap();
+    }
+    for (key, object) in made {
+        if stored.get(key).is_none_or(|stored| unsigned(key, stored) != unsigned(key, object)) {
+            fs::create_dir_all(vectors().join(key).parent().unwrap()).unwrap();
+            fs::write(vectors().join(key), object).unwrap();
+        }
+    }
+}
+
+fn read_below(root: &Path, folder: PathBuf) -> Tree {
+    let (mut tree, mut folders) = (Tree::new(), vec![folder]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else {
-                let key = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                let key = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
                 tree.insert(key, fs::read(path).unwrap());
             }
         }

@@ -221,7 +221,7 @@ impl Relay {
         std::fs::read_to_string(self.data.log()).unwrap_or_default()
     }
 
-    fn endpoint(&self, name: &str) -> String {
+    pub(crate) fn endpoint(&self, name: &str) -> String {
         let text = std::fs::read_to_string(self.data.path().join("endpoints.toml")).unwrap();
         let value = text.lines().filter_map(|line| line.split_once('=')).find(|(key, _)| key.trim() == name);
         value.unwrap_or_else(|| panic!("endpoints.toml has no {name}")).1.trim().trim_matches('"').to_owned()
