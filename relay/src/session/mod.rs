@@ -143,11 +143,7 @@ impl Session {
         tracing::info!(session = %self.recorder.session(), reason = ?ending.reason, "session ends");
         let unknown = self.without_outcome();
         let told = ending.told.map(|fields| backend::error_response(&fields)).unwrap_or_default();
-        let recorded = match self.recorder.record_replies(&told, unknown).await {
-            Ok(()) => self.recorder.close(ending.reason).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = recorded {
+        if let Err(error) = self.recorder.end(ending.reason, unknown, &told).await {
             tracing::error!(%error, "the end of a session could not be recorded");
         }
         self.pump.client.queue(&told);

@@ -30,11 +30,19 @@ impl Session {
     /// Takes every whole message that has come, records them together and sends them together.
     pub(super) async fn forward_requests(&mut self) -> Result<(), Ending> {
         let mut permits = Vec::new();
-        let mut terminated = false;
-        while !terminated {
-            let Some(message) = self.next_request()? else { break };
+        let taken = self.take_requests(&mut permits).await;
+        // What came before a bad message is recorded and sent all the same, as the server itself would have run it.
+        if !permits.is_empty() {
+            self.last_request = tokio::time::Instant::now();
+            let recorded = self.recorder.record(permits).await?;
+            self.pump.upstream.send(recorded);
+        }
+        taken
+    }
+
+    async fn take_requests(&mut self, permits: &mut Vec<Permit>) -> Result<(), Ending> {
+        while let Some(message) = self.next_request()? {
             let decoded = FrontendMessage::decode(&message).map_err(|error| Ending::violation(&error))?;
-            terminated = matches!(decoded, FrontendMessage::Terminate);
             self.refresh_for(&decoded).await?;
             match self.take(&message, &decoded).await? {
                 Taken::Permit(permit) => permits.push(permit),
@@ -43,13 +51,11 @@ impl Session {
                     break;
                 }
             }
+            if matches!(decoded, FrontendMessage::Terminate) {
+                return Err(Ending::silent(CloseReason::ClientTerminated));
+            }
         }
-        if !permits.is_empty() {
-            self.last_request = tokio::time::Instant::now();
-            let recorded = self.recorder.record(permits).await?;
-            self.pump.upstream.send(recorded);
-        }
-        if terminated { Err(Ending::silent(CloseReason::ClientTerminated)) } else { Ok(()) }
+        Ok(())
     }
 
     fn next_request(&mut self) -> Result<Option<RawMessage<Frontend>>, Ending> {
