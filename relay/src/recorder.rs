@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::policy::permit::Permit;
-use crate::spool::{SpoolError, Tape, Written};
+use crate::spool::{End, SpoolError, Tape, Written};
 
 /// Records one session. Dropped without [`Recorder::close`], the session is recorded as aborted.
 pub struct Recorder {
@@ -131,13 +131,22 @@ impl Recorder {
         self.write(vec![event], &[], Direction::Frontend).await
     }
 
-    /// Records the end. Sealing and shipping go on without the session.
+    /// As [`Recorder::end`], with nothing more to tell.
     ///
     /// # Errors
     /// [`RecordError`]: the end could not be written; the evidence is completed as a crashed session's.
-    pub async fn close(mut self, reason: CloseReason) -> Result<(), RecordError> {
+    pub async fn close(self, reason: CloseReason) -> Result<(), RecordError> {
+        self.end(reason, Vec::new(), &[]).await
+    }
+
+    /// Records the end: what is still to be told of what was under way, the last bytes for the client, and why.
+    /// Executions on record that get no outcome by it get an unknown one. Sealing and shipping go on without the session.
+    ///
+    /// # Errors
+    /// [`RecordError`]: the end could not be written; the evidence is completed as a crashed session's.
+    pub async fn end(mut self, reason: CloseReason, last: Vec<EventBody>, told: &[u8]) -> Result<(), RecordError> {
         self.closed = true;
-        let closed = self.reel.tape().close(reason, self.clock.now_us());
+        let closed = self.reel.tape().close(End { last, told, reason }, self.clock.now_us());
         self.reel.changed.notify_one();
         self.flush(closed?).await
     }
@@ -192,7 +201,7 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         if !self.closed {
             // The session's task ended without saying why; an error here is completed by sealing.
-            let _ = self.reel.tape().close(CloseReason::Aborted, self.clock.now_us());
+            let _ = self.reel.tape().close(End::silent(CloseReason::Aborted), self.clock.now_us());
             self.reel.changed.notify_one();
         }
     }

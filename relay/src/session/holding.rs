@@ -148,8 +148,16 @@ impl Session {
 
     /// The session ends: so does what it asked for. Gives the events that say so.
     pub(super) fn abandon_held(&mut self) -> Vec<EventBody> {
+        if self.holding.as_ref().is_some_and(|holding| holding.watch.is_none()) {
+            // Its request did not come on record: it was never asked.
+            self.holding = None;
+        }
+        if let Some(decided) = self.unsaid.take() {
+            return vec![decided];
+        }
         self.end_held(End::undecided(ApprovalVerdict::Cancelled));
         let Some((holding, decided)) = self.take_held() else { return Vec::new() };
+        self.unsaid = None;
         let one = Execution::new(0, holding.asked.request().statement, Exposure::Withheld);
         vec![decided, EventBody::Outcome(one.ended(OutcomeKind::Refused, Some(SqlState::QUERY_CANCELED)))]
     }
@@ -262,6 +270,7 @@ impl Session {
     async fn send_after_hold(&mut self, permit: Permit) -> Result<(), Ending> {
         self.last_request = Instant::now();
         let recorded = self.recorder.record(vec![permit]).await?;
+        self.unsaid = None;
         self.pump.upstream.send(recorded);
         Ok(())
     }
@@ -283,6 +292,7 @@ impl Session {
         let end = holding.end.take().unwrap_or_else(|| End::undecided(ApprovalVerdict::Cancelled));
         let now_us = self.approvals.as_ref().map_or(0, |approvals| approvals.now_us());
         let decided = EventBody::ApprovalDecided(holding.asked.decided_event(&end, now_us));
+        self.unsaid = Some(decided.clone());
         Some((holding, decided))
     }
 }

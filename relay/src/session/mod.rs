@@ -67,6 +67,8 @@ struct Session {
     approvals: Option<Arc<Approvals>>,
     /// A statement that waits for approval.
     holding: Option<Holding>,
+    /// How a request for approval ended, until that is on record.
+    unsaid: Option<EventBody>,
     segment: Segment,
     reason: Option<String>,
     /// `reason` as the session was started with.
@@ -174,11 +176,7 @@ impl Session {
         let mut unknown = self.without_outcome();
         unknown.extend(self.abandon_held());
         let told = ending.told.map(|fields| backend::error_response(&fields)).unwrap_or_default();
-        let recorded = match self.recorder.record_replies(&told, unknown).await {
-            Ok(()) => self.recorder.close(ending.reason).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = recorded {
+        if let Err(error) = self.recorder.end(ending.reason, unknown, &told).await {
             tracing::error!(%error, "the end of a session could not be recorded");
         }
         self.pump.client.queue(&told);

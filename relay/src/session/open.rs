@@ -357,6 +357,7 @@ impl Opened {
             finishing: false,
             approvals: self.approvals,
             holding: None,
+            unsaid: None,
             segment: Segment::default(),
             first_reason: self.reason.clone(),
             reason: self.reason,

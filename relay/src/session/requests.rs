@@ -42,11 +42,21 @@ impl Session {
     /// Takes every whole message that has come, records them together and sends them together.
     pub(super) async fn forward_requests(&mut self) -> Result<(), Ending> {
         let mut permits = Vec::new();
-        let mut terminated = false;
-        while !terminated && self.holding.is_none() {
+        let taken = self.take_requests(&mut permits).await;
+        // What came before a bad message is recorded and sent all the same, as the server itself would have run it.
+        if !permits.is_empty() {
+            self.last_request = tokio::time::Instant::now();
+            let recorded = self.recorder.record(permits).await?;
+            self.pump.upstream.send(recorded);
+        }
+        self.publish_held().await?;
+        taken
+    }
+
+    async fn take_requests(&mut self, permits: &mut Vec<Permit>) -> Result<(), Ending> {
+        while self.holding.is_none() {
             let Some(Delayed { message, on_record }) = self.next_request()? else { break };
             let decoded = FrontendMessage::decode(&message).map_err(|error| Ending::violation(&error))?;
-            terminated = matches!(decoded, FrontendMessage::Terminate);
             self.refresh_for(&decoded).await?;
             let client = if on_record { Bytes::new() } else { message.bytes().clone() };
             if self.segment.is_skipping() && !matches!(decoded, FrontendMessage::Sync | FrontendMessage::Terminate) {
@@ -65,14 +75,11 @@ impl Session {
                     break;
                 }
             }
+            if matches!(decoded, FrontendMessage::Terminate) {
+                return Err(Ending::silent(CloseReason::ClientTerminated));
+            }
         }
-        if !permits.is_empty() {
-            self.last_request = tokio::time::Instant::now();
-            let recorded = self.recorder.record(permits).await?;
-            self.pump.upstream.send(recorded);
-        }
-        self.publish_held().await?;
-        if terminated { Err(Ending::silent(CloseReason::ClientTerminated)) } else { Ok(()) }
+        Ok(())
     }
 
     fn next_request(&mut self) -> Result<Option<Delayed>, Ending> {

@@ -28,7 +28,7 @@ pub(crate) use folder::{Entry, Folder, Kind, Spool};
 pub(crate) use ledger::{Account, Ledger};
 pub(crate) use record::{Header, Origin, Record, SessionFacts};
 pub(crate) use segment::Contents;
-pub(crate) use tape::{Ending, Tape, Written};
+pub(crate) use tape::{End, Ending, Tape, Written};
 
 /// What can go wrong with the spool.
 #[derive(Debug, thiserror::Error)]

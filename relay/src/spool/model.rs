@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::folder::Entry;
 use super::record::{DATA_MAX, Record};
-use super::{Contents, Ending, Kind, Origin, SessionFacts, Spool, SpoolError, Tape};
+use super::{Contents, End, Ending, Kind, Origin, SessionFacts, Spool, SpoolError, Tape};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -205,7 +205,7 @@ fn a_full_spool_takes_nothing_but_the_end() {
     world.tape.append(Vec::new(), &[0; 1000], Direction::Backend, 1).unwrap();
     let used = world.folder.budget().used();
     world.folder.budget().force(20_000);
-    world.tape.close(CloseReason::EvidenceFailure, 2).unwrap();
+    world.tape.close(End::silent(CloseReason::EvidenceFailure), 2).unwrap();
     assert_eq!(world.tape.progress().ending, Some(Ending::Orderly));
     assert_eq!(world.read(true).0.len(), 2);
     assert_eq!(
@@ -223,7 +223,7 @@ fn after_a_failed_write_nothing_more_is_taken() {
     let append = |world: &mut World| world.tape.append(vec![EventBody::Cancel], b"x", Direction::Frontend, 9);
     assert!(matches!(append(&mut world), Err(SpoolError::Disk { .. })));
     assert!(matches!(append(&mut world), Err(SpoolError::Poisoned)));
-    assert!(matches!(world.tape.close(CloseReason::EvidenceFailure, 9), Err(SpoolError::Poisoned)));
+    assert!(matches!(world.tape.close(End::silent(CloseReason::EvidenceFailure), 9), Err(SpoolError::Poisoned)));
     assert_eq!(world.tape.progress().ending, Some(Ending::Broken));
     assert!(world.read(true) == (world.model, 0));
 }

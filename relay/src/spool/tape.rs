@@ -1,12 +1,12 @@
 //! The growing end of one session's evidence: numbers events, writes batches, starts new segments.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::data_block::Direction;
-use schemas::event::{CloseReason, Event, EventBody, SessionClose};
+use schemas::event::{CloseReason, Event, EventBody, Outcome, OutcomeKind, SessionClose};
 use schemas::session_key::SpoolKey;
 use tokio::time::Instant;
 
@@ -25,7 +25,8 @@ pub(crate) struct Tape {
     last_time_us: u64,
     statements: u64,
     executions: u64,
-    pending: BTreeSet<u64>,
+    /// Executions on record without an outcome, each with its statement.
+    pending: BTreeMap<u64, u64>,
     scratch: Vec<u8>,
     state: State,
 }
@@ -37,6 +38,17 @@ pub(crate) enum Ending {
     Orderly,
     /// Writing failed: what is on disk is evidence up to some point, to be completed as recovery does.
     Broken,
+}
+
+/// What a session's end puts on record.
+#[derive(Debug)]
+pub(crate) struct End<'a> {
+    /// What is still to be told of what was under way.
+    pub(crate) last: Vec<EventBody>,
+    /// The last bytes that the client gets.
+    pub(crate) told: &'a [u8],
+    /// Why it ends.
+    pub(crate) reason: CloseReason,
 }
 
 /// A batch was written: what to flush, should it be durable on disk.
@@ -86,7 +98,7 @@ impl Tape {
             last_time_us: 0,
             statements: 0,
             executions: 0,
-            pending: BTreeSet::new(),
+            pending: BTreeMap::new(),
             scratch: Vec::new(),
             state: State::Open,
         })
@@ -109,17 +121,37 @@ impl Tape {
         self.write(events, data, direction, now_us, true)
     }
 
-    /// Writes the session's last event. It is written beyond the spool's limit too, so that a full spool can say so.
-    pub(crate) fn close(&mut self, reason: CloseReason, now_us: u64) -> Result<Written, SpoolError> {
-        let close = SessionClose { reason, statements: self.statements, executions: self.executions };
+    /// Writes the session's end: `last`, an outcome for every execution on record that has none, what the client is
+    /// told, and the close. Of `last`, what refers to something that never came on record is left out: a batch may have
+    /// been refused. An outcome that was refused with its batch becomes unknown, which is what the client knows of it.
+    /// All this is written beyond the spool's limit too, so that a full spool can say so.
+    pub(crate) fn close(&mut self, end: End<'_>, now_us: u64) -> Result<Written, SpoolError> {
+        let events = self.settled(end.last);
+        let said = self.write(events, end.told, Direction::Backend, now_us, false);
+        let close = SessionClose { reason: end.reason, statements: self.statements, executions: self.executions };
         let event = vec![EventBody::SessionClose(close)];
-        let written = self.write(event, &[], Direction::Frontend, now_us, false);
+        let written = said.and_then(|_| self.write(event, &[], Direction::Frontend, now_us, false));
         self.state = match (self.state, &written) {
             (State::Ended(ending), _) => State::Ended(ending),
             (_, Ok(_)) => State::Ended(Ending::Orderly),
             (_, Err(_)) => State::Ended(Ending::Broken),
         };
         written
+    }
+
+    /// `last` without what is not on record, and with an unknown outcome for each execution that it leaves without one.
+    fn settled(&self, last: Vec<EventBody>) -> Vec<EventBody> {
+        let mut pending = self.pending.clone();
+        let on_record = |event: &EventBody| match event {
+            EventBody::Outcome(outcome) if outcome.execution == 0 => outcome.statement <= self.statements,
+            EventBody::Outcome(outcome) => pending.remove(&outcome.execution).is_some(),
+            _ => true,
+        };
+        let mut events: Vec<EventBody> = last.into_iter().filter(on_record).collect();
+        events.extend(
+            pending.into_iter().map(|(execution, statement)| EventBody::Outcome(unknown(execution, statement))),
+        );
+        events
     }
 
     /// Starts a new segment if this one has had content for `age`.
@@ -241,8 +273,8 @@ impl Tape {
         self.executions = self.executions.saturating_add(tally.executions);
         for change in tally.changes {
             match change {
-                Change::Started(execution) => self.pending.insert(execution),
-                Change::Ended(execution) => self.pending.remove(&execution),
+                Change::Started { execution, statement } => self.pending.insert(execution, statement),
+                Change::Ended { execution } => self.pending.remove(&execution),
             };
         }
     }
@@ -252,7 +284,7 @@ impl Tape {
         let sequence = self.segment.sequence.checked_add(1).ok_or(SpoolError::Internal("sequences"))?;
         let facts = SessionFacts::clone(&self.facts);
         let header = Header { version: VERSION, facts, sequence, first_event: self.next_event };
-        let pending: Vec<u64> = self.pending.iter().copied().collect();
+        let pending: Vec<u64> = self.pending.keys().copied().collect();
         match Segment::create(&self.folder, &header, &pending, &self.spool_key) {
             Ok(segment) => {
                 self.segment = segment;
@@ -279,6 +311,26 @@ impl Written {
     }
 }
 
+impl End<'_> {
+    /// An end of which nothing more is to be said.
+    pub(crate) fn silent(reason: CloseReason) -> Self {
+        Self { last: Vec::new(), told: &[], reason }
+    }
+}
+
+fn unknown(execution: u64, statement: u64) -> Outcome {
+    Outcome {
+        execution,
+        statement,
+        outcome: OutcomeKind::Unknown,
+        command: None,
+        rows_returned: 0,
+        rows_affected: 0,
+        bytes_returned: 0,
+        sqlstate: None,
+    }
+}
+
 /// What a batch changes once it is written.
 #[derive(Debug, Default)]
 struct Tally {
@@ -290,8 +342,8 @@ struct Tally {
 
 #[derive(Debug, Clone, Copy)]
 enum Change {
-    Started(u64),
-    Ended(u64),
+    Started { execution: u64, statement: u64 },
+    Ended { execution: u64 },
 }
 
 impl Tally {
@@ -300,9 +352,10 @@ impl Tally {
             EventBody::Statement(_) => self.statements = self.statements.saturating_add(1),
             EventBody::Execute(execute) => {
                 self.executions = self.executions.saturating_add(1);
-                self.changes.push(Change::Started(execute.execution));
+                let (execution, statement) = (execute.execution, execute.statement);
+                self.changes.push(Change::Started { execution, statement });
             }
-            EventBody::Outcome(outcome) => self.changes.push(Change::Ended(outcome.execution)),
+            EventBody::Outcome(outcome) => self.changes.push(Change::Ended { execution: outcome.execution }),
             _ => {}
         }
     }

@@ -10,6 +10,19 @@ fn an_unknown_message_type_ends_the_session() {
 }
 
 #[test]
+fn what_came_before_a_bad_message_is_evidence_all_the_same() {
+    let mut relay = Relay::fresh();
+    let mut client = RawClient::logged_in(&relay, "alice");
+    client.send(b"Q\0\0\0\x0dSELECT 1\0!\0\0\0\x04");
+    ends_with_protocol_violation(client);
+    relay.stop();
+    relay.verify(&relay.evidence()).ok();
+    let events = relay.events();
+    assert!(events.contains("SELECT "), "{events}");
+    assert!(events.contains("unknown"), "it may or may not have run: {events}");
+}
+
+#[test]
 fn a_message_with_bytes_after_its_end_ends_the_session() {
     let mut client = RawClient::logged_in(Relay::shared(), "alice");
     client.message(b'Q', b"SELECT 1\0and more\0");

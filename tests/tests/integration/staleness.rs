@@ -37,6 +37,13 @@ const ACROSS_THE_CHANGE: &str = r#"
 import sys, time, psycopg
 QUERY = "SELECT shown FROM clinic.roster ORDER BY id LIMIT 5"
 with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    # Somebody else's new view may be unknown to the relay for some seconds.
+    for _ in range(60):
+        try:
+            connection.execute(QUERY)
+            break
+        except psycopg.errors.UndefinedTable:
+            time.sleep(0.25)
     for _ in range(2):
         rows = connection.execute(QUERY, prepare=True).fetchall()
         print("BEFORE", len(rows), "rows", rows)

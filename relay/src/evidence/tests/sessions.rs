@@ -115,6 +115,27 @@ async fn a_full_spool_ends_sessions_and_says_so_in_their_evidence() {
 }
 
 #[tokio::test]
+async fn an_end_tells_of_what_is_on_record_and_of_nothing_else() {
+    let mut bench = Bench::new();
+    bench.evidence.spool_bytes = 200_000;
+    let incarnation = bench.start().await.unwrap();
+    let mut recorder = incarnation.open_session(details()).await.unwrap();
+    let _sent = recorder.record(vec![query(1, "one"), query(2, "two")]).await.unwrap();
+    recorder.record_replies(b"rows", vec![outcome(1)]).await.unwrap();
+    let refused = recorder.record(vec![query(3, &"three".repeat(60_000))]).await;
+    assert!(matches!(refused, Err(RecordError::SpoolFull { .. })));
+    // Of the three that the session believes to be under way, one is answered and one was never recorded.
+    recorder.end(CloseReason::EvidenceFailure, vec![outcome(1), outcome(3)], b"FATAL").await.unwrap();
+    incarnation.retire(PATIENCE).await.unwrap();
+    bench.verified().await;
+    let sessions = bench.sessions().await;
+    let (id, session) = sessions.first_key_value().unwrap();
+    let close = session.close.as_ref().unwrap();
+    assert_eq!((close.reason, close.recovered), (CloseReason::EvidenceFailure, false));
+    assert_eq!(bench.bytes(id, session, Direction::Backend).await, b"rowsFATAL");
+}
+
+#[tokio::test]
 async fn no_session_begins_while_the_store_is_away_and_every_counter_is_explained() {
     for (mood, part) in
         [(Mood::Away, "keys/"), (Mood::Lying, "keys/"), (Mood::Away, "open.json"), (Mood::Lying, "open.json")]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::tree::{T0, TestKeys, Tree, build, put, retire, scope, start, vectors};
+use super::tree::{T0, TestKeys, Tree, build, put, retire, scope, start};
 use super::vectors::{read_folder, write_folder};
 use crate::chunk::Container;
 use crate::dsse::Envelope;
