@@ -15,7 +15,7 @@ readonly STOP_SECONDS=60
 stage_build() {
     [ -z "${BIN:-}" ] || return 0
     command -v cargo >/dev/null || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
-    (cd "$REPOSITORY" && cargo build --release --locked -p local -p auditor)
+    (cd "$REPOSITORY" && cargo build --release --locked -p local -p auditor -p relay)
     BIN="${CARGO_TARGET_DIR:-$REPOSITORY/target}/release"
     case "$BIN" in /*) ;; *) BIN="$REPOSITORY/$BIN" ;; esac
 }

@@ -50,6 +50,8 @@ fn deliveries() -> impl Strategy<Value = Vec<usize>> {
 /// What `local` stored in two lives, the first of which was killed.
 struct Recorded {
     objects: Vec<(String, Vec<u8>)>,
+    /// The files of its keys, for the bundler trusts what they signed.
+    keys: Vec<(std::ffi::OsString, Vec<u8>)>,
     scope: Scope,
     root: PublicKey,
     approvals: PublicKey,
@@ -80,8 +82,8 @@ impl Recorded {
         runtime.block_on(Self::read(&relay.evidence(), &relay.keys()))
     }
 
-    async fn read(evidence: &Path, keys: &Path) -> Self {
-        let keys = KeyFiles::open(keys).unwrap();
+    async fn read(evidence: &Path, folder: &Path) -> Self {
+        let keys = KeyFiles::open(folder).unwrap();
         let store = FileStore::for_reading(evidence);
         let mut objects = Vec::new();
         for key in store.list("").await.unwrap() {
@@ -90,7 +92,10 @@ impl Recorded {
         }
         let scope = objects.iter().find_map(|(key, _)| layout::parse(key)).unwrap().scope;
         let root = keys.public_key(KeyName::Certificates).await.unwrap();
-        Self { objects, scope, root, approvals: keys.public_key(KeyName::Approvals).await.unwrap() }
+        let approvals = keys.public_key(KeyName::Approvals).await.unwrap();
+        let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let keys = files.map(|file| (file.file_name(), std::fs::read(file.path()).unwrap())).collect();
+        Self { objects, keys, scope, root, approvals }
     }
 }
 
@@ -154,9 +159,14 @@ impl Place {
     }
 
     async fn bundle(&self) -> BTreeMap<String, Vec<u8>> {
+        let keys = self.folder.path().join("keys");
+        std::fs::create_dir_all(&keys).unwrap();
+        for (name, bytes) in &self.recorded.keys {
+            std::fs::write(keys.join(name), bytes).unwrap();
+        }
         let env = bundler::Env {
             store: self.env.store.clone(),
-            keys: Arc::new(KeyFiles::open_or_create(&self.folder.path().join("keys")).unwrap()),
+            keys: Arc::new(KeyFiles::open(&keys).unwrap()),
             root: self.recorded.root.clone(),
             tenant: self.recorded.scope.tenant.clone(),
             environment: self.recorded.scope.environment.clone(),
