@@ -7,6 +7,7 @@ mod approvals;
 #[cfg(test)]
 mod authentication;
 #[cfg(test)]
+mod browser;
 mod bundle;
 #[cfg(test)]
 mod compile_fail;
