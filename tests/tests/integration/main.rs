@@ -8,6 +8,7 @@ mod approvals;
 mod authentication;
 #[cfg(test)]
 mod browser;
+#[cfg(test)]
 mod bundle;
 #[cfg(test)]
 mod compile_fail;
