@@ -49,10 +49,11 @@ impl Folder {
         &self.objects
     }
 
-    /// Keys of all objects, sorted.
+    /// Keys of all objects, evidence and what goes with it, sorted.
     pub(crate) fn list(&self) -> Result<Vec<String>, Error> {
         let mut keys = Vec::new();
-        for area in ["evidence", "keys"] {
+        // What is in a log was stored before: whatever it tells of is there when evidence is listed after it.
+        for area in ["log", "trust", "evidence", "approvals", "keys"] {
             if self.objects.join(area).exists() {
                 self.collect(area, &mut keys)?;
             }
