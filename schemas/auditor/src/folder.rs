@@ -52,8 +52,7 @@ impl Folder {
     /// Keys of all objects, evidence and what goes with it, sorted.
     pub(crate) fn list(&self) -> Result<Vec<String>, Error> {
         let mut keys = Vec::new();
-        // What is in a log was stored before: whatever it tells of is there when evidence is listed after it.
-        for area in ["log", "trust", "evidence", "approvals", "keys"] {
+        for area in AREAS {
             if self.objects.join(area).exists() {
                 self.collect(area, &mut keys)?;
             }
@@ -128,3 +127,7 @@ impl Files for BundleFolder<'_> {
         Ok(Box::new(fs::File::open(self.0.path(path))?))
     }
 }
+
+/// What verifying looks at: logs, what certifies the keys of their checkpoints, evidence, details of approvals, wrapped
+/// keys. Logs first: whatever they tell of was stored before, and so is there when evidence is listed.
+const AREAS: [&str; 5] = ["log", "trust", "evidence", "approvals", "keys"];
