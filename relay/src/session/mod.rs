@@ -3,6 +3,7 @@
 //! A single task owns both streams. Nothing is read from one peer while bytes for the other still wait to be
 //! written, so memory is bounded by one read in each direction, and a peer that does not read is waited for.
 
+mod copying;
 mod deciding;
 mod diagnostics;
 mod held_requests;
@@ -62,6 +63,8 @@ struct Session {
     from_client: Deframer<Frontend>,
     from_target: Deframer<Backend>,
     catalog_changed: bool,
+    /// Bytes of COPY data sent before it is known which COPY takes them.
+    copied_ahead: u64,
     finishing: bool,
     /// Absent when nobody can be asked.
     approvals: Option<Arc<Approvals>>,
@@ -122,7 +125,8 @@ impl Session {
     }
 
     async fn step(&mut self, stop: &Stop, cancellation: &Cancellation) -> Result<(), Ending> {
-        let quiet = self.conversation.is_idle();
+        // A COPY from the client waits for the client.
+        let quiet = self.conversation.is_idle() || self.conversation.copying_in().is_some();
         let idle_at = self.last_request + self.limits.idle;
         // What the client sends meanwhile waits in its socket, not here.
         let room = self.holding.is_none() || self.from_client.buffered() < HELD_BYTES_MAX;
