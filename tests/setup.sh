@@ -10,7 +10,9 @@ set -euo pipefail
 readonly CACHE="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}"
 readonly VENV="$CACHE/venv"
 # A driver for the relay, and two strangers that bundles' Parquet must open in.
-readonly PYTHON_PACKAGES=('psycopg[binary]==3.3.*' 'duckdb==2.0.*' 'pyarrow==26.0.*' 'playwright==1.65.*')
+# And what schemas/verify.py needs.
+readonly PYTHON_PACKAGES=('psycopg[binary]==3.3.*' 'duckdb==2.0.*' 'pyarrow==26.0.*' 'playwright==1.65.*'
+    'cryptography==50.0.*' 'zstandard==0.25.*')
 readonly CARGO_DENY_VERSION='0.20.2'
 readonly RUST_MINIMUM='1.95'
 

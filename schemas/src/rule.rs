@@ -32,7 +32,7 @@ macro_rules! rules {
 }
 
 rules! {
-    ObjectLayout = "object.layout", "Every object under `evidence/` and `keys/` has a key of the layout.";
+    ObjectLayout = "object.layout", "Every object under `evidence/`, `keys/`, `log/` and `trust/` has a key of the layout.";
     ObjectRead = "object.read", "Every listed object can be read and is no longer than its limit.";
     EnvelopeForm = "envelope.form", "An envelope is canonical JSON of the kind its place asks for, with one signature.";
     CertificateMissing = "certificate.missing", "Every incarnation with evidence has a certificate.";
@@ -41,6 +41,7 @@ rules! {
     CertificateValidity = "certificate.validity", "A statement's time lies within the validity of its signer's certificate, with grace.";
     SignerCertified = "signer.certified", "The signer is a certified incarnation of the same relay.";
     SignerRecovered = "signer.recovered", "`recovered` is said exactly when another incarnation than the session's own signed.";
+    SignerRetired = "signer.retired", "An incarnation that retired by itself has nothing that another one signed: everything it opened was stored before.";
     RelayStartMissing = "relay-start.missing", "Every incarnation that served has a relay-start.";
     RelayStartSignature = "relay-start.signature", "A relay-start is signed by its incarnation.";
     RelayStartIdentity = "relay-start.identity", "A relay-start names the place it stands in and the certificate beside it.";

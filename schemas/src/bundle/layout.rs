@@ -3,6 +3,7 @@
 //! ```text
 //! manifest.dsse.json          the signed manifest
 //! VERIFY.md                   how to verify it, also by hand
+//! verify.py                   a verifier that is not ours: Python, written from SPEC.md
 //! report.html                 for people
 //! safeguards.json             answers to a catalogue of safeguards
 //! safeguards.toml             that catalogue
@@ -27,6 +28,8 @@ pub enum BundleFile {
     Manifest,
     /// How to verify the bundle.
     Guide,
+    /// A verifier in Python: [`super::STRANGER`].
+    Stranger,
     /// The report for people.
     Report,
     /// Answers to a catalogue of safeguards.
@@ -72,6 +75,7 @@ impl BundleFile {
         match self {
             Self::Manifest => MANIFEST.to_owned(),
             Self::Guide => GUIDE.to_owned(),
+            Self::Stranger => STRANGER.to_owned(),
             Self::Report => REPORT.to_owned(),
             Self::Safeguards => SAFEGUARDS.to_owned(),
             Self::Catalogue => CATALOGUE.to_owned(),
@@ -90,6 +94,7 @@ impl BundleFile {
         let file = match path {
             MANIFEST => Self::Manifest,
             GUIDE => Self::Guide,
+            STRANGER => Self::Stranger,
             REPORT => Self::Report,
             SAFEGUARDS => Self::Safeguards,
             CATALOGUE => Self::Catalogue,
@@ -102,7 +107,7 @@ impl BundleFile {
     pub fn required() -> impl Iterator<Item = Self> {
         let tables =
             Table::ALL.into_iter().flat_map(|table| Encoding::ALL.map(|encoding| Self::Table(table, encoding)));
-        [Self::Guide, Self::Report, Self::Safeguards, Self::Catalogue].into_iter().chain(tables)
+        [Self::Guide, Self::Stranger, Self::Report, Self::Safeguards, Self::Catalogue].into_iter().chain(tables)
     }
 }
 
@@ -134,6 +139,7 @@ fn parse_object(path: &str) -> Option<BundleFile> {
 
 const MANIFEST: &str = "manifest.dsse.json";
 const GUIDE: &str = "VERIFY.md";
+const STRANGER: &str = "verify.py";
 const REPORT: &str = "report.html";
 const SAFEGUARDS: &str = "safeguards.json";
 const CATALOGUE: &str = "safeguards.toml";

@@ -18,3 +18,6 @@ pub use manifest::{
 };
 #[cfg(feature = "parquet")]
 pub use table_files::TableFiles;
+
+/// The source of `verify.py`, which every bundle has: a verifier that shares no code with ours.
+pub const STRANGER: &str = include_str!("../../verify.py");

@@ -4,6 +4,7 @@ use super::log::Statements;
 use super::report::{Finding, Report};
 use super::{Observer, Options, Source};
 use crate::dsse::{ENVELOPE_MAX, Envelope};
+use crate::identifiers::Incarnation;
 use crate::rule::{Rule, Severity, Violation};
 
 pub(super) struct Examiner<'a> {
@@ -12,12 +13,15 @@ pub(super) struct Examiner<'a> {
     pub(super) options: Options,
     pub(super) report: Report,
     pub(super) statements: Statements,
+    /// The incarnation that is being checked, if it retired by itself.
+    pub(super) retired: Option<Incarnation>,
     errors: u64,
 }
 
 impl<'a> Examiner<'a> {
     pub(super) fn new(source: &'a dyn Source, options: Options, observer: &'a mut dyn Observer) -> Self {
-        Self { source, observer, options, report: Report::default(), statements: Statements::default(), errors: 0 }
+        let (report, statements) = (Report::default(), Statements::default());
+        Self { source, observer, options, report, statements, retired: None, errors: 0 }
     }
 
     pub(super) fn into_report(self) -> Report {

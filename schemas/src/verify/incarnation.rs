@@ -21,8 +21,10 @@ pub(super) fn check(
     details: &BTreeSet<String>,
 ) {
     examiner.report.checked.incarnations += 1;
+    examiner.retired = None;
     let start = check_start(examiner, scope, certificates, incarnation, stored);
     let retired = check_retired(examiner, scope, certificates, incarnation, stored);
+    examiner.retired = retired.as_ref().filter(|retired| !retired.recovered).map(|_| incarnation.clone());
     let log_origin = start.map(|start| start.log_origin);
     if let Some(origin) = &log_origin {
         examiner.statements.names(scope, incarnation, origin);

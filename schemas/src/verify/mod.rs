@@ -18,6 +18,8 @@ mod statement;
 mod tests;
 mod trust;
 #[cfg(test)]
+use tests::agreement;
+#[cfg(test)]
 pub(crate) use tests::tree as testing;
 
 use std::collections::BTreeMap;

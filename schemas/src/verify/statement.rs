@@ -79,6 +79,10 @@ pub(super) fn check_signer<'c, T: RelayStatement>(
         let message = format!("recovered is {}, expected {recovered} for this signer", statement.recovered());
         examiner.find(key, Rule::SignerRecovered, message);
     }
+    if recovered && examiner.retired.as_ref() == Some(statement.of()) {
+        let message = format!("{} signed it, and {} had retired by itself", statement.signer(), statement.of());
+        examiner.find(key, Rule::SignerRetired, message);
+    }
     if !certified.covers(statement.time_us(), examiner.options.grace_us) {
         let certificate = &certified.certificate;
         let (from, to) = (certificate.not_before_us, certificate.not_after_us);

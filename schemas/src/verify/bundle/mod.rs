@@ -11,6 +11,8 @@ mod parquet_rows;
 mod recomputation;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::{asks as asks_of_tests, mutated};
 
 use std::collections::BTreeMap;
 use std::io;

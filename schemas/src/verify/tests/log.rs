@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::agreement::Ask;
 use super::tree::{T0, TestKeys, Tree, build, put, retire, scope, start};
 use super::vectors::{read_folder, write_folder};
 use crate::chunk::Container;
@@ -73,6 +74,16 @@ fn each_change_is_found_and_the_rule_is_named() {
         let first = report.errors().next().map(|finding| finding.rule);
         assert_eq!(first, Some(*rule), "{name}: {:#?}", report.findings);
     }
+}
+
+/// All cases, for both verifiers.
+pub(super) fn asks() -> Vec<Ask> {
+    let ask = |(name, change, _): &Case| {
+        let mut scene = Scene::new();
+        change(&mut scene);
+        Ask { name: (*name).to_owned(), files: scene.tree, options: scene.options, is_bundle: false }
+    };
+    WITHOUT_KEY.iter().chain(WITH_KEY).map(ask).collect()
 }
 
 #[test]

@@ -1,3 +1,4 @@
+pub(in crate::verify) mod agreement;
 mod log;
 mod tampering;
 pub(crate) mod tree;

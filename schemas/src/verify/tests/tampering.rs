@@ -6,6 +6,7 @@ use std::io;
 
 use proptest::prelude::*;
 
+use super::agreement::Ask;
 use super::tree::{SECOND, T0, TestKeys, Tree, Writer, execute, put, retire, scope};
 use super::vectors::read_tree;
 use crate::approval::{ApprovalDecidedLeaf, ApprovalRequestedLeaf, ApprovalVerdict};
@@ -90,6 +91,8 @@ const WITH_KEY: &[Case] = &[
     ("a close forged in the relay's name", |s| s.forge_close_in_relays_name(), Rule::SessionCloseSignature),
     ("a stranger's relay", |s| s.strange_relay(), Rule::CertificateSignature),
     ("a recovery that is not said", |s| s.resign_close(|c| c.recovered = true), Rule::SignerRecovered),
+    ("a recovery after an orderly retirement", |s| s.retire_in_order(), Rule::SignerRetired),
+    ("a void after an orderly retirement", |s| s.void_retired(), Rule::SignerRetired),
     ("a close that says more chunks", |s| s.resign_close(|c| c.chunks += 1), Rule::SessionSequence),
     ("a close that says fewer chunks", |s| s.resign_close(|c| c.chunks -= 1), Rule::SessionTotals),
     ("a close that says more events", |s| s.resign_close(|c| c.events += 1), Rule::SessionTotals),
@@ -133,6 +136,16 @@ fn each_change_is_found_and_the_rule_is_named() {
         assert_eq!(first, Some(*rule), "{name}: {:#?}", report.findings);
         assert!(!report.holds(), "{name}");
     }
+}
+
+/// All cases, for both verifiers.
+pub(super) fn asks() -> Vec<Ask> {
+    let ask = |(name, change, _): &Case| {
+        let mut scene = Scene::new();
+        change(&mut scene);
+        Ask { name: (*name).to_owned(), files: scene.tree, options: Options::default(), is_bundle: false }
+    };
+    WITHOUT_KEY.iter().chain(WITH_KEY).map(ask).collect()
 }
 
 /// Those have their cases in `verify::bundle` and in `log`.
@@ -508,6 +521,30 @@ impl Scene {
     fn retire_late(&mut self) {
         let (first, second) = (&self.keys.first, &self.keys.second);
         retire(&mut self.tree, first, second, 7, T0 + 61 * SECOND);
+    }
+
+    /// The first incarnation says that it ended in order, and the second has signed for it.
+    fn retire_in_order(&mut self) {
+        let first = &self.keys.first;
+        retire(&mut self.tree, first, first, 3, T0 + 59 * SECOND);
+    }
+
+    /// The second incarnation makes a session disappear of the first, which had retired.
+    fn void_retired(&mut self) {
+        let first = &self.keys.first;
+        retire(&mut self.tree, first, first, 3, T0 + 59 * SECOND);
+        let void: SessionVoid = self.read(&scope().session_void(&self.session(2)));
+        let sealed_by = self.keys.second.public_key().incarnation();
+        for counter in [2, 3] {
+            self.drop_session(counter);
+            let void = SessionVoid {
+                session: self.session(counter),
+                sealed_by: sealed_by.clone(),
+                recovered: true,
+                ..void.clone()
+            };
+            put(&mut self.tree, scope().session_void(&void.session), &void, &self.keys.second);
+        }
     }
 
     fn void_session(&mut self) {

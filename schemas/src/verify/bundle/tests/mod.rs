@@ -3,6 +3,8 @@
 mod scene;
 mod tampering;
 
+pub(in crate::verify) use tampering::{asks, mutated};
+
 use scene::Scene;
 
 use crate::rule::Rule;

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::bundle::layout::BundleFile;
-use crate::bundle::{Assembly, BundleManifest, Destination, FORMAT_VERSION, Predicate, SigningKeys, TableFiles};
+use crate::bundle::{
+    Assembly, BundleManifest, Destination, FORMAT_VERSION, Predicate, STRANGER, SigningKeys, TableFiles,
+};
 use crate::canonical;
 use crate::digest::Sha256Digest;
 use crate::dsse::Envelope;
@@ -54,6 +56,7 @@ impl Scene {
         let (counts, answers) = derive(&evidence, keys.root(), period, &assembly);
         for (file, bytes) in [
             (BundleFile::Guide, b"verify me".to_vec()),
+            (BundleFile::Stranger, STRANGER.as_bytes().to_vec()),
             (BundleFile::Report, b"<!doctype html><title>report</title>".to_vec()),
             (BundleFile::Replay(keys.first_session(1)), b"<!doctype html><title>replay</title>".to_vec()),
             (BundleFile::Catalogue, HIPAA.as_bytes().to_vec()),

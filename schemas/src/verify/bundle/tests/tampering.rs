@@ -13,7 +13,9 @@ use crate::safeguards::{Answering, Answers};
 use crate::signature::{P256Key, Signer};
 use crate::tables::parquet::{ParquetReader, ParquetWriter};
 use crate::tables::{Table, Value};
-use crate::verify::testing::{SECOND, T0, TestKeys, scope};
+use crate::verify::Options;
+use crate::verify::agreement::Ask;
+use crate::verify::testing::{SECOND, T0, TestKeys, Tree, scope};
 
 /// Names the case, changes the bundle, and tells how the object's path ends and which rule must be named for it.
 type Case = (&'static str, fn(&mut Scene), &'static str, Rule);
@@ -136,6 +138,40 @@ const LIES: &[Lie] = &[
     ("a file named that is not there", |s| s.resign(add_subject), Rule::BundleMissing),
     ("a longer period than its evidence", of_longer_period, Rule::SessionSequence),
 ];
+
+/// All cases, for both verifiers, with the bundle they are made of.
+pub(in crate::verify) fn asks() -> (Tree, Vec<Ask>) {
+    let resign: fn(&mut Scene) = |scene| scene.resign(|_| {});
+    let keep: fn(&mut Scene) = |_| {};
+    let without = WITHOUT_KEY.iter().map(|(name, change, ..)| (*name, *change, keep));
+    let with = WITH_KEY.iter().map(|(name, change, ..)| (*name, *change, resign));
+    let lies = LIES.iter().map(|(name, change, _)| (*name, *change, keep));
+    let asks = without.chain(with).chain(lies).map(|(name, change, then)| {
+        let mut scene = Scene::whole();
+        change(&mut scene);
+        then(&mut scene);
+        ask(name.to_owned(), scene)
+    });
+    (Scene::whole().files, asks.collect())
+}
+
+/// Bundles that `mutate` changed, every other one signed again, with the bundle they are made of.
+pub(in crate::verify) fn mutated(count: usize, mut mutate: impl FnMut(&mut Tree) -> String) -> (Tree, Vec<Ask>) {
+    let asks = (0..count).map(|number| {
+        let mut scene = Scene::whole();
+        let name = mutate(&mut scene.files);
+        if number % 2 == 0 {
+            scene.files.insert(MANIFEST.to_owned(), Scene::whole().files[MANIFEST].clone());
+            scene.resign(|_| {});
+        }
+        ask(name, scene)
+    });
+    (Scene::whole().files, asks.collect())
+}
+
+fn ask(name: String, scene: Scene) -> Ask {
+    Ask { name, files: scene.files, options: Options::default(), is_bundle: true }
+}
 
 #[test]
 fn each_change_is_found_and_object_and_rule_are_named() {

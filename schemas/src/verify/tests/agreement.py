@@ -1,0 +1,39 @@
+"""Answers for `agreement.rs`: reads what to verify, a line each, and prints verdict and first error of verify.py."""
+import base64, hashlib, json, sys
+
+sys.path.insert(0, sys.argv[1])
+import verify
+
+
+class Memory(dict):
+    def get(self, key, limit):
+        data = super().get(key)
+        if data is None or len(data) > limit:
+            raise OSError("missing or too long")
+        return data
+
+    def digest(self, key):
+        return hashlib.sha256(self[key]).hexdigest()
+
+
+root, files = verify.read_pem(sys.argv[2]), {}
+for line in sys.stdin:
+    ask = json.loads(line)
+    if "base" in ask:
+        files = {key: base64.b64decode(data) for key, data in ask["base"].items()}
+        continue
+    changed = Memory(files)
+    for key, data in ask["change"].items():
+        changed.pop(key, None)
+        if data is not None:
+            changed[key] = base64.b64decode(data)
+    options = {"earlier": [(name, base64.b64decode(note)) for name, note in ask["earlier"]]}
+    if ask["checkpoints_key"]:
+        options["checkpoints_key"] = verify.key_of(ask["checkpoints_key"])
+    if ask["bundle"]:
+        holds, verifier = verify.verify_bundle(changed, root, **options)
+    else:
+        verifier = verify.Verifier(changed, root, **options)
+        holds = verifier.run()
+    errors = [[found["object"], found["rule"]] for found in verifier.findings if found["severity"] == "error"]
+    print(json.dumps({"holds": holds, "first": errors[0] if errors else None}), flush=True)

@@ -1,0 +1,237 @@
+//! `verify.py` shares no line with the verifier here, and says the same: whether evidence holds, and which object breaks
+//! which rule first. Over everything that the other tests do to evidence, logs and bundles, and over random mutations.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::tree::{TestKeys, Tree, vectors};
+use super::vectors::{read_folder, read_tree};
+use crate::dsse::Envelope;
+use crate::rule::Severity;
+use crate::signature::{P256Key, Signer};
+use crate::verify::{EarlierCheckpoint, Finding, Options, verify};
+
+/// What both verifiers are asked.
+pub(in crate::verify) struct Ask {
+    pub(in crate::verify) name: String,
+    pub(in crate::verify) files: Tree,
+    pub(in crate::verify) options: Options,
+    pub(in crate::verify) is_bundle: bool,
+}
+
+/// A verdict, and the object and rule of the first error.
+type Answer = (bool, Option<(String, String)>);
+
+#[test]
+fn both_verifiers_say_the_same_of_everything_that_tests_do_to_evidence_and_logs() {
+    let mut asks = super::tampering::asks();
+    asks.extend(super::log::asks());
+    assert!(asks.len() > 100);
+    compare(&whole_tree(), asks);
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn both_verifiers_say_the_same_of_everything_that_tests_do_to_bundles() {
+    let (base, asks) = crate::verify::bundle::asks_of_tests();
+    assert!(asks.len() > 80);
+    compare(&base, asks);
+}
+
+#[test]
+fn both_verifiers_say_the_same_of_random_mutations_of_evidence_and_log() {
+    let (base, keys, mut random) = (whole_tree(), TestKeys::read(), Random(SEED));
+    let options = options_with_log(&base, &keys);
+    let asks = (0..MUTATIONS).map(|number| {
+        let (mut files, mut name) = (base.clone(), format!("mutation {number}"));
+        for _ in 0..=random.below(8) / 6 {
+            name = format!("{name}: {}", mutate(&mut files, &keys, &mut random));
+        }
+        Ask { name, files, options: options.clone(), is_bundle: false }
+    });
+    compare(&base, asks.collect());
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn both_verifiers_say_the_same_of_random_mutations_of_bundles() {
+    let keys = TestKeys::read();
+    let mut random = Random(SEED ^ 7);
+    let (base, asks) = crate::verify::bundle::mutated(BUNDLE_MUTATIONS, |files| mutate(files, &keys, &mut random));
+    compare(&base, asks);
+}
+
+/// Asks both and compares. Rules that are not of `verify.py` are left out: it does not look at tables.
+fn compare(base: &Tree, asks: Vec<Ask>) {
+    let strangers = ask_stranger(base, &asks);
+    let mut differences = Vec::new();
+    for (ask, stranger) in asks.iter().zip(strangers) {
+        let ours = ours(ask);
+        if ours != stranger {
+            differences.push(format!("{}\n  ours {ours:?}\n  verify.py {stranger:?}", ask.name));
+        }
+    }
+    assert!(differences.is_empty(), "{} of {}:\n{}", differences.len(), asks.len(), differences.join("\n"));
+}
+
+fn ours(ask: &Ask) -> Answer {
+    let keys = TestKeys::read();
+    #[cfg(feature = "parquet")]
+    if ask.is_bundle {
+        let report = crate::verify::verify_bundle(&ask.files, keys.root(), &ask.options).unwrap();
+        let first = first(report.errors().filter(|finding| is_of_both(finding)));
+        let holds = report.checked.signature && report.evidence.checked.certificates > 0 && first.is_none();
+        return (holds, first);
+    }
+    let report = verify(&ask.files, keys.root(), &ask.options).unwrap();
+    (report.holds(), first(report.errors()))
+}
+
+fn first<'a>(mut errors: impl Iterator<Item = &'a Finding>) -> Option<(String, String)> {
+    errors.next().map(|finding| (finding.object.clone(), finding.rule.id().to_owned()))
+}
+
+fn is_of_both(finding: &Finding) -> bool {
+    let tables = ["table.", "safeguards.", "bundle.counts"];
+    finding.severity == Severity::Error && !tables.iter().any(|prefix| finding.rule.id().starts_with(prefix))
+}
+
+fn ask_stranger(base: &Tree, asks: &[Ask]) -> Vec<Answer> {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut python = Command::new(python())
+        .arg(here.join("src/verify/tests/agreement.py"))
+        .args([here.clone(), vectors().join("root.pub.pem")])
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("tests/setup.sh --test installs Python with cryptography and zstandard");
+    let answers = BufReader::new(python.stdout.take().unwrap());
+    let mut stdin = python.stdin.take().unwrap();
+    let base_line = json!({ "base": base.iter().map(|(k, v)| (k.clone(), encoded(v))).collect::<Map<_, _>>() });
+    let answers = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            writeln!(stdin, "{base_line}").unwrap();
+            for ask in asks {
+                // Python that ended early is told of below.
+                if writeln!(stdin, "{}", asked(base, ask)).is_err() {
+                    return;
+                }
+            }
+        });
+        answers.lines().map(|line| answer(&line.unwrap())).collect::<Vec<_>>()
+    });
+    assert!(python.wait().unwrap().success(), "after {} answers: {}", answers.len(), asks[answers.len()].name);
+    assert_eq!(answers.len(), asks.len());
+    answers
+}
+
+fn asked(base: &Tree, ask: &Ask) -> Value {
+    let gone = base.keys().filter(|key| !ask.files.contains_key(*key)).map(|key| (key.clone(), Value::Null));
+    let other = ask.files.iter().filter(|(key, bytes)| base.get(*key) != Some(bytes));
+    let change: Map<_, _> = gone.chain(other.map(|(key, bytes)| (key.clone(), encoded(bytes)))).collect();
+    let earlier: Vec<_> = ask.options.earlier.iter().map(|kept| json!([kept.name, encoded(&kept.note)])).collect();
+    let key = ask.options.checkpoints_key.as_ref().map(|key| encoded(&key.spki_der()));
+    json!({ "change": change, "earlier": earlier, "checkpoints_key": key, "bundle": ask.is_bundle })
+}
+
+fn answer(line: &str) -> Answer {
+    let answer: Value = serde_json::from_str(line).unwrap();
+    let first = answer["first"].as_array().map(|first| {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        (text(&first[0]), text(&first[1]))
+    });
+    (answer["holds"].as_bool().unwrap(), first)
+}
+
+fn encoded(bytes: &[u8]) -> Value {
+    STANDARD.encode(bytes).into()
+}
+
+/// As `tests/setup.sh` installs it.
+fn python() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache = set("AFFIDAVIT_CACHE").or_else(|| Some(set("XDG_CACHE_HOME")?.join("affidavit")));
+    let cache = cache.unwrap_or_else(|| set("HOME").unwrap().join(".cache/affidavit"));
+    cache.join("venv/bin/python")
+}
+
+fn whole_tree() -> Tree {
+    let mut tree = read_tree();
+    tree.extend(read_folder("log"));
+    tree
+}
+
+fn options_with_log(tree: &Tree, keys: &TestKeys) -> Options {
+    let note = tree.iter().find(|(key, _)| key.ends_with("checkpoint/0000000001")).unwrap().1.clone();
+    Options {
+        checkpoints_key: Some(keys.checkpoints.public_key().clone()),
+        earlier: vec![EarlierCheckpoint { name: "kept".to_owned(), note }],
+        ..Options::default()
+    }
+}
+
+/// Does one thing to one file, and tells which.
+fn mutate(files: &mut Tree, keys: &TestKeys, random: &mut Random) -> String {
+    let names: Vec<String> = files.keys().cloned().collect();
+    let (name, other) = (random.of(&names).clone(), random.of(&names).clone());
+    let mut bytes = files[&name].clone();
+    let (at, kind) = (random.below(bytes.len() + 1), random.below(12));
+    match kind {
+        0 => drop(files.remove(&name)),
+        1 => drop(files.insert(name.clone(), files[&other].clone())),
+        2 => {
+            let both = (files[&name].clone(), files[&other].clone());
+            files.extend([(name.clone(), both.1), (other.clone(), both.0)]);
+        }
+        3 => drop(files.insert(name.replacen('1', "2", 1 + random.below(9)), bytes)),
+        4..=6 if name.ends_with(".json") && resign(&mut bytes, keys, random) => drop(files.insert(name.clone(), bytes)),
+        7 => drop(files.insert(name.clone(), [&bytes[..at], b"{\"\n ", &bytes[at..]].concat())),
+        8 => drop(files.insert(name.clone(), bytes[..at].to_vec())),
+        _ => {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= 1 << random.below(8);
+            }
+            files.insert(name.clone(), bytes);
+        }
+    }
+    format!("{kind} at {at} of {name} ({other})")
+}
+
+/// Changes a character of a statement and signs it again, as whoever has all keys.
+fn resign(bytes: &mut Vec<u8>, keys: &TestKeys, random: &mut Random) -> bool {
+    let Ok(envelope) = Envelope::from_slice(bytes) else { return false };
+    let all: [&P256Key; 3] = [&keys.first, &keys.second, &keys.root];
+    let Some(key) = all.into_iter().find(|key| key.public_key().key_id() == envelope.key_id()) else { return false };
+    let mut payload = envelope.payload().to_vec();
+    let at = random.below(payload.len());
+    payload[at] = *random.of(b"0123456789abcdefz-\"{}[],: tn");
+    *bytes = Envelope::sign(envelope.payload_type(), payload, key).unwrap().to_vec().unwrap();
+    true
+}
+
+/// xorshift64*: the same mutations every time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        usize::try_from(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33).unwrap() % end.max(1)
+    }
+
+    fn of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
+    }
+}
+
+const SEED: u64 = 0x00AF_F1DA_7175_EED5;
+const MUTATIONS: usize = 800;
+/// Verifying a bundle takes longer: its tables are made again.
+const BUNDLE_MUTATIONS: usize = 200;
