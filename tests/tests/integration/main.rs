@@ -23,6 +23,8 @@ mod evidence;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod masking;
 #[cfg(test)]
 mod outage;
