@@ -108,3 +108,65 @@ const CLASSIFICATION: &str = r#"
     columns = { id = "clear", name = "redact", ssn = "last4", birth_date = "year", zip = "zip3" }
 "#;
 const CATALOG: &str = include_str!("fuzzing/clinic.json");
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The seeds of the fuzz target.
+    fn texts() -> Vec<String> {
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/seeds/statement");
+        let files = std::fs::read_dir(seeds).unwrap().map(|entry| entry.unwrap().path());
+        files.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_seeds_mean_something() {
+        let clinic = Clinic::new().unwrap();
+        let token = |_: &[u8]| String::new();
+        let context = Context {
+            profile: &clinic.profile,
+            snapshot: &clinic.snapshot,
+            search_path: &clinic.search_path,
+            token: &token,
+        };
+        let permitted = |text: &String| {
+            matches!(decide(&context, schemas::event::Path::Simple, text, &[]).outcome, Outcome::Permitted { .. })
+        };
+        let count = texts().iter().filter(|text| permitted(text)).count();
+        assert!(count > 5, "only {count} of the seeds are permitted");
+        texts().iter().for_each(|text| statement(text.as_bytes()));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn pieces_of_statements_are_decided(
+            pieces in vec((prop::sample::select(texts()), any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..5),
+        ) {
+            let mut text = String::new();
+            for (piece, from, to) in pieces {
+                let words: Vec<&str> = piece.split_inclusive(' ').collect();
+                let (from, to) = (from.index(words.len()), to.index(words.len() + 1));
+                words.get(from.min(to)..to).into_iter().flatten().for_each(|word| text.push_str(word));
+            }
+            statement(text.as_bytes());
+        }
+
+        #[test]
+        fn any_text_is_decided(text in "\\PC{0,60}") {
+            statement(text.as_bytes());
+        }
+
+        #[test]
+        fn any_bytes_are_no_segment(bytes in vec(any::<u8>(), 0..300)) {
+            spool(&bytes);
+        }
+    }
+}

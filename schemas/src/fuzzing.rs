@@ -83,3 +83,73 @@ pub fn log(bytes: &[u8]) {
         assert!(again.is_ok_and(|again| bundle.starts_with(&again)), "entries changed when written again");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Every golden file, as it is and as a hand or a disk may change it.
+    fn golden() -> Vec<Vec<u8>> {
+        let mut files = Vec::new();
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors"), &mut files);
+        assert!(files.len() > 20, "the golden vectors are there");
+        files
+    }
+
+    fn collect(folder: &Path, files: &mut Vec<Vec<u8>>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { collect(&path, files) } else { files.push(std::fs::read(&path).unwrap()) }
+        }
+    }
+
+    fn any_reader(bytes: &[u8]) {
+        chunk(bytes);
+        envelope(bytes);
+        log(bytes);
+        log(&[&[3], bytes].concat());
+    }
+
+    #[test]
+    fn golden_files_are_read_and_written_again() {
+        golden().iter().for_each(|file| any_reader(file));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..300)) {
+            any_reader(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_golden_file_is_read_or_refused(
+            file in prop::sample::select(golden()),
+            damage in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+            keep in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = file;
+            for (place, value) in damage {
+                let place = place.index(bytes.len());
+                bytes[place] = value;
+            }
+            bytes.truncate(keep.index(bytes.len() * 2));
+            any_reader(&bytes);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn changed_evidence_never_holds(changes in vec(any::<u8>(), 0..64)) {
+            tree(&changes);
+        }
+    }
+}

@@ -22,3 +22,28 @@ pub fn token(bytes: &[u8]) {
 const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"a",
     "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
 const NOW: u64 = 1_795_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The seeds of the fuzz target, each with every single byte changed.
+    #[test]
+    fn a_damaged_token_is_refused() {
+        for seed in [
+            include_bytes!("../../../tests/fuzz/seeds/token/id.jwt").as_slice(),
+            include_bytes!("../../../tests/fuzz/seeds/token/access.jwt"),
+            include_bytes!("../../../tests/fuzz/seeds/token/keys.json"),
+        ] {
+            token(seed);
+            for place in 0..seed.len() {
+                let mut bytes = seed.to_vec();
+                for value in [b'.', b'"', 0xff, bytes[place] ^ 1] {
+                    bytes[place] = value;
+                    token(&bytes);
+                }
+                token(&seed[..place]);
+            }
+        }
+    }
+}

@@ -17,3 +17,30 @@ pub fn table(bytes: &[u8]) {
 }
 
 const ROWS_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tables::parquet::ParquetWriter;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn a_damaged_table_is_read_or_refused(
+            damage in vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            keep in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = ParquetWriter::new(Table::Statements, Vec::new()).unwrap().finish().unwrap();
+            for (place, value) in damage {
+                let place = place.index(bytes.len());
+                bytes[place] = value;
+            }
+            bytes.truncate(keep.index(bytes.len() * 2));
+            table(&bytes);
+        }
+    }
+}
