@@ -1,6 +1,6 @@
 """Clients that ask without pause until the relay dies under them.
 
-    python3 workload.py MARKER
+    python3 workload.py MARKER TABLE
 
 Standard input has a line a round, `ROUND CONNECTION-STRING`. Each client of a round asks in a way of its own until its
 connection breaks. A round says when `all were answered` once, and when it is `over`, with how many answers each got. Every statement carries a marker of its own,
@@ -12,7 +12,9 @@ import threading
 
 import psycopg
 
-MARKER = sys.argv[1]
+MARKER, TABLE = sys.argv[1:]
+# SQLSTATE classes that end a session: lost connections, shutdown, evidence that cannot be written.
+ENDED = ("08", "57", "58")
 
 
 class Client:
@@ -44,7 +46,7 @@ class Client:
             pass
         except psycopg.Error as error:
             self.all_answered.abort()
-            if not connection.broken:
+            if not connection.broken and (error.sqlstate or "")[:2] not in ENDED:
                 print("failed", self.prefix, repr(error), flush=True)
         connection.close()
 
@@ -54,7 +56,7 @@ def texts(client, connection):
     middle = "1 / 0" if client.asked // 4 % 3 == 2 else "id"
     sql = (
         f"SELECT id AS {client.mark()} FROM clinic.patients LIMIT 3;"
-        f"UPDATE billing.crashes AS {client.mark()} SET n = n + 1 WHERE id = 1;"
+        f"UPDATE {TABLE} AS {client.mark()} SET n = n + 1 WHERE id = 1;"
         f"SELECT {middle} AS {client.mark()} FROM billing.payers LIMIT 1;"
         f"SELECT name AS {client.mark()} FROM clinic.patients LIMIT 50"
     )
@@ -93,8 +95,8 @@ def transactions(client, connection):
     end = "ROLLBACK" if client.asked // 3 % 2 else "COMMIT"
     connection.execute("BEGIN")
     connection.execute(f"SAVEPOINT {client.mark()}")
-    connection.execute(f"UPDATE billing.crashes AS {client.mark()} SET n = n + 1 WHERE id = %s", (2,))
-    connection.execute(f"INSERT INTO billing.crashes AS {client.mark()} VALUES (%s, 0)", (4,))
+    connection.execute(f"UPDATE {TABLE} AS {client.mark()} SET n = n + 1 WHERE id = %s", (2,))
+    connection.execute(f"INSERT INTO {TABLE} AS {client.mark()} VALUES (%s, 0)", (4,))
     connection.execute(end)
     return 3
 
@@ -103,7 +105,7 @@ def changes(client, connection):
     """Updates in pipelines, each its own transaction."""
     with connection.pipeline() as pipeline:
         for _ in range(10):
-            connection.execute(f"UPDATE billing.crashes AS {client.mark()} SET n = n + 1 WHERE id = %s", (3,))
+            connection.execute(f"UPDATE {TABLE} AS {client.mark()} SET n = n + 1 WHERE id = %s", (3,))
             pipeline.sync()
     return 10
 
@@ -115,8 +117,21 @@ def long(client, connection):
     return 1
 
 
+def held(client, connection):
+    """A statement that waits for an approval which nobody gives, and is cancelled."""
+    cancel = threading.Timer(0.05 + client.asked % 5 / 10, connection.cancel)
+    cancel.start()
+    try:
+        connection.execute(f"UPDATE billing.invoices AS {client.mark()} SET amount = 0 WHERE id = %s", (7,))
+    except (psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege):
+        pass
+    finally:
+        cancel.cancel()
+    return 1
+
+
 def play(number, connection_string):
-    kinds = (texts, pipelines, prepared, transactions, changes, long)
+    kinds = (texts, pipelines, prepared, transactions, changes, long, held)
     all_answered = threading.Barrier(len(kinds), lambda: print("all were answered", flush=True))
     clients = [Client(number, connection_string, kind, all_answered) for kind in kinds]
     threads = [threading.Thread(target=client.run) for client in clients]

@@ -4,24 +4,23 @@
 //! `AFFIDAVIT_KILLS` sets how often (`make crash`: 50); `AFFIDAVIT_SEED` repeats the moments of an earlier run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::{Database, Programs, Relay, Said, have_psycopg, interpreter, repository};
+use crate::harness::workload::{Clients, Moments, Table, setting};
+use crate::harness::{Database, Programs, Relay, Said, have_psycopg};
 use crate::skip_without;
 
 #[test]
 fn kills_at_random_moments_lose_nothing_and_double_nothing() {
     skip_without!(have_psycopg(), "psycopg");
     let (kills, mut moments) = (setting("AFFIDAVIT_KILLS", 6), Moments::seeded());
-    let _table = Table::create();
+    let _table = Table::create("crashes");
     let marker = format!("crash{}_", std::process::id());
-    let mut clients = Clients::start(&marker);
+    let mut clients = Clients::start(&marker, "billing.crashes");
     let mut relay = Relay::fresh();
     let mut restarts = Duration::ZERO;
     for round in 1..=kills {
@@ -154,100 +153,6 @@ impl std::fmt::Display for Account {
     }
 }
 
-/// `tests/crash/workload.py`: a process for all rounds.
-struct Clients {
-    process: Child,
-    input: Option<ChildStdin>,
-    said: Receiver<String>,
-}
-
-impl Clients {
-    fn start(marker: &str) -> Self {
-        let mut process = Command::new(interpreter())
-            .arg(repository().join("tests/crash/workload.py"))
-            .arg(marker)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let (sender, said) = channel();
-        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { input: process.stdin.take(), process, said }
-    }
-
-    fn ask(&mut self, round: u32, connection: &str) {
-        writeln!(self.input.as_mut().unwrap(), "{round} {connection}").unwrap();
-    }
-
-    fn await_answers(&self) {
-        assert_eq!(self.said.recv_timeout(PATIENCE).as_deref(), Ok("all were answered"));
-    }
-
-    fn await_end(&self) {
-        let mut said = String::new();
-        while !said.starts_with("over") {
-            said = self.said.recv_timeout(PATIENCE).expect("clients notice that the relay is gone");
-            assert!(!said.starts_with("failed"), "a client was refused: {said}");
-        }
-    }
-}
-
-impl Drop for Clients {
-    fn drop(&mut self) {
-        drop(self.input.take());
-        let _gone = self.process.kill();
-        let _status = self.process.wait();
-    }
-}
-
-/// Rows to change, in a table that no other test looks at.
-struct Table;
-
-impl Table {
-    fn create() -> Self {
-        superuser(
-            "CREATE TABLE billing.crashes (id int, n bigint); \
-             INSERT INTO billing.crashes SELECT id, 0 FROM generate_series(1, 3) id; \
-             GRANT SELECT, INSERT, UPDATE ON billing.crashes TO affidavit_relay",
-        );
-        Self
-    }
-}
-
-impl Drop for Table {
-    fn drop(&mut self) {
-        superuser("DROP TABLE billing.crashes");
-    }
-}
-
-fn superuser(sql: &str) {
-    Said::by(Database::shared().psql().args(["--quiet", "--command", sql])).ok();
-}
-
-/// Random moments that can be had again.
-struct Moments(u64);
-
-impl Moments {
-    fn seeded() -> Self {
-        let seed = setting("AFFIDAVIT_SEED", std::process::id());
-        println!("AFFIDAVIT_SEED={seed}");
-        Self(u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn within(&mut self, longest: Duration) -> Duration {
-        // xorshift64
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        longest.mul_f64((self.0 % 10_000) as f64 / 10_000.0)
-    }
-}
-
-fn setting(name: &str, otherwise: u32) -> u32 {
-    std::env::var(name).map_or(otherwise, |value| value.parse().expect("a number"))
-}
-
 fn verify_bundle(relay: &Relay, bundle: &Path) -> Said {
     let mut auditor = Command::new(Programs::built().executable("auditor"));
     Said::by(auditor.arg("verify").arg(bundle).arg("--root").arg(relay.keys().join("certificates.pub.pem")))
@@ -273,5 +178,3 @@ fn markers(text: &str, marker: &str) -> BTreeSet<String> {
 const ASKED_FOR: Duration = Duration::from_millis(800);
 /// A relay is up by then, even a debug build on a busy machine.
 const STARTING_FOR: Duration = Duration::from_millis(500);
-/// Clients are answered and notice a killed peer long before.
-const PATIENCE: Duration = Duration::from_secs(60);

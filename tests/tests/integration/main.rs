@@ -23,6 +23,8 @@ mod drivers;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod full_spool;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod kills;
@@ -36,6 +38,8 @@ mod pipelines;
 mod protocol;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod splits;
 #[cfg(test)]
 mod staleness;
 #[cfg(test)]

@@ -114,7 +114,7 @@ fn superuser(sql: &str) {
 }
 
 /// Everything up to the next `ReadyForQuery`.
-fn until_ready(client: &mut RawClient) -> Vec<Message> {
+pub(crate) fn until_ready(client: &mut RawClient) -> Vec<Message> {
     let mut said = Vec::new();
     while said.last().is_none_or(|message: &Message| message.tag != 'Z') {
         said.push(client.read().expect("the session goes on"));
@@ -126,32 +126,32 @@ fn error_code(said: &[Message]) -> Option<String> {
     said.iter().find(|message| message.tag == 'E').map(|message| message.fields()[&'C'].clone())
 }
 
-fn query(sql: &str) -> Vec<u8> {
+pub(crate) fn query(sql: &str) -> Vec<u8> {
     message(b'Q', &[sql.as_bytes(), &[0]])
 }
 
-fn parse(name: &str, sql: &str) -> Vec<u8> {
+pub(crate) fn parse(name: &str, sql: &str) -> Vec<u8> {
     message(b'P', &[name.as_bytes(), &[0], sql.as_bytes(), &[0, 0, 0]])
 }
 
 /// Without parameters, results as text.
-fn bind(portal: &str, statement: &str) -> Vec<u8> {
+pub(crate) fn bind(portal: &str, statement: &str) -> Vec<u8> {
     message(b'B', &[portal.as_bytes(), &[0], statement.as_bytes(), &[0, 0, 0, 0, 0, 0, 0]])
 }
 
-fn execute(portal: &str) -> Vec<u8> {
+pub(crate) fn execute(portal: &str) -> Vec<u8> {
     message(b'E', &[portal.as_bytes(), &[0, 0, 0, 0, 0]])
 }
 
-fn close(statement: &str) -> Vec<u8> {
+pub(crate) fn close(statement: &str) -> Vec<u8> {
     message(b'C', &[b"S", statement.as_bytes(), &[0]])
 }
 
-fn sync() -> Vec<u8> {
+pub(crate) fn sync() -> Vec<u8> {
     message(b'S', &[])
 }
 
-fn message(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn message(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let body = parts.concat();
     let mut bytes = vec![tag];
     bytes.write_all(&u32::try_from(body.len() + 4).unwrap().to_be_bytes()).unwrap();
