@@ -1,5 +1,5 @@
 # Thin: each target says what it runs; the work is in cargo and in tests/.
-.PHONY: setup setup-test demo up down test bench check
+.PHONY: setup setup-test demo up down test crash fuzz bench check
 
 setup:  ## Installs what is missing (Debian, Ubuntu; elsewhere it names it)
 	@tests/setup.sh
@@ -18,6 +18,12 @@ down:  ## Ends what `up` started
 
 test: setup-test  ## Every test; starts a throwaway PostgreSQL of its own
 	cargo test --workspace $(CARGO_TEST_FLAGS)
+
+crash: setup-test  ## kill -9 at 50 random moments; KILLS=n for another number
+	AFFIDAVIT_KILLS=$(or $(KILLS),50) cargo test -p tests --test integration $(CARGO_TEST_FLAGS) kills:: -- --nocapture
+
+fuzz:  ## Every fuzz target for ten minutes; FUZZ_SECONDS=n for another time. Needs cargo-fuzz
+	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),600)
 
 bench: setup  ## pgbench against PostgreSQL directly and through the relay
 	@tests/bench/bench.sh

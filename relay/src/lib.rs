@@ -9,6 +9,8 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod evidence;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod issuers;
 mod listener;
 pub mod policy;

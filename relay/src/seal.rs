@@ -58,7 +58,8 @@ pub(crate) fn seal(
 ) -> Result<Sealed, schemas::Error> {
     let header = &sealing.contents.header;
     let mut builder = ChunkBuilder::new(head(header, sealing.prev), sealing.session_key, entropy)?;
-    let mut seen = Seen { next_event: header.first_event, ..Seen::default() };
+    let pending = header.pending.iter().copied().collect();
+    let mut seen = Seen { next_event: header.first_event, pending, ..Seen::default() };
     for record in &sealing.contents.records {
         match record {
             Record::Event(line) => {
@@ -69,7 +70,6 @@ pub(crate) fn seal(
             Record::Data { direction, time_us, bytes } => {
                 builder.push_data(&DataRecord { direction: *direction, time_us: *time_us, bytes })?;
             }
-            Record::Pending(executions) => seen.pending.extend(executions),
         }
     }
     if let Some(survived) = &sealing.survived {

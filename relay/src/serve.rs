@@ -188,7 +188,7 @@ fn settings(config: &Config) -> Settings {
 }
 
 /// What the structural limit of `statement::parse` is proved for. Virtual: pages never touched cost nothing.
-const WORKER_STACK: usize = 256 * 1024 * 1024;
+pub(crate) const WORKER_STACK: usize = 256 * 1024 * 1024;
 /// Sealing and storing what is left; what does not leave in this time stays in the spool for the next start.
 const RETIRE_LIMIT: Duration = Duration::from_secs(60);
 /// Sessions whose end is due say goodbye to both peers, five seconds at most, and record it.

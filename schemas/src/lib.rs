@@ -15,6 +15,8 @@ pub mod entropy;
 mod error;
 pub mod event;
 pub mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod hex;
 pub mod identifiers;
 pub mod instant;

@@ -6,6 +6,8 @@
 
 mod claims;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod jwks;
 mod login;
 mod members;

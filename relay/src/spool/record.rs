@@ -1,7 +1,8 @@
 //! Records of a segment and how they are framed on disk.
 //!
-//! `u32 length (big endian) | payload`, over and over. The first payload is the header: plain canonical JSON followed
-//! by its SHA-256, readable without a key because it holds the wrapped one. Every further payload is sealed with
+//! `u32 length (big endian) | payload`, over and over. The first payload is the header: `u32` length of a plain canonical
+//! JSON, that JSON, the numbers of pending executions as `u64` each, and the SHA-256 of all that. It is readable without
+//! a key because it holds the wrapped one, and whole or nothing: a segment never hides what was pending. Every further payload is sealed with
 //! AES-256-GCM under a key of this segment alone; the nonce is the record's number from 1 and the header's digest is
 //! the additional data. So nothing in a spool is clear, nothing can be moved between segments, and the first record
 //! that does not open is the end of what was written.
@@ -54,6 +55,9 @@ pub(crate) struct Header {
     pub(crate) sequence: u64,
     /// Number of the first event that goes into this segment.
     pub(crate) first_event: u64,
+    /// Executions that had no outcome when the segment began; recovery names them if they never get one.
+    #[serde(skip)]
+    pub(crate) pending: Vec<u64>,
 }
 
 impl Origin {
@@ -69,8 +73,6 @@ pub(crate) enum Record {
     Event(Vec<u8>),
     /// Bytes as the client sent or received them.
     Data { direction: Direction, time_us: u64, bytes: Vec<u8> },
-    /// Executions that had no outcome when the segment began; recovery names them if they never get one.
-    Pending(Vec<u64>),
 }
 
 /// A record that is about to be written; borrows what it holds.
@@ -78,7 +80,6 @@ pub(crate) enum Record {
 pub(crate) enum Draft<'a> {
     Event(&'a [u8]),
     Data { direction: Direction, time_us: u64, bytes: &'a [u8] },
-    Pending(&'a [u64]),
 }
 
 /// Seals or opens the records of one segment, in order.
@@ -151,10 +152,6 @@ impl Draft<'_> {
                 out.extend_from_slice(&time_us.to_be_bytes());
                 out.extend_from_slice(bytes);
             }
-            Draft::Pending(executions) => {
-                out.push(PENDING);
-                executions.iter().for_each(|execution| out.extend_from_slice(&execution.to_be_bytes()));
-            }
         }
     }
 }
@@ -169,10 +166,6 @@ impl Record {
                 let direction = if *kind == FRONTEND { Direction::Frontend } else { Direction::Backend };
                 Some(Self::Data { direction, time_us: u64::from_be_bytes(*time), bytes: bytes.to_vec() })
             }
-            PENDING => {
-                let (executions, []) = rest.as_chunks::<8>() else { return None };
-                Some(Self::Pending(executions.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect()))
-            }
             _ => None,
         }
     }
@@ -185,21 +178,32 @@ impl Header {
         if json.len() > HEADER_MAX {
             return Err(SpoolError::TooLarge { what: "a header", limit: HEADER_MAX });
         }
-        let digest = Sha256Digest::of(&json);
-        let length = u32::try_from(json.len() + DIGEST).map_err(|_| SpoolError::Internal("header length"))?;
-        out.extend_from_slice(&length.to_be_bytes());
-        out.extend_from_slice(&json);
-        out.extend_from_slice(digest.as_bytes());
+        let mut payload = Vec::with_capacity(LENGTH + json.len() + size_of_val(self.pending.as_slice()) + DIGEST);
+        payload.extend_from_slice(&length(json.len())?);
+        payload.extend_from_slice(&json);
+        self.pending.iter().for_each(|execution| payload.extend_from_slice(&execution.to_be_bytes()));
+        let digest = Sha256Digest::of(&payload);
+        payload.extend_from_slice(digest.as_bytes());
+        out.extend_from_slice(&length(payload.len())?);
+        out.extend_from_slice(&payload);
         Ok(digest)
     }
 
     /// Reads a header's payload; `None` when it is torn or not ours.
     pub(crate) fn decode(payload: &[u8]) -> Option<(Self, Sha256Digest)> {
-        let (json, digest) = payload.split_last_chunk::<DIGEST>()?;
-        let computed = Sha256Digest::of(json);
-        let header: Self = (computed.as_bytes() == digest).then(|| serde_json::from_slice(json).ok())??;
+        let (content, digest) = payload.split_last_chunk::<DIGEST>()?;
+        let computed = Sha256Digest::of(content);
+        let (json, pending) = split(content).filter(|_| computed.as_bytes() == digest)?;
+        let mut header: Self = serde_json::from_slice(json).ok()?;
+        let (pending, []) = pending.as_chunks::<8>() else { return None };
+        header.pending = pending.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect();
         (header.version == VERSION && header.sequence > 0 && header.first_event > 0).then_some((header, computed))
     }
+}
+
+fn length(bytes: usize) -> Result<[u8; LENGTH], SpoolError> {
+    let length = u32::try_from(bytes).map_err(|_| SpoolError::Internal("header length"))?;
+    Ok(length.to_be_bytes())
 }
 
 /// The next payload and what follows it; `None` at the end and where the file is torn.
@@ -213,17 +217,14 @@ pub(crate) fn framed_length(draft: &Draft<'_>) -> u64 {
     let content = match draft {
         Draft::Event(json) => json.len(),
         Draft::Data { bytes, .. } => size_of::<u64>() + bytes.len(),
-        Draft::Pending(executions) => size_of_val(*executions),
     };
     u64::try_from(LENGTH + 1 + content + TAG).unwrap_or(u64::MAX)
 }
 
 /// Version of this format. A relay reads the version it writes: an upgrade drains or recovers the spool first.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Content of one data record. Longer data is split, so that sealing gathers even blocks of bounded size.
 pub(crate) const DATA_MAX: usize = 256 * 1024;
-/// Executions in one `Pending` record.
-pub(crate) const PENDING_MAX: usize = 8 * 1024;
 /// One event's canonical JSON: as much as a frame of a chunk holds.
 pub(crate) const EVENT_MAX: usize = 16 * 1024 * 1024;
 /// The largest payload before sealing: an event and its kind.
@@ -236,4 +237,3 @@ const TAG: usize = 16;
 const EVENT: u8 = 1;
 const FRONTEND: u8 = 2;
 const BACKEND: u8 = 3;
-const PENDING: u8 = 4;

@@ -32,22 +32,11 @@ pub(crate) struct Contents {
 }
 
 impl Segment {
-    /// Creates the file with header and pending executions in one write.
-    ///
-    /// BUG: a machine that dies in the middle of that write may leave exactly the header. Nothing tells then that
-    /// executions were pending, and recovery names too few as of unknown outcome, which the verifier reports.
-    pub(crate) fn create(
-        folder: &Folder,
-        header: &Header,
-        pending: &[u64],
-        spool_key: &SpoolKey,
-    ) -> Result<Self, SpoolError> {
+    /// Creates the file with its header, which is there whole or not at all.
+    pub(crate) fn create(folder: &Folder, header: &Header, spool_key: &SpoolKey) -> Result<Self, SpoolError> {
         let mut bytes = Vec::new();
         let digest = header.encode(&mut bytes)?;
-        let mut cipher = Cipher::new(spool_key, header.sequence, digest)?;
-        for executions in pending.chunks(super::record::PENDING_MAX) {
-            cipher.seal(Draft::Pending(executions), &mut bytes)?;
-        }
+        let cipher = Cipher::new(spool_key, header.sequence, digest)?;
         let entry = Entry { counter: header.facts.session.counter, sequence: header.sequence, kind: Kind::Spool };
         let path = folder.file(entry);
         let mut file = OpenOptions::new()

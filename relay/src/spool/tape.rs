@@ -86,8 +86,10 @@ impl Tape {
         spool_key: SpoolKey,
         segment_bytes: u64,
     ) -> Result<Self, SpoolError> {
-        let header = Header { version: VERSION, facts: SessionFacts::clone(&facts), sequence: 1, first_event: 1 };
-        let segment = Segment::create(&folder, &header, &[], &spool_key)?;
+        let facts_of_header = SessionFacts::clone(&facts);
+        let header =
+            Header { version: VERSION, facts: facts_of_header, sequence: 1, first_event: 1, pending: Vec::new() };
+        let segment = Segment::create(&folder, &header, &spool_key)?;
         Ok(Self {
             folder,
             facts,
@@ -283,9 +285,9 @@ impl Tape {
     fn rotate(&mut self) -> Result<(), SpoolError> {
         let sequence = self.segment.sequence.checked_add(1).ok_or(SpoolError::Internal("sequences"))?;
         let facts = SessionFacts::clone(&self.facts);
-        let header = Header { version: VERSION, facts, sequence, first_event: self.next_event };
-        let pending: Vec<u64> = self.pending.keys().copied().collect();
-        match Segment::create(&self.folder, &header, &pending, &self.spool_key) {
+        let pending = self.pending.keys().copied().collect();
+        let header = Header { version: VERSION, facts, sequence, first_event: self.next_event, pending };
+        match Segment::create(&self.folder, &header, &self.spool_key) {
             Ok(segment) => {
                 self.segment = segment;
                 Ok(())

@@ -1,11 +1,14 @@
 //! Entry points for fuzzing: each takes any bytes and fails (panics) only if a promise of this crate is broken. The
 //! fuzz targets call them, and so do the property tests, so that both hold the same promises.
 
+use crate::postgres::backend::Authentication;
 use crate::postgres::conversation::{Conversation, FrontendOp, Incoming, OpKind};
 use crate::postgres::{Backend, BackendMessage, Deframer, Direction, Frontend, FrontendMessage, MessageRef, startup};
-use crate::postgres::{Side, TransactionStatus, Transcript};
+use crate::postgres::{Side, TransactionStatus, Transcript, scram};
 use bytes::BytesMut;
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::sync::LazyLock;
 
 /// Any bytes are a startup packet, the beginning of one, or refused; what is read writes back the same bytes.
 pub fn startup(bytes: &[u8]) {
@@ -61,6 +64,27 @@ pub fn transcript(bytes: &[u8]) {
         assert!(!shown.contains('\u{1b}'), "an escape sequence would reach the terminal");
     }
 }
+
+/// Any bytes as what a server says in a SCRAM exchange: a challenge or none, and never its proof, for nobody who does
+/// not know the password can make it.
+pub fn scram(bytes: &[u8]) {
+    let request = Authentication::Sasl { mechanisms: vec!["SCRAM-SHA-256"] };
+    let Ok(client) = scram::Client::for_request(&request, [0; 18], None) else { return };
+    if let Ok(challenge) = client.clone().challenge(bytes) {
+        assert!(!EXCHANGE.0.fit(&challenge) || challenge.answer(&EXCHANGE.0).is_ok(), "keys that fit do not answer");
+    }
+    let Ok(challenge) = client.challenge(EXCHANGE.1.as_bytes()) else { return };
+    if let Ok((_, verifier)) = challenge.answer(&EXCHANGE.0) {
+        assert!(verifier.verify(bytes).is_err(), "a server that does not know the password was believed");
+    }
+}
+
+/// Keys of a password, derived once, and the challenge that they answer.
+static EXCHANGE: LazyLock<(scram::SaltedKeys, String)> = LazyLock::new(|| {
+    let iterations = NonZeroU32::new(4096).unwrap_or(NonZeroU32::MIN);
+    let keys = scram::SaltedKeys::derive("pencil", b"salt", iterations);
+    (keys, format!("r={}theirs,s=c2FsdA==,i=4096", "A".repeat(24)))
+});
 
 /// Any order of messages, a byte each, is attributed or refused, and every ticket comes to at most one end.
 pub fn conversation(bytes: &[u8]) {

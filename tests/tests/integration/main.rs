@@ -25,7 +25,11 @@ mod drivers;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod full_spool;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod kills;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
@@ -36,6 +40,8 @@ mod pipelines;
 mod protocol;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod splits;
 #[cfg(test)]
 mod staleness;
 #[cfg(test)]

@@ -2,10 +2,9 @@
 //! nothing is served unrecorded.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::Stdio;
 
-use crate::harness::{Relay, have_psycopg, psycopg};
+use crate::harness::{Outage, Relay, have_psycopg, psycopg};
 use crate::skip_without;
 
 #[test]
@@ -37,29 +36,6 @@ fn a_session_ends_before_it_is_served_unrecorded() {
     relay.stop();
     let report = relay.verify(&relay.evidence()).ok();
     assert!(report.contains("evidence-failure"), "the reason is in the evidence: {report}");
-}
-
-/// The store cannot be written while this lives: where it writes stands a file in place of the folder.
-struct Outage {
-    incoming: PathBuf,
-    aside: PathBuf,
-}
-
-impl Outage {
-    fn of(relay: &Relay) -> Self {
-        let incoming = relay.evidence().join("incoming");
-        let aside = relay.evidence().join("incoming-aside");
-        std::fs::rename(&incoming, &aside).unwrap();
-        std::fs::write(&incoming, "an outage").unwrap();
-        Self { incoming, aside }
-    }
-}
-
-impl Drop for Outage {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.incoming).unwrap();
-        std::fs::rename(&self.aside, &self.incoming).unwrap();
-    }
 }
 
 const UNTIL_THE_END: &str = r#"

@@ -113,7 +113,7 @@ fn superuser(sql: &str) {
 }
 
 /// Everything up to the next `ReadyForQuery`.
-fn until_ready(client: &mut RawClient) -> Vec<Message> {
+pub(crate) fn until_ready(client: &mut RawClient) -> Vec<Message> {
     let mut said = Vec::new();
     while said.last().is_none_or(|message: &Message| message.tag != 'Z') {
         said.push(client.read().expect("the session goes on"));

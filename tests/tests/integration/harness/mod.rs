@@ -3,14 +3,17 @@
 pub(crate) mod approvals;
 mod clients;
 mod database;
+mod outage;
 mod programs;
 pub(crate) mod raw;
 mod relay;
+pub(crate) mod workload;
 
 use std::path::PathBuf;
 
 pub(crate) use clients::{Said, have_psycopg, have_python, interpreter, psycopg, python};
 pub(crate) use database::Database;
+pub(crate) use outage::Outage;
 pub(crate) use programs::Programs;
 pub(crate) use raw::RawClient;
 pub(crate) use relay::{Relay, psql};

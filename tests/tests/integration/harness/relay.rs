@@ -65,8 +65,25 @@ impl Relay {
 
     /// Starts `local` over this data, after [`Self::stop`] or [`Self::kill`].
     pub(crate) fn start(&mut self) {
-        let ready = self.data.path().join("endpoints.toml");
+        let ready = self.data.ready();
         let _absent = std::fs::remove_file(&ready);
+        let held = self.launch();
+        let deadline = Instant::now() + READY;
+        while !ready.exists() {
+            assert!(held.runs() && Instant::now() < deadline, "`local up` is not ready:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.held = Some(held);
+    }
+
+    /// Starts it and kills it so much later, ready or not.
+    pub(crate) fn die_starting(&self, after: Duration) {
+        let held = self.launch();
+        std::thread::sleep(after);
+        held.kill();
+    }
+
+    fn launch(&self) -> Held {
         let log = std::fs::File::options().create(true).append(true).open(self.data.log()).unwrap();
         let mut hold = Command::new(repository().join("tests/hold.sh"));
         if self.data.removed.is_none() {
@@ -86,13 +103,7 @@ impl Relay {
         output.read_line(&mut pid).unwrap();
         // Read to its end by a thread of its own: a full pipe would stop the process.
         std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
-        let held = Held { shell, pid: pid.trim().parse().unwrap() };
-        let deadline = Instant::now() + READY;
-        while !ready.exists() {
-            assert!(held.runs() && Instant::now() < deadline, "`local up` is not ready:\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        self.held = Some(held);
+        Held { shell, pid: pid.trim().parse().unwrap() }
     }
 
     /// One of its own whose configuration is changed before it starts: each text by another.
@@ -239,6 +250,11 @@ impl Drop for Relay {
 impl Data {
     fn path(&self) -> PathBuf {
         self.folder.join("data")
+    }
+
+    /// Written when it serves.
+    fn ready(&self) -> PathBuf {
+        self.path().join("endpoints.toml")
     }
 
     fn log(&self) -> PathBuf {

@@ -15,6 +15,7 @@ proptest! {
         fuzzing::frontend(&bytes);
         fuzzing::backend(&bytes);
         fuzzing::conversation(&bytes);
+        fuzzing::scram(&bytes);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod any_bytes;
 mod differential;
+mod pgwire;
 mod refusals;
 mod round_trip;
 pub(super) mod strategies;

@@ -1,0 +1,1 @@
+SELECT id, ssn, name FROM clinic.patients WHERE ssn LIKE '***%' ORDER BY name LIMIT 5

@@ -1,0 +1,1 @@
+SELECT p.*, v.notes FROM patients p JOIN visits v ON v.patient_id = p.id LEFT JOIN billing.payers b USING (id)

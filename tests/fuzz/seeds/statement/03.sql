@@ -1,0 +1,1 @@
+SELECT zip, grouping(zip), count(*) FILTER (WHERE id > $1) FROM patients GROUP BY ROLLUP (zip) HAVING count(*) > 1

@@ -1,0 +1,1 @@
+SELECT name, rank() OVER (PARTITION BY zip ORDER BY ssn), lag(ssn) OVER w FROM patients WINDOW w AS (ORDER BY id)

@@ -1,0 +1,1 @@
+SELECT CASE WHEN id IN (1, 2) THEN ssn::text ELSE coalesce(name, E'\n', $$x$$) END, ARRAY[id], ROW(p), p::text FROM patients p

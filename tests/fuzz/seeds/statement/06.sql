@@ -1,0 +1,1 @@
+INSERT INTO billing.payers AS b (id, name) VALUES ($1, 'x'), (2, DEFAULT) ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING id

@@ -1,0 +1,1 @@
+UPDATE billing.payers SET name = q.reason FROM (SELECT 'a' AS reason) q WHERE id = ANY ($1::int[])

@@ -1,0 +1,1 @@
+DELETE FROM billing.payers USING clinic.visits v WHERE v.id = payers.id RETURNING *

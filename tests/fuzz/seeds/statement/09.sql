@@ -1,0 +1,1 @@
+BEGIN; SAVEPOINT a; SET LOCAL statement_timeout = '5s'; SHOW server_version; ROLLBACK TO a; COMMIT

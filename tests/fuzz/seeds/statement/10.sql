@@ -1,0 +1,1 @@
+COPY (SELECT * FROM contacts) TO STDOUT WITH (FORMAT csv)

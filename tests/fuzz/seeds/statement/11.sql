@@ -1,0 +1,1 @@
+EXPLAIN (VERBOSE) SELECT email FROM clinic.contacts /* c */ -- d

@@ -1,0 +1,1 @@
+SELECT extract(year FROM birth_date), birth_date AT TIME ZONE 'UTC', substring(name FROM 1 FOR 2), trim(both 'x' FROM zip), U&'d\0061' FROM ONLY patients TABLESAMPLE system (1)

@@ -1,0 +1,1 @@
+TABLE visits_2024

@@ -1,0 +1,1 @@
+SELECT json_agg(p), row_to_json(p) FROM patients p, LATERAL (SELECT * FROM visits WHERE patient_id = p.id) x

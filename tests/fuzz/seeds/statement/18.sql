@@ -1,0 +1,1 @@
+CREATE TABLE billing.t (id int PRIMARY KEY, n text CHECK (n <> '')); DROP TABLE billing.t
