@@ -1,7 +1,7 @@
 //! A connection as it is guarded: its target, catalog, classification and policies; and one principal's access.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use identity::{Kind, Principal};
@@ -22,7 +22,9 @@ pub struct Guarded {
     pub login: Login,
     classification: Classification,
     policies: Arc<PolicySet>,
-    snapshot: Mutex<Option<Taken>>,
+    snapshot: RwLock<Option<Taken>>,
+    /// Held while the catalog is read.
+    reading: Mutex<()>,
 }
 
 /// A catalog snapshot and when it was taken.
@@ -56,7 +58,7 @@ pub enum AccessError {
 impl Guarded {
     /// Puts a connection under guard.
     pub fn new(connection: Connection, login: Login, classification: Classification, policies: Arc<PolicySet>) -> Self {
-        Self { connection, login, classification, policies, snapshot: Mutex::new(None) }
+        Self { connection, login, classification, policies, snapshot: RwLock::default(), reading: Mutex::default() }
     }
 
     /// What `principal` may do now.
@@ -104,15 +106,25 @@ impl Guarded {
 
     /// One session reads the catalog, the others wait for it.
     async fn snapshot(&self, max_age: Duration) -> Result<Arc<Snapshot>, AccessError> {
-        let mut taken = self.snapshot.lock().await;
-        if let Some(known) = taken.as_ref().filter(|known| known.at.elapsed() < max_age) {
-            return Ok(Arc::clone(&known.snapshot));
+        if let Some(known) = self.known(max_age) {
+            return Ok(known);
+        }
+        let _reading = self.reading.lock().await;
+        if let Some(known) = self.known(max_age) {
+            return Ok(known);
         }
         let at = Instant::now();
         let text = query_text(&self.login, catalog::SNAPSHOT_SQL).await?;
         let snapshot = Arc::new(Snapshot::from_json(&text)?);
-        *taken = Some(Taken { snapshot: Arc::clone(&snapshot), at });
+        let taken = Taken { snapshot: Arc::clone(&snapshot), at };
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(taken);
         Ok(snapshot)
+    }
+
+    /// The last snapshot, if it is young enough. Every statement asks.
+    fn known(&self, max_age: Duration) -> Option<Arc<Snapshot>> {
+        let taken = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+        taken.as_ref().filter(|known| known.at.elapsed() < max_age).map(|known| Arc::clone(&known.snapshot))
     }
 }
 

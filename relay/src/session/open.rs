@@ -20,6 +20,7 @@ use crate::approval::Approvals;
 use crate::cancel::Cancellation;
 use crate::channel::{Channel, Stream, tune};
 use crate::listener::Accepted;
+use crate::policy::Decisions;
 use crate::recorder::Recorder;
 use crate::serve::Shared;
 use crate::stop::Stop;
@@ -341,6 +342,7 @@ impl Opened {
             access: self.access,
             principal: self.principal,
             search_path: self.search_path,
+            decisions: Decisions::default(),
             conversation: Conversation::new(),
             operations: std::collections::HashMap::new(),
             prepared: Names::new(),
@@ -355,6 +357,7 @@ impl Opened {
             from_target: Deframer::new(),
             catalog_changed: false,
             finishing: false,
+            in_a_row: 0,
             approvals: self.approvals,
             holding: None,
             unsaid: None,
