@@ -2,26 +2,29 @@
 # Installs what building, testing and the demo need and is missing: on Debian and Ubuntu with apt, elsewhere it
 # names what is missing. Idempotent; says nothing when there is nothing to do.
 #
-#   tests/setup.sh           what `make demo` and `make test` need
+#   tests/setup.sh           what `make demo` needs
+#   tests/setup.sh --test    also what `make test` needs: clients and a browser
 #   tests/setup.sh --bench   also PgBouncer, which `make bench` compares with
-#   tests/setup.sh --ci      also cargo-deny and the toolchain's rustfmt and clippy
+#   tests/setup.sh --ci      as --test, and cargo-deny and the toolchain's rustfmt and clippy
 set -euo pipefail
 
 readonly CACHE="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}"
 readonly VENV="$CACHE/venv"
 # A driver for the relay, and two strangers that bundles' Parquet must open in.
-readonly PYTHON_PACKAGES=('psycopg[binary]==3.3.*' 'duckdb==2.0.*' 'pyarrow==26.0.*')
+readonly PYTHON_PACKAGES=('psycopg[binary]==3.3.*' 'duckdb==2.0.*' 'pyarrow==26.0.*' 'playwright==1.65.*')
 readonly CARGO_DENY_VERSION='0.20.2'
 readonly RUST_MINIMUM='1.95'
 
 main() {
+    FOR_TESTS=yes
     local ci=no
     BENCH=no
     case "${1:-}" in
-        '') ;;
+        '') FOR_TESTS=no ;;
+        --test) ;;
         --ci) ci=yes ;;
-        --bench) BENCH=yes ;;
-        *) fail "unknown argument $1 (expected --ci, --bench or nothing)" ;;
+        --bench) BENCH=yes FOR_TESTS=no ;;
+        *) fail "unknown argument $1 (expected --test, --bench, --ci or nothing)" ;;
     esac
     mkdir -p "$CACHE"
     # Two of us at once would both install: the second waits and then finds nothing to do.
@@ -52,6 +55,11 @@ missing_packages() {
     has openssl || echo openssl
     has_venv || echo python3-venv
     [ "$BENCH" = no ] || has pgbouncer || [ -x /usr/sbin/pgbouncer ] || echo pgbouncer
+    [ "$FOR_TESTS" = no ] || missing_test_packages
+}
+
+missing_test_packages() {
+    has_chromium || echo chromium
 }
 
 install_packages() {
@@ -98,6 +106,9 @@ has_libclang() {
     shopt -u nullglob
     [ "${#found[@]}" -gt 0 ]
 }
+
+# A browser for the pages; playwright drives it.
+has_chromium() { has chromium || has chromium-browser || has google-chrome; }
 
 has_venv() { [ -x "$VENV/bin/python" ] || python3 -c 'import ensurepip, venv' 2>/dev/null; }
 

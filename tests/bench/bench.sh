@@ -127,8 +127,11 @@ INI
         </dev/null &
     POOL_PID=$!
     until as_pgbouncer psql --no-psqlrc --quiet --command='SELECT 1' >/dev/null 2>&1; do
-        kill -0 "$POOL_PID" 2>/dev/null && [ "$SECONDS" -lt "$deadline" ] ||
-            { cat "$SCENE/pgbouncer.log" >&2; echo 'pgbouncer did not start' >&2; return 1; }
+        if ! kill -0 "$POOL_PID" 2>/dev/null || [ "$SECONDS" -ge "$deadline" ]; then
+            cat "$SCENE/pgbouncer.log" >&2
+            echo 'pgbouncer did not start' >&2
+            return 1
+        fi
         sleep 0.1
     done
 }

@@ -7,6 +7,8 @@ mod approvals;
 #[cfg(test)]
 mod authentication;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod bundle;
 #[cfg(test)]
 mod compile_fail;
