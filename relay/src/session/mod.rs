@@ -48,7 +48,7 @@ struct Session {
     pump: Pump,
     recorder: Recorder,
     guarded: Arc<Guarded>,
-    access: Access,
+    access: Arc<Access>,
     principal: identity::Principal,
     search_path: Vec<String>,
     decisions: Decisions,
