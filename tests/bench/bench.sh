@@ -24,6 +24,7 @@ BENCH="$REPOSITORY/tests/bench"
 TICKS_PER_SECOND="$(getconf CLK_TCK)"
 
 main() {
+    local given="${BIN:-}"
     stage_build
     SCENE="$(mktemp -d "${TMPDIR:-/tmp}/affidavit-bench.XXXXXXXX")"
     trap clean_up EXIT
@@ -46,6 +47,8 @@ main() {
     cat "$SCENE/conditions"
     uptime | sed 's/.*load average/Load average at the end/'
     python3 "$BENCH/table.py" "$SCENE/results"
+    # Of the programs at hand nothing but the table above can be told.
+    [ -n "$given" ] || (cd "$REPOSITORY" && echo && cargo bench --locked --quiet -p relay --bench decisions)
 }
 
 clean_up() {
@@ -191,7 +194,8 @@ cpu_of() {
     sed 's/.*) //' "/proc/$1/stat" | awk -v ticks="$TICKS_PER_SECOND" '{ print int(($12 + $13) * 1000000 / ticks) }'
 }
 
-# What a run leaves to be done (sealing, storing, indexing) is not to slow down the next one, and counts as its own.
+# What a run leaves to be done (sealing, storing, indexing) is not to slow down the next one. It counts as the run's own,
+# and is told apart.
 settle() {
     [ "$1" != none ] || return 0
     local before after
@@ -210,7 +214,7 @@ note() { echo "$1 $2 $3 $4" >>"$SCENE/results"; }
 
 # pgbench_round SCRIPT PROTOCOL CLIENTS
 pgbench_round() {
-    local who process before after output
+    local who process before during after output
     for who in "${CONTENDERS[@]}"; do
         process="$(process_of "$who")"
         rm -f "$SCENE"/latency.*
@@ -219,13 +223,15 @@ pgbench_round() {
         before="$(cpu_of "$process")"
         output="$("as_$who" "$PGBENCH" --no-vacuum --client="$3" --jobs=1 --time="$SECONDS_EACH" --protocol="$2" \
             --file="$SCENE/$1.sql" "${log[@]}" 2>&1)" || { echo "$who: $output" >&2; return 1; }
+        during="$(cpu_of "$process")"
         settle "$process"
         after="$(cpu_of "$process")"
         local tps transactions
         tps="$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' <<<"$output" | head -n 1)"
         transactions="$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' <<<"$output")"
         note "$1-$2-$3" "$who" tps "$tps"
-        note "$1-$2-$3" "$who" cpu "$(awk "BEGIN { print ($after - $before) / $transactions }")"
+        note "$1-$2-$3" "$who" cpu "$(awk "BEGIN { print ($during - $before) / $transactions }")"
+        note "$1-$2-$3" "$who" later "$(awk "BEGIN { print ($after - $during) / $transactions }")"
         [ "$3" -gt 1 ] || latencies "$1-$2-$3" "$who"
     done
 }
@@ -241,15 +247,17 @@ latencies() {
 }
 
 bulk_round() {
-    local who process before after bytes seconds
+    local who process before during after bytes seconds
     for who in "${CONTENDERS[@]}"; do
         process="$(process_of "$who")"
         before="$(cpu_of "$process")"
         read -r bytes seconds < <(python_client "$who" bulk 'SELECT id, filler FROM public.bulk')
+        during="$(cpu_of "$process")"
         settle "$process"
         after="$(cpu_of "$process")"
         note bulk "$who" mbs "$(awk "BEGIN { print $bytes / $seconds / 1000000 }")"
-        note bulk "$who" cpu "$(awk "BEGIN { print ($after - $before) / ($bytes / 1000000) }")"
+        note bulk "$who" cpu "$(awk "BEGIN { print ($during - $before) / ($bytes / 1000000) }")"
+        note bulk "$who" later "$(awk "BEGIN { print ($after - $during) / ($bytes / 1000000) }")"
     done
 }
 
@@ -294,8 +302,9 @@ conditions() {
 
 $ROUNDS interleaved rounds; pgbench ran $SECONDS_EACH s each, with $CLIENTS clients where there are several. Client, proxy and server share one
 machine of $(getconf _NPROCESSORS_ONLN) cores ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)), over loopback. TLS to the client everywhere; plaintext
-from relay and PgBouncer to the server. The relay records everything (durability "process"), and seals, stores and
-indexes it in the same process: its CPU time has all of that in it. $("$PGBENCH" --version), $(pgbouncer --version 2>/dev/null | head -n 1 || /usr/sbin/pgbouncer --version | head -n 1).
+from relay and PgBouncer to the server. The relay records everything (durability "process"). The same process seals,
+stores and indexes: that of it which happens while clients are served is in the CPU of the run, the rest stands under
+"afterwards".  $("$PGBENCH" --version), $(pgbouncer --version 2>/dev/null | head -n 1 || /usr/sbin/pgbouncer --version | head -n 1).
 Load average at the start: $(cut -d' ' -f1-3 /proc/loadavg)
 TEXT
 }
