@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::harness::raw::{bind, execute, parse, query, sync};
 use crate::harness::workload::Moments;
 use crate::harness::{RawClient, Relay};
-use crate::harness::raw::{bind, execute, parse, query, sync};
 use crate::pipelines::until_ready;
 
 #[test]
