@@ -177,8 +177,8 @@ impl Session {
     /// When the session ends by itself, if nothing happens before.
     fn deadline(&self) -> Instant {
         // A COPY from the client waits for the client.
-        let waits = self.conversation.is_idle() || self.conversation.copying_in().is_some();
-        let quiet = waits && self.holding.is_none();
+        let quiet = self.conversation.is_idle() || self.conversation.copying_in().is_some();
+        let quiet = quiet && self.holding.is_none();
         let idle_at = self.last_request + self.limits.idle;
         if quiet { self.limits.expires.min(idle_at) } else { self.limits.expires }
     }
