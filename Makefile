@@ -25,7 +25,8 @@ crash: setup-test  ## kill -9 at 50 random moments; KILLS=n for another number
 fuzz:  ## Every fuzz target for ten minutes; FUZZ_SECONDS=n for another time. Needs cargo-fuzz
 	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),600)
 
-bench: setup  ## pgbench against PostgreSQL directly and through the relay
+bench:  ## The relay beside PgBouncer and PostgreSQL itself: throughput, latency, CPU, memory
+	@tests/setup.sh --bench
 	@tests/bench/bench.sh
 
 check:  ## What CI asks before the tests
