@@ -3,9 +3,9 @@
     python3 workload.py MARKER TABLE
 
 Standard input has a line a round, `ROUND CONNECTION-STRING`. Each client of a round asks in a way of its own until the
-first connection breaks. A round says when `all were answered` once, and when it is `over`, with how many answers each got. Every statement carries a marker of its own,
-`MARKERround_client_number`, as an alias or a name: evidence keeps those and no literals. A statement that is prepared
-once and run often has one marker.
+first connection breaks. A round says when `all were answered` once, and when it is `over`, with how many answers each
+got. Every statement carries a marker of its own, `MARKERround_client_number`, as an alias or a name: evidence keeps
+those and no literals. A statement that is prepared once and run often has one marker.
 """
 import sys
 import threading
