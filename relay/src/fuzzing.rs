@@ -27,8 +27,8 @@ pub fn spool(bytes: &[u8]) {
 /// Any text is decided: permitted as a text that can be parsed, held, or refused, and told so in evidence.
 pub fn statement(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Some(mut worker) = WORKER.as_ref().and_then(|worker| worker.lock().ok()) else { return };
-    let (texts, answers) = &mut *worker;
+    let Some(worker) = WORKER.as_ref().and_then(|worker| worker.lock().ok()) else { return };
+    let (texts, answers) = &*worker;
     let answered = texts.send(text.to_owned()).is_ok() && answers.recv().is_ok();
     assert!(answered, "deciding failed");
 }

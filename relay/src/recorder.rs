@@ -151,6 +151,11 @@ impl Recorder {
         self.flush(closed?).await
     }
 
+    /// Leaves of the session that are not stored yet.
+    pub(crate) fn owed(&self) -> usize {
+        *self.reel.owed.borrow()
+    }
+
     /// Holds the session's close back until what is owed is stored.
     pub(crate) fn owe(&self) -> Debt {
         self.reel.owed.send_modify(|owed| *owed = owed.saturating_add(1));

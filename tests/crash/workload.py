@@ -1,11 +1,11 @@
-"""Clients that ask without pause until the relay dies under them.
+"""Clients that ask without pause until the relay dies under them, or ends one of them.
 
     python3 workload.py MARKER TABLE
 
-Standard input has a line a round, `ROUND CONNECTION-STRING`. Each client of a round asks in a way of its own until its
-connection breaks. A round says when `all were answered` once, and when it is `over`, with how many answers each got. Every statement carries a marker of its own,
-`MARKERround_client_number`, as an alias or a name: evidence keeps those and no literals. A statement that is prepared
-once and run often has one marker.
+Standard input has a line a round, `ROUND CONNECTION-STRING`. Each client of a round asks in a way of its own until the
+first connection breaks. A round says when `all were answered` once, and when it is `over`, with how many answers each
+got. Every statement carries a marker of its own, `MARKERround_client_number`, as an alias or a name: evidence keeps
+those and no literals. A statement that is prepared once and run often has one marker.
 """
 import sys
 import threading
@@ -18,11 +18,12 @@ ENDED = ("08", "57", "58")
 
 
 class Client:
-    def __init__(self, number, connection_string, ask, all_answered):
+    def __init__(self, number, connection_string, ask, all_answered, over):
         self.prefix = f"{MARKER}{number}_{ask.__name__}_"
         self.connection_string = connection_string
         self.ask = ask
         self.all_answered = all_answered
+        self.over = over
         self.asked = 0
         self.answers = 0
 
@@ -34,10 +35,11 @@ class Client:
         try:
             connection = psycopg.connect(self.connection_string, autocommit=True)
         except psycopg.OperationalError:
+            self.over.set()
             self.all_answered.abort()
             return
         try:
-            while True:
+            while not self.over.is_set():
                 first = self.answers == 0
                 self.answers += self.ask(self, connection)
                 if first:
@@ -45,6 +47,7 @@ class Client:
         except threading.BrokenBarrierError:
             pass
         except psycopg.Error as error:
+            self.over.set()
             self.all_answered.abort()
             if not connection.broken and (error.sqlstate or "")[:2] not in ENDED:
                 print("failed", self.prefix, repr(error), flush=True)
@@ -83,7 +86,7 @@ def pipelines(client, connection):
 def prepared(client, connection):
     """One statement, prepared once, executed in pipelines from then on."""
     client.asked = client.asked or 1
-    sql = f"SELECT visited_on AS {client.prefix}1 FROM clinic.visits WHERE patient_id = %s"
+    sql = f"SELECT visited_on AS {client.prefix}1, reason FROM clinic.visits WHERE patient_id > %s LIMIT 200"
     with connection.pipeline():
         for number in range(10):
             connection.execute(sql, (number,), prepare=True)
@@ -118,22 +121,34 @@ def long(client, connection):
 
 
 def held(client, connection):
-    """A statement that waits for an approval which nobody gives, and is cancelled."""
-    cancel = threading.Timer(0.05 + client.asked % 5 / 10, connection.cancel)
-    cancel.start()
+    """A statement that waits for an approval which nobody gives, until it is cancelled."""
+    answered = threading.Event()
+
+    def cancel():
+        # A cancel request that comes before its statement cancels nothing.
+        while not answered.wait(0.1 + client.asked % 5 / 10):
+            try:
+                connection.cancel()
+            except psycopg.Error:
+                return
+
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
     try:
         connection.execute(f"UPDATE billing.invoices AS {client.mark()} SET amount = 0 WHERE id = %s", (7,))
-    except (psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege):
+    except psycopg.errors.QueryCanceled:
         pass
     finally:
-        cancel.cancel()
+        answered.set()
+        canceller.join()
     return 1
 
 
 def play(number, connection_string):
     kinds = (texts, pipelines, prepared, transactions, changes, long, held)
     all_answered = threading.Barrier(len(kinds), lambda: print("all were answered", flush=True))
-    clients = [Client(number, connection_string, kind, all_answered) for kind in kinds]
+    over = threading.Event()
+    clients = [Client(number, connection_string, kind, all_answered, over) for kind in kinds]
     threads = [threading.Thread(target=client.run) for client in clients]
     for thread in threads:
         thread.start()

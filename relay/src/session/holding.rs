@@ -67,6 +67,10 @@ impl Session {
             let refusal = Refusal::prerequisite("a statement that needs approval cannot wait inside of a transaction");
             return Some(refusal.hint("Send it by itself, with autocommit: it runs in a transaction of its own."));
         }
+        if self.recorder.owed() >= OWED_MAX {
+            let refusal = Refusal::io("earlier requests for approval could not be stored yet; try again later");
+            return Some(refusal.hint("The evidence store is away or slow."));
+        }
         None
     }
 
@@ -355,5 +359,7 @@ fn visible(words: &str) -> String {
 const NOTICE_EVERY: Duration = Duration::from_secs(60);
 /// What was approved is on record in the store before it runs; a client that waited for a person waits for that.
 const STORE_TIME: Duration = Duration::from_secs(10);
+/// Leaves of one session that may wait for the store; each is kept in memory and tried again and again.
+const OWED_MAX: usize = 16;
 /// Characters.
 const WORDS_MAX: usize = 500;

@@ -53,7 +53,7 @@ fn apply(change: &[u8], keys: &[String], tree: &mut BTreeMap<String, Vec<u8>>) {
     let [kind, object, high, middle, low, value, other, _] = change else { return };
     let pick = |byte: &u8| keys.get(usize::from(*byte) % keys.len().max(1));
     let (Some(key), Some(other)) = (pick(object), pick(other)) else { return };
-    let at = usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low);
+    let at = (usize::from(*high) << 16) | (usize::from(*middle) << 8) | usize::from(*low);
     match kind % 5 {
         0 => edit(tree, key, |bytes, at| bytes.get_mut(at).into_iter().for_each(|byte| *byte = *value), at),
         1 => edit(tree, key, |bytes, at| bytes.insert(at, *value), at),

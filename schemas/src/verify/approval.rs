@@ -13,8 +13,9 @@ use crate::identifiers::{RequestId, SessionId};
 use crate::ledger::Hold;
 use crate::rule::Rule;
 
-/// `held` are the session's held statements, if its events could be judged together. `ended` says that the session's
-/// own relay closed it: then nothing can be outstanding.
+/// `held` are the session's held statements, if its events could be judged together. `ended` says that the session
+/// ended in order: then nothing can be outstanding. A relay whose disk failed stored the end of a request, and could
+/// not record it any more.
 pub(super) fn check(
     examiner: &mut Examiner<'_>,
     relay: &Relay<'_>,

@@ -107,7 +107,7 @@ fn check_served(examiner: &mut Examiner<'_>, relay: &Relay<'_>, stored: &StoredS
     } else if !stored.close && (relay.retired || walk.said_last()) {
         examiner.find(&relay.scope.session_close(&session), Rule::SessionClose, "expected the session's close");
     }
-    let ended = report.state != SessionState::Open && !report.recovered;
+    let ended = report.state == SessionState::Complete && !report.recovered;
     let held = walk.held().filter(|_| !report.outside);
     approval::check(examiner, relay, &session, &stored.approvals, held, ended);
     report.details = walk.into_details();

@@ -55,6 +55,20 @@ fn the_stored_tree_verifies_and_its_weaknesses_are_named() {
 }
 
 #[test]
+fn a_relay_whose_disk_failed_while_a_request_waited_could_not_record_its_end() {
+    let (keys, mut tree) = (TestKeys::read(), read_tree());
+    let mut session = super::tree::Writer::open(&mut tree, &keys, &keys.second, 3);
+    session.approval(&keys.second, &keys.approvals);
+    let id = session.id.clone();
+    let events = vec![session.details(), crate::sample::held_statement(1), crate::sample::requested_in(&id, 1)];
+    session.chunk(&keys.second, events, &[], true);
+    session.close(&keys.second, crate::event::CloseReason::Aborted);
+    super::tree::retire(&mut tree, &keys.second, &keys.second, 3, T0 + 200 * SECOND);
+    let report = verify(&tree, keys.root(), &Options::default()).unwrap();
+    assert!(report.holds(), "{:#?}", report.findings);
+}
+
+#[test]
 fn the_data_of_a_stored_session_opens_with_its_wrapped_key() {
     let (keys, tree) = (TestKeys::read(), read_tree());
     let session = keys.first_session(1);
