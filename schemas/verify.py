@@ -274,8 +274,11 @@ class Folder:
         return data
 
     def digest(self, key):
+        found = hashlib.sha256()
         with open(os.path.join(self.path, key), "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            while block := file.read(1 << 20):
+                found.update(block)
+        return found.hexdigest()
 
 def fail(error):
     raise error

@@ -115,6 +115,43 @@ fn a_kept_checkpoint_that_is_none_or_cannot_be_read_is_told_apart() {
     assert!(answer.out.contains(&format!("ERROR {file}\n  checkpoint.form: ")), "{}", answer.out);
 }
 
+#[test]
+fn verify_py_ends_as_the_auditor_does_on_folders_and_bundles() {
+    let scene = Scene::new();
+    let bundle = scene.folder.path().join("bundle");
+    make_of(&scene.tree(), &bundle);
+    let (kept, chunk) = (scene.kept(), scene.find("sessions/0000000001/chunk-00000001.zst"));
+    for folder in [scene.tree(), bundle] {
+        let dir = folder.display().to_string();
+        let arguments = [dir.as_str(), "--root", &root(), "--checkpoint", &kept].map(str::to_owned);
+        let both = || {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            (stranger(&arguments), auditor(&[&["verify"], arguments.as_slice()].concat()).exit)
+        };
+        let (told, exit) = both();
+        assert_eq!((told.0, exit), (Some(0), Exit::Holds), "{}", told.1);
+        flip(&folder.join(&chunk));
+        let (told, exit) = both();
+        assert_eq!((told.0, exit), (Some(1), Exit::Findings), "{}", told.1);
+        assert!(told.1.contains(&format!("ERROR {chunk}: chunk.")), "{}", told.1);
+        fs::remove_dir_all(&folder).unwrap();
+        let (told, exit) = both();
+        assert_eq!((told.0, exit), (Some(2), Exit::Unreadable), "{}", told.1);
+    }
+}
+
+/// What `verify.py` prints, and its exit code.
+fn stranger(arguments: &[&str]) -> (Option<i32>, String) {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache = set("AFFIDAVIT_CACHE").or_else(|| Some(set("XDG_CACHE_HOME")?.join("affidavit")));
+    let cache = cache.unwrap_or_else(|| set("HOME").unwrap().join(".cache/affidavit"));
+    let mut python = std::process::Command::new(cache.join("venv/bin/python"));
+    let output = python.arg(format!("{VECTORS}/../verify.py")).args(arguments).output();
+    let output = output.expect("tests/setup.sh --test installs Python with cryptography and zstandard");
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(told).unwrap())
+}
+
 fn root() -> String {
     format!("{VECTORS}/root.pub.pem")
 }

@@ -91,8 +91,6 @@ const WITH_KEY: &[Case] = &[
     ("a close forged in the relay's name", |s| s.forge_close_in_relays_name(), Rule::SessionCloseSignature),
     ("a stranger's relay", |s| s.strange_relay(), Rule::CertificateSignature),
     ("a recovery that is not said", |s| s.resign_close(|c| c.recovered = true), Rule::SignerRecovered),
-    ("a recovery after an orderly retirement", |s| s.retire_in_order(), Rule::SignerRetired),
-    ("a void after an orderly retirement", |s| s.void_retired(), Rule::SignerRetired),
     ("a close that says more chunks", |s| s.resign_close(|c| c.chunks += 1), Rule::SessionSequence),
     ("a close that says fewer chunks", |s| s.resign_close(|c| c.chunks -= 1), Rule::SessionTotals),
     ("a close that says more events", |s| s.resign_close(|c| c.events += 1), Rule::SessionTotals),
@@ -157,7 +155,8 @@ fn is_of_others(rule: Rule) -> bool {
 
 #[test]
 fn every_rule_that_is_an_error_has_its_case() {
-    let cases: BTreeSet<_> = WITHOUT_KEY.iter().chain(WITH_KEY).map(|(_, _, rule)| *rule).collect();
+    let cases = WITHOUT_KEY.iter().chain(WITH_KEY).map(|(_, _, rule)| *rule);
+    let cases: BTreeSet<_> = cases.chain(super::insider::rules()).collect();
     let errors: BTreeSet<_> =
         Rule::ALL.iter().copied().filter(|rule| rule.severity() == Severity::Error && !is_of_others(*rule)).collect();
     assert_eq!(errors.difference(&cases).collect::<Vec<_>>(), Vec::<&Rule>::new());
@@ -521,30 +520,6 @@ impl Scene {
     fn retire_late(&mut self) {
         let (first, second) = (&self.keys.first, &self.keys.second);
         retire(&mut self.tree, first, second, 7, T0 + 61 * SECOND);
-    }
-
-    /// The first incarnation says that it ended in order, and the second has signed for it.
-    fn retire_in_order(&mut self) {
-        let first = &self.keys.first;
-        retire(&mut self.tree, first, first, 3, T0 + 59 * SECOND);
-    }
-
-    /// The second incarnation makes a session disappear of the first, which had retired.
-    fn void_retired(&mut self) {
-        let first = &self.keys.first;
-        retire(&mut self.tree, first, first, 3, T0 + 59 * SECOND);
-        let void: SessionVoid = self.read(&scope().session_void(&self.session(2)));
-        let sealed_by = self.keys.second.public_key().incarnation();
-        for counter in [2, 3] {
-            self.drop_session(counter);
-            let void = SessionVoid {
-                session: self.session(counter),
-                sealed_by: sealed_by.clone(),
-                recovered: true,
-                ..void.clone()
-            };
-            put(&mut self.tree, scope().session_void(&void.session), &void, &self.keys.second);
-        }
     }
 
     fn void_session(&mut self) {
