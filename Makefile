@@ -1,8 +1,11 @@
 # Thin: each target says what it runs; the work is in cargo and in tests/.
-.PHONY: setup demo up down test bench check
+.PHONY: setup setup-test demo up down test bench check
 
 setup:  ## Installs what is missing (Debian, Ubuntu; elsewhere it names it)
 	@tests/setup.sh
+
+setup-test:  ## The same, and what the tests need besides
+	@tests/setup.sh --test
 
 demo: setup  ## Tells the whole story once, checks each step of it, leaves nothing running
 	@tests/demo/demo.sh
@@ -13,7 +16,7 @@ up: setup  ## Leaves PostgreSQL and the relay running and prints what to paste
 down:  ## Ends what `up` started
 	@tests/demo/demo.sh down
 
-test: setup  ## Every test; starts a throwaway PostgreSQL of its own
+test: setup-test  ## Every test; starts a throwaway PostgreSQL of its own
 	cargo test --workspace $(CARGO_TEST_FLAGS)
 
 bench: setup  ## pgbench against PostgreSQL directly and through the relay

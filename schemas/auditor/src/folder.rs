@@ -52,7 +52,7 @@ impl Folder {
     /// Keys of all objects, sorted.
     pub(crate) fn list(&self) -> Result<Vec<String>, Error> {
         let mut keys = Vec::new();
-        for area in ["evidence", "keys"] {
+        for area in AREAS {
             if self.objects.join(area).exists() {
                 self.collect(area, &mut keys)?;
             }
@@ -127,3 +127,7 @@ impl Files for BundleFolder<'_> {
         Ok(Box::new(fs::File::open(self.0.path(path))?))
     }
 }
+
+/// What verifying looks at: evidence, wrapped keys, the log, and what certifies the key of its checkpoints. Requests for
+/// approval are no evidence, and bundles have their own.
+const AREAS: [&str; 4] = ["evidence", "keys", "log", "trust"];

@@ -7,7 +7,11 @@ mod approvals;
 #[cfg(test)]
 mod authentication;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod bundle;
+#[cfg(test)]
+mod clients;
 #[cfg(test)]
 mod compile_fail;
 #[cfg(test)]
