@@ -27,5 +27,7 @@ SELECT * FROM clinic.no_such_table;
 \set third :LAST_ERROR_SQLSTATE
 \set ON_ERROR_STOP on
 \echo states :first :second :third
-SELECT x FROM generate_series(1, 3) AS x \gset fetched_
+SELECT x AS number, $$text$$ AS word FROM generate_series(1, 3) AS x \gdesc
+SELECT count(*) AS fetched FROM generate_series(1, 3) AS x \gset
+\echo fetched :fetched
 \echo done

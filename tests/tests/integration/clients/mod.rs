@@ -26,11 +26,4 @@ macro_rules! clients {
     };
 }
 
-clients!(
-    programs::pgbench,
-    programs::psql,
-    scripts::asyncpg,
-    scripts::jdbc,
-    scripts::node_postgres,
-    scripts::psycopg,
-);
+clients!(programs::pgbench, programs::psql, scripts::asyncpg, scripts::jdbc, scripts::node_postgres, scripts::psycopg,);

@@ -56,10 +56,10 @@ impl World {
         said
     }
 
-    /// Stops the relay. Its evidence verifies as a whole, every session was closed by its client, and what was
-    /// executed by it is what the target's own log says that it ran.
+    /// Stops the relay. Its evidence verifies as a whole, every session was closed by its client, and what it was sent
+    /// and refused is in it, no more and no less; the target's own log has as many executions.
     #[track_caller]
-    pub(crate) fn account(mut self) -> Account {
+    pub(crate) fn answers_for(mut self, sent: &Account) {
         self.relay.stop();
         let verdict: Value = serde_json::from_str(&self.relay.verify_json(&self.relay.evidence()).ok()).unwrap();
         assert_eq!(verdict["report"]["findings"], serde_json::json!([]));
@@ -71,9 +71,9 @@ impl World {
             session["statements"].as_array().unwrap().iter().for_each(|statement| account.add(statement));
         }
         let ran = self.ran();
-        let same = account.executed == ran.len() as u64;
-        assert!(same, "{account:?} in evidence; the target ran {}:\n{}", ran.len(), ran.join("\n"));
-        account
+        let same = account.executed == ran.len() as u64 && account == *sent;
+        let (count, ran) = (ran.len(), ran.join("\n"));
+        assert!(same, "the client sent {sent:?}, in evidence is {account:?}, the target ran {count}:\n{ran}");
     }
 
     /// What the target's log says that it ran for this client.

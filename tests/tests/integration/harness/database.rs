@@ -36,13 +36,7 @@ impl Database {
     fn start(script: &mut Command) -> Self {
         // Kept, for nobody drops this: `hold` removes it.
         let folder = tempfile::tempdir().unwrap().keep();
-        let mut held = script
-            .arg("hold")
-            .arg(&folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut held = script.arg("hold").arg(&folder).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(held.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n", "tests/postgres.sh could not start PostgreSQL");

@@ -9,7 +9,7 @@ mod relay;
 
 use std::path::PathBuf;
 
-pub(crate) use clients::{Said, have_psycopg, have_python, interpreter, psycopg, python};
+pub(crate) use clients::{Said, have_program, have_psycopg, have_python, interpreter, node_modules, psycopg, python};
 pub(crate) use database::Database;
 pub(crate) use programs::Programs;
 pub(crate) use raw::RawClient;
