@@ -2,6 +2,7 @@
 # What the demo's scenes are made of: a psql of Alice's that is asked step by step, programs whose output is shown, and
 # checks. Sourced by demo.sh after stage.sh; $SCENE is the stage's folder, and what was printed last is in
 # $SCENE/output.
+# shellcheck disable=SC2153 # demo.sh sets SCENE
 
 # Columns of clinic.patients that say who somebody is; each value is long enough to be looked for in any text.
 readonly WHO=(ssn name email phone mrn)
@@ -111,6 +112,7 @@ flip_byte() {
 }
 
 # duckdb [SQL]: asks the bundle's tables, each under its own name; without SQL, how many rows they have, as JSON.
+# shellcheck disable=SC2120 # demo.sh asks with SQL
 duckdb() {
     "$PYTHON" - "$SCENE/bundle/tables" "$@" <<'PYTHON'
 import duckdb, json, pathlib, sys
@@ -164,6 +166,7 @@ folder_has_no_raw_value() {
 
 # DuckDB, the bundle's manifest and the verifier, of each table.
 same_counts() {
+    # shellcheck disable=SC2119 # no SQL: the counts
     duckdb | jq -S . >"$SCENE/counted"
     jq -S '.payload | @base64d | fromjson | .predicate.counts' "$SCENE/bundle/manifest.dsse.json" >"$SCENE/promised"
     verify "$SCENE/bundle" --json | jq -S .report.checked.rows >"$SCENE/recomputed"

@@ -151,7 +151,13 @@ impl<'a> Rewriter<'a> {
     fn note(&mut self, alias: Option<&Alias>, otherwise: &str) {
         let name = alias.map_or(otherwise, |alias| &alias.aliasname);
         if !name.is_empty() {
-            self.scopes.add_item(Item { name: name.to_owned(), relation: None, system: None, aliased: true, renamed: true });
+            self.scopes.add_item(Item {
+                name: name.to_owned(),
+                relation: None,
+                system: None,
+                aliased: true,
+                renamed: true,
+            });
         }
     }
 }

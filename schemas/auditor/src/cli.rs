@@ -24,6 +24,12 @@ pub enum Command {
         /// Public key that certifies relays and the keys that sign bundles (PEM).
         #[arg(long, value_name = "FILE")]
         root: PathBuf,
+        /// Checkpoint of a log that was kept from earlier: all that it covers must still be there. May be repeated.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Vec<PathBuf>,
+        /// Public key that signs checkpoints (PEM); where absent, the keys that the root certified.
+        #[arg(long, value_name = "FILE")]
+        checkpoints_key: Option<PathBuf>,
         /// The report as JSON.
         #[arg(long)]
         json: bool,

@@ -49,7 +49,7 @@ impl Folder {
         &self.objects
     }
 
-    /// Keys of all objects, sorted.
+    /// Keys of all objects, evidence and what goes with it, sorted.
     pub(crate) fn list(&self) -> Result<Vec<String>, Error> {
         let mut keys = Vec::new();
         for area in AREAS {
@@ -128,6 +128,6 @@ impl Files for BundleFolder<'_> {
     }
 }
 
-/// What verifying looks at: evidence, wrapped keys, the log, and what certifies the key of its checkpoints. Requests for
-/// approval are no evidence, and bundles have their own.
-const AREAS: [&str; 4] = ["evidence", "keys", "log", "trust"];
+/// What verifying looks at: logs, what certifies the keys of their checkpoints, evidence, details of approvals, wrapped
+/// keys. Logs first: whatever they tell of was stored before, and so is there when evidence is listed.
+const AREAS: [&str; 5] = ["log", "trust", "evidence", "approvals", "keys"];

@@ -25,6 +25,7 @@ use clap::Parser;
 pub use error::{Error, Exit};
 
 use cli::{Cli, Command};
+use trust::Grounds;
 
 /// Carries out a command line (with the program's name first) and tells how it ended. Results go to `out`, what is
 /// wrong to `problems`.
@@ -52,7 +53,10 @@ where
 /// [`Error`], naming the file or argument.
 pub fn execute(command: &Command, out: &mut dyn Write) -> Result<Exit, Error> {
     match command {
-        Command::Verify { dir, root, json } => verify::run(dir, root, *json, out),
+        Command::Verify { dir, root, checkpoint, checkpoints_key, json } => {
+            let grounds = Grounds::read(root)?.with_checkpoints_key(checkpoints_key.as_deref())?;
+            verify::run(dir, &grounds.with_checkpoints(checkpoint)?, *json, out)
+        }
         Command::Replay { dir, session, keys, full, trust } => {
             let request = replay::Request { session, keys: keys.as_deref(), full: *full };
             replay::run(dir, &request, trust, out)

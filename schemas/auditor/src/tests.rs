@@ -1,6 +1,7 @@
 //! The program as an auditor uses it, over a copy of the golden evidence.
 
 mod bundle;
+mod log;
 
 use std::fs;
 use std::path::{Path, PathBuf};

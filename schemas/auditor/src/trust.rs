@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schemas::identifiers::SessionId;
 use schemas::rule::Severity;
 use schemas::signature::PublicKey;
-use schemas::verify::{self, BundleReport, Options, Report};
+use schemas::verify::{self, BundleReport, EarlierCheckpoint, Options, Report};
 
 use crate::cli::TrustArguments;
 use crate::error::Error;
@@ -20,16 +20,43 @@ pub(crate) enum Trust {
     Unverified,
 }
 
+/// What the auditor trusts and has kept.
+pub(crate) struct Grounds {
+    root: PublicKey,
+    options: Options,
+}
+
+impl Grounds {
+    /// Trusts the key in this file, and what it certified.
+    pub(crate) fn read(root: &Path) -> Result<Self, Error> {
+        Ok(Self { root: read_key(root)?, options: Options::default() })
+    }
+
+    /// Trusts the key in this file to sign checkpoints.
+    pub(crate) fn with_checkpoints_key(mut self, key: Option<&Path>) -> Result<Self, Error> {
+        self.options.checkpoints_key = key.map(read_key).transpose()?;
+        Ok(self)
+    }
+
+    /// Has kept the checkpoints in these files.
+    pub(crate) fn with_checkpoints(mut self, files: &[PathBuf]) -> Result<Self, Error> {
+        for file in files {
+            let note = std::fs::read(file).map_err(Error::file(file))?;
+            self.options.earlier.push(EarlierCheckpoint { name: file.display().to_string(), note });
+        }
+        Ok(self)
+    }
+}
+
 /// Verifies everything in the folder.
-pub(crate) fn verify(folder: &Folder, root: &Path) -> Result<Report, Error> {
-    let root = read_root(root)?;
-    verify::verify(folder, &root, &Options::default()).map_err(Error::file(folder.root()))
+pub(crate) fn verify(folder: &Folder, grounds: &Grounds) -> Result<Report, Error> {
+    verify::verify(folder, &grounds.root, &grounds.options).map_err(Error::file(folder.root()))
 }
 
 /// Verifies a bundle.
-pub(crate) fn verify_bundle(folder: &Folder, root: &Path) -> Result<BundleReport, Error> {
-    let root = read_root(root)?;
-    verify::verify_bundle(&BundleFolder(folder), &root, &Options::default()).map_err(Error::file(folder.root()))
+pub(crate) fn verify_bundle(folder: &Folder, grounds: &Grounds) -> Result<BundleReport, Error> {
+    let (root, options) = (&grounds.root, &grounds.options);
+    verify::verify_bundle(&BundleFolder(folder), root, options).map_err(Error::file(folder.root()))
 }
 
 /// Decides whether one session, or without one all evidence, may be shown.
@@ -42,13 +69,14 @@ pub(crate) fn decide(
     let Some(root) = root_file(arguments, keys) else {
         return if arguments.unverified { Ok(Trust::Unverified) } else { Err(no_root()) };
     };
+    let grounds = Grounds::read(&root)?;
     let (report, all_holds, findings) = match Folder::bundle(folder.root()) {
         None => {
-            let report = verify(folder, &root)?;
+            let report = verify(folder, &grounds)?;
             (report.clone(), report.holds(), report.findings)
         }
         Some(bundle) => {
-            let report = verify_bundle(&bundle, &root)?;
+            let report = verify_bundle(&bundle, &grounds)?;
             let holds = report.holds();
             let findings = report.errors().cloned().collect();
             (report.evidence, holds, findings)
@@ -77,7 +105,7 @@ fn root_file(arguments: &TrustArguments, keys: Option<&Path>) -> Option<PathBuf>
     arguments.root.clone().or_else(beside_keys)
 }
 
-fn read_root(path: &Path) -> Result<PublicKey, Error> {
+fn read_key(path: &Path) -> Result<PublicKey, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
     PublicKey::from_pem(&text).map_err(|error| Error::content(path, error))
 }

@@ -6,20 +6,20 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use schemas::rule::Severity;
-use schemas::verify::{Checked, Finding, Report, SessionReport, SessionState};
+use schemas::verify::{Checked, Finding, LogReport, Report, SessionReport, SessionState};
 
 use crate::error::{Error, Exit};
 use crate::folder::Folder;
 use crate::names::{count, name};
 use crate::safe_text::OneLine;
-use crate::trust;
+use crate::trust::{self, Grounds};
 use schemas::instant::rfc3339;
 
-pub(crate) fn run(dir: &Path, root: &Path, json: bool, out: &mut dyn Write) -> Result<Exit, Error> {
+pub(crate) fn run(dir: &Path, grounds: &Grounds, json: bool, out: &mut dyn Write) -> Result<Exit, Error> {
     if let Some(folder) = Folder::bundle(dir) {
-        return bundle::run(&folder, root, json, out);
+        return bundle::run(&folder, grounds, json, out);
     }
-    let report = trust::verify(&Folder::open(dir)?, root)?;
+    let report = trust::verify(&Folder::open(dir)?, grounds)?;
     if json {
         let whole = serde_json::json!({ "holds": report.holds(), "report": report });
         writeln!(out, "{whole:#}")?;
@@ -31,9 +31,7 @@ pub(crate) fn run(dir: &Path, root: &Path, json: bool, out: &mut dyn Write) -> R
 
 fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     print_checked(&report.checked, out)?;
-    for session in &report.sessions {
-        print_session(session, out)?;
-    }
+    print_parts(report, out)?;
     for finding in &report.findings {
         print_finding(finding, out)?;
     }
@@ -63,6 +61,24 @@ fn print_checked(checked: &Checked, out: &mut dyn Write) -> io::Result<()> {
         count(checked.events, "event"),
         count(checked.data_blocks, "encrypted data block"),
     )
+}
+
+/// Logs and sessions.
+fn print_parts(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for log in &report.logs {
+        print_log(log, out)?;
+    }
+    report.sessions.iter().try_for_each(|session| print_session(session, out))
+}
+
+fn print_log(log: &LogReport, out: &mut dyn Write) -> io::Result<()> {
+    let signed = if log.signed { "signed" } else { "NOT SIGNED by a known key" };
+    let LogReport { origin, checkpoint, entries, size, earlier, .. } = log;
+    write!(out, "log {origin} {signed}, checkpoint {checkpoint}: {entries} of {size} entries read")?;
+    match earlier {
+        0 => writeln!(out),
+        kept => writeln!(out, ", begins with {}", count(*kept, "kept checkpoint")),
+    }
 }
 
 fn print_session(session: &SessionReport, out: &mut dyn Write) -> io::Result<()> {

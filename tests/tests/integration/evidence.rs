@@ -49,10 +49,15 @@ fn an_object_that_is_missing_is_named() {
     for object in objects(&relay) {
         let copy = Copy::of(&relay.evidence());
         std::fs::remove_file(copy.object(&object)).unwrap();
+        let key = object.to_str().unwrap();
+        let report = relay.verify(copy.path()).refused();
+        assert!(report.contains(&format!("ERROR {key}\n  log.entry")), "{key}: {report}");
+        std::fs::remove_dir_all(copy.object(Path::new("log"))).unwrap();
         let report = relay.verify(copy.path());
         if object.ends_with("relay-retired.json") {
-            // Its absence is what a relay that still runs looks like: told, with what it leaves open.
-            assert!(report.ok().contains("incarnation.unretired"));
+            // Without the log its absence is what a relay that still runs looks like: told, with what it leaves open.
+            let report = report.ok();
+            assert!(report.contains("incarnation.unretired") && report.contains("log.absent"), "{report}");
         } else {
             report.refused();
         }

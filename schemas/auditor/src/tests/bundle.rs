@@ -41,13 +41,20 @@ impl RowSink for Rows {
 }
 
 fn make(folder: &Path) {
+    make_of(&Path::new(VECTORS).join("tree"), folder);
+}
+
+/// Makes a bundle of this evidence, with its log if it has one.
+pub(super) fn make_of(evidence: &Path, folder: &Path) {
     let key = |name: &str| fs::read_to_string(format!("{VECTORS}/test-keys/{name}")).unwrap();
     let root = P256Key::from_pkcs8_pem(&key("TEST-KEY-root.pem")).unwrap();
+    let checkpoints = P256Key::from_pkcs8_pem(&key("TEST-KEY-checkpoints.pem")).unwrap();
     let signer = P256Key::generate().unwrap();
-    let evidence = Folder::open(&Path::new(VECTORS).join("tree")).unwrap();
+    let evidence = Folder::open(evidence).unwrap();
     let place = Place(folder.to_owned());
     let assembly = Assembly::new(&place);
-    for key in evidence.keys().unwrap().into_iter().filter(|key| key.starts_with("evidence/")) {
+    let is_bundled = |key: &String| key.starts_with("evidence/") || key.starts_with("log/");
+    for key in evidence.keys().unwrap().into_iter().filter(is_bundled) {
         assembly.put(&BundleFile::Object(key.clone()), &evidence.read(&key).unwrap()).unwrap();
     }
     let (tenant, environment): (schemas::identifiers::Name, _) = ("clinic".parse().unwrap(), "test".parse().unwrap());
@@ -55,7 +62,7 @@ fn make(folder: &Path) {
     let certificate = KeyCertificate {
         tenant: tenant.clone(),
         environment,
-        checkpoints: spki.clone(),
+        checkpoints: checkpoints.public_key().clone(),
         approvals: spki.clone(),
         bundles: spki.clone(),
         not_before_us: 0,

@@ -1,7 +1,6 @@
 //! A bundle: its own files, then its evidence.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use schemas::bundle::Predicate;
 use schemas::instant::rfc3339;
@@ -10,10 +9,10 @@ use schemas::verify::{BundleReport, CheckedBundle};
 use crate::error::{Error, Exit};
 use crate::folder::Folder;
 use crate::names::count;
-use crate::trust;
+use crate::trust::{self, Grounds};
 
-pub(super) fn run(folder: &Folder, root: &Path, json: bool, out: &mut dyn Write) -> Result<Exit, Error> {
-    let report = trust::verify_bundle(folder, root)?;
+pub(super) fn run(folder: &Folder, grounds: &Grounds, json: bool, out: &mut dyn Write) -> Result<Exit, Error> {
+    let report = trust::verify_bundle(folder, grounds)?;
     if json {
         let whole = serde_json::json!({ "holds": report.holds(), "report": report });
         writeln!(out, "{whole:#}")?;
@@ -30,9 +29,7 @@ fn print(report: &BundleReport, out: &mut dyn Write) -> io::Result<()> {
     }
     print_checked(&report.checked, out)?;
     super::print_checked(&report.evidence.checked, out)?;
-    for session in &report.evidence.sessions {
-        super::print_session(session, out)?;
-    }
+    super::print_parts(&report.evidence, out)?;
     for finding in report.findings.iter().chain(&report.evidence.findings) {
         super::print_finding(finding, out)?;
     }

@@ -112,7 +112,7 @@ fn the_log_of_the_vectors_is_that_of_their_tree_and_verifies() {
 fn a_flipped_byte_anywhere_in_the_log_is_found_and_named() {
     let scene = Scene::new();
     for (index, key) in scene.tree.keys().filter(|key| key.starts_with(LOG_PREFIX)).enumerate() {
-        for position in (index % 7..scene.tree[key].len()).step_by(7) {
+        for position in (index % 31..scene.tree[key].len()).step_by(31) {
             let mut changed =
                 Scene { tree: scene.tree.clone(), keys: TestKeys::read(), options: scene.options.clone() };
             changed.tree.get_mut(key).unwrap()[position] ^= 1 << (position % 8);
