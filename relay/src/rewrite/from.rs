@@ -5,8 +5,8 @@ use pg_query::protobuf::{Alias, JoinExpr, Node, RangeFunction, RangeSubselect, R
 
 use super::access::RelationAccess;
 use super::rewriter::Rewriter;
-use super::scan;
 use super::scope::Item;
+use super::{scan, setting_calls};
 use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, resolve};
 use crate::statement::Refusal;
 
@@ -70,21 +70,39 @@ impl<'a> Rewriter<'a> {
             return Ok(None);
         }
         let Some(relation) = self.resolve(range)? else {
-            self.note(range.alias.as_ref(), &range.relname);
-            return Ok(None);
+            return self.system_relation(range);
         };
         let access = self.ask(relation, "select", "reading")?;
         self.scopes.add_item(Item {
             name: range.alias.as_ref().map_or(&range.relname, |alias| &alias.aliasname).clone(),
             relation: Some(relation),
+            system: None,
             aliased: range.alias.is_some(),
             renamed: range.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()),
         });
         if let Some(select) = self.replacement(relation, access, range.inh)? {
-            return Ok(Some(in_place_of(range, relation, select)));
+            return Ok(Some(in_place_of(range, &relation.name, select)));
         }
         self.scopes.add_guard(scan::guard(relation));
         Ok(None)
+    }
+
+    /// A readable relation of the system stands as it is, but for the settings.
+    fn system_relation(&mut self, range: &RangeVar) -> Result<Option<NodeEnum>, Refusal> {
+        let in_catalog = range.schemaname == "pg_catalog";
+        self.scopes.add_item(Item {
+            name: range.alias.as_ref().map_or(&range.relname, |alias| &alias.aliasname).clone(),
+            relation: None,
+            system: Some(if in_catalog { "pg_catalog" } else { "information_schema" }),
+            aliased: range.alias.is_some(),
+            renamed: true,
+        });
+        if !in_catalog || range.relname != "pg_settings" {
+            return Ok(None);
+        }
+        let (select, constants) = setting_calls::view()?;
+        self.found.constants.extend(constants);
+        Ok(Some(in_place_of(range, &range.relname, select)))
     }
 
     fn replacement(
@@ -133,14 +151,20 @@ impl<'a> Rewriter<'a> {
     fn note(&mut self, alias: Option<&Alias>, otherwise: &str) {
         let name = alias.map_or(otherwise, |alias| &alias.aliasname);
         if !name.is_empty() {
-            self.scopes.add_item(Item { name: name.to_owned(), relation: None, aliased: true, renamed: true });
+            self.scopes.add_item(Item {
+                name: name.to_owned(),
+                relation: None,
+                system: None,
+                aliased: true,
+                renamed: true,
+            });
         }
     }
 }
 
 /// The masked scan under the name that the relation had in the statement.
-fn in_place_of(range: &RangeVar, relation: &Relation, select: SelectStmt) -> NodeEnum {
-    let alias = range.alias.clone().unwrap_or_else(|| Alias { aliasname: relation.name.clone(), colnames: Vec::new() });
+fn in_place_of(range: &RangeVar, name: &str, select: SelectStmt) -> NodeEnum {
+    let alias = range.alias.clone().unwrap_or_else(|| Alias { aliasname: name.to_owned(), colnames: Vec::new() });
     let subquery = scan::node(NodeEnum::SelectStmt(Box::new(select)));
     NodeEnum::RangeSubselect(Box::new(RangeSubselect {
         lateral: false,

@@ -13,6 +13,7 @@ mod query;
 mod rewriter;
 pub(crate) mod scan;
 mod scope;
+mod setting_calls;
 mod settings;
 mod statement;
 mod types;

@@ -120,7 +120,7 @@ fn cast(arg: Node, type_name: &str) -> Node {
     node(NodeEnum::TypeCast(Box::new(TypeCast { arg: Some(Box::new(arg)), type_name: Some(type_name), location: 0 })))
 }
 
-fn string_constants(sql: &str) -> Vec<String> {
+pub(super) fn string_constants(sql: &str) -> Vec<String> {
     let all = tokens(sql).unwrap_or_default();
     all.iter()
         .filter(|token| token.token == i32::from(pg_query::protobuf::Token::Sconst))

@@ -21,6 +21,8 @@ pub(super) struct Item<'a> {
     pub(super) name: String,
     /// The relation it reads, when it is one of the snapshot.
     pub(super) relation: Option<&'a Relation>,
+    /// The schema of a readable relation of the system.
+    pub(super) system: Option<&'static str>,
     /// It has an alias of its own, so that its schema cannot qualify it any more.
     pub(super) aliased: bool,
     /// Its columns have other names than the relation's.
@@ -85,8 +87,9 @@ impl<'a> Scopes<'a> {
     pub(super) fn qualified(&self, schema: &str, name: &str) -> Qualified {
         for level in self.levels.iter().rev() {
             let is_it = |item: &&Item<'a>| {
-                !item.aliased
-                    && item.relation.is_some_and(|relation| relation.schema == schema && relation.name == name)
+                let is_relation =
+                    item.relation.is_some_and(|relation| relation.schema == schema && relation.name == name);
+                !item.aliased && (is_relation || item.system == Some(schema) && item.name == name)
             };
             let same_name = level.items.iter().filter(|item| item.name == name).count();
             match level.items.iter().find(is_it) {

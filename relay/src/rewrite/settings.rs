@@ -57,6 +57,11 @@ pub(super) fn show(name: &str) -> Result<(), Refusal> {
     Err(Refusal::forbidden(format!("setting {} is not on the relay's list of settings to show", told(&lower))))
 }
 
+/// Every setting that may be shown, but for the reason: the server knows no such one until it is set.
+pub(super) fn shown() -> impl Iterator<Item = &'static str> {
+    SETTABLE.iter().chain(SHOWABLE).copied()
+}
+
 /// Isolation level, read only, deferrable; with plain constants.
 pub(super) fn transaction_options(options: &[Node]) -> Result<(), Refusal> {
     for option in options {
@@ -72,7 +77,7 @@ pub(super) fn transaction_options(options: &[Node]) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn value_allowed(name: &str, args: &[Node]) -> Result<(), Refusal> {
+pub(super) fn value_allowed(name: &str, args: &[Node]) -> Result<(), Refusal> {
     if !SETTABLE.contains(&name) {
         return Err(not_settable(name));
     }
@@ -80,19 +85,30 @@ fn value_allowed(name: &str, args: &[Node]) -> Result<(), Refusal> {
     let Some(values) = values else {
         return Err(Refusal::unsupported(format!("setting {name} takes plain constants through the relay")));
     };
-    let permitted: &[&str] = match name {
-        "client_encoding" => &["utf8", "utf-8", "unicode"],
-        "standard_conforming_strings" => &["on", "true", "yes", "1"],
-        "client_min_messages" => &["notice", "warning", "error"],
-        _ => return Ok(()),
-    };
+    let Some(permitted) = values_permitted(name) else { return Ok(()) };
     match values.as_slice() {
         [value] if permitted.contains(&value.to_ascii_lowercase().as_str()) => Ok(()),
         _ => Err(Refusal::forbidden(format!("setting {name} may be {} only", permitted.join(", ")))),
     }
 }
 
-fn constant(node: &Node) -> Option<String> {
+/// Whether a setting is settable to whatever the server takes.
+pub(super) fn takes_any_value(name: &str) -> bool {
+    SETTABLE.contains(&name) && values_permitted(name).is_none()
+}
+
+/// The values of a setting that not all may be chosen of.
+fn values_permitted(name: &str) -> Option<&'static [&'static str]> {
+    match name {
+        "client_encoding" => Some(&["utf8", "utf-8", "unicode"]),
+        "standard_conforming_strings" => Some(&["on", "true", "yes", "1"]),
+        "client_min_messages" => Some(&["notice", "warning", "error"]),
+        _ => None,
+    }
+}
+
+/// A plain constant's text.
+pub(super) fn constant(node: &Node) -> Option<String> {
     match &node.node {
         Some(NodeEnum::AConst(constant)) => match constant.val.as_ref()? {
             Val::Ival(value) => Some(value.ival.to_string()),
@@ -137,6 +153,8 @@ const SETTABLE: &[&str] = &[
     "extra_float_digits",
     "idle_in_transaction_session_timeout",
     "intervalstyle",
+    // Whether expressions are compiled: it changes no plan.
+    "jit",
     "lock_timeout",
     "standard_conforming_strings",
     "statement_timeout",

@@ -104,6 +104,7 @@ impl<'a> Rewriter<'a> {
         self.scopes.add_item(Item {
             name: range.alias.as_ref().map_or(&range.relname, |alias| &alias.aliasname).clone(),
             relation: Some(relation),
+            system: None,
             aliased: range.alias.is_some(),
             renamed: false,
         });

@@ -186,6 +186,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("SELECT * FROM pg_largeobject", "pg_largeobject"),
     ("SELECT set_config('search_path', 'evil', false)", "set_config"),
     ("SELECT current_setting('x')", "current_setting"),
+    ("SELECT set_config('search_path', ssn, false) FROM clinic.patients", "set_config"),
     ("SELECT pg_notify('c', ssn) FROM clinic.patients", "pg_notify"),
     ("SELECT nextval('s')", "nextval"),
     ("SELECT pg_sleep(1)", "pg_sleep"),

@@ -59,12 +59,25 @@ pub(crate) fn have_python(modules: &str) -> bool {
     Command::new(interpreter()).args(["-c", &import]).output().is_ok_and(|output| output.status.success())
 }
 
+/// Whether there is such a program.
+pub(crate) fn have_program(name: &str) -> bool {
+    Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
 /// The Python of that environment.
 pub(crate) fn interpreter() -> PathBuf {
+    cache().join("venv/bin/python")
+}
+
+/// Packages from npm that `tests/setup.sh` installs.
+pub(crate) fn node_modules() -> PathBuf {
+    cache().join("node/node_modules")
+}
+
+fn cache() -> PathBuf {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    let cache = variable("AFFIDAVIT_CACHE").unwrap_or_else(|| {
+    variable("AFFIDAVIT_CACHE").unwrap_or_else(|| {
         let caches = variable("XDG_CACHE_HOME").unwrap_or_else(|| variable("HOME").unwrap_or_default().join(".cache"));
         caches.join("affidavit")
-    });
-    cache.join("venv/bin/python")
+    })
 }

@@ -1,4 +1,4 @@
-//! The throwaway PostgreSQL, one for the whole binary.
+//! The throwaway PostgreSQL: one for the whole binary, and one of another version for the clients.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader};
@@ -18,19 +18,25 @@ impl Database {
     /// Starts it at first use.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Database> = OnceLock::new();
-        SHARED.get_or_init(Self::start)
+        SHARED.get_or_init(|| Self::start(&mut Command::new(script())))
     }
 
-    fn start() -> Self {
+    /// PostgreSQL 18, whatever the shared one is, started at first use; `None` where it is not installed.
+    pub(crate) fn eighteen() -> Option<&'static Self> {
+        static EIGHTEEN: OnceLock<Option<Database>> = OnceLock::new();
+        let script = || {
+            let mut script = Command::new(script());
+            script.env("AFFIDAVIT_TEST_POSTGRES", "18");
+            script
+        };
+        let installed = || script().arg("bindir").output().is_ok_and(|output| output.status.success());
+        EIGHTEEN.get_or_init(|| installed().then(|| Self::start(&mut script()))).as_ref()
+    }
+
+    fn start(script: &mut Command) -> Self {
         // Kept, for nobody drops this: `hold` removes it.
         let folder = tempfile::tempdir().unwrap().keep();
-        let mut held = Command::new(repository().join("tests/postgres.sh"))
-            .arg("hold")
-            .arg(&folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut held = script.arg("hold").arg(&folder).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(held.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n", "tests/postgres.sh could not start PostgreSQL");
@@ -50,6 +56,12 @@ impl Database {
         let output = self.psql().args(["--tuples-only", "--no-align", "--command", sql]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// Changes something, as the superuser.
+    pub(crate) fn run(&self, sql: &str) {
+        let output = self.psql().args(["--quiet", "--set=ON_ERROR_STOP=1", "--command", sql]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// psql as the superuser, at the database itself.
@@ -94,6 +106,11 @@ impl Database {
     pub(crate) fn ca(&self) -> PathBuf {
         PathBuf::from(self.get("PGSSLROOTCERT"))
     }
+}
+
+/// Starts the version that `AFFIDAVIT_TEST_POSTGRES` names, or else the system's.
+fn script() -> PathBuf {
+    repository().join("tests/postgres.sh")
 }
 
 /// No value of the clinic's is shorter.

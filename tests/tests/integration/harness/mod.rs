@@ -11,7 +11,7 @@ pub(crate) mod workload;
 
 use std::path::PathBuf;
 
-pub(crate) use clients::{Said, have_psycopg, have_python, interpreter, psycopg, python};
+pub(crate) use clients::{Said, have_program, have_psycopg, have_python, interpreter, node_modules, psycopg, python};
 pub(crate) use database::Database;
 pub(crate) use outage::Outage;
 pub(crate) use programs::Programs;

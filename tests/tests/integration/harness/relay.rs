@@ -34,18 +34,22 @@ impl Relay {
         static SHARED: OnceLock<Relay> = OnceLock::new();
         SHARED.get_or_init(|| {
             let folder = tempfile::tempdir().unwrap().keep();
-            Self::in_folder(Data { folder, removed: None })
+            Self::made(Data { folder, removed: None }, Database::shared(), "")
         })
     }
 
     /// One of its own, for a test that stops or kills it, or that looks at all the evidence.
     pub(crate) fn fresh() -> Self {
-        let removed = tempfile::tempdir().unwrap();
-        Self::in_folder(Data { folder: removed.path().to_owned(), removed: Some(removed) })
+        Self::before(Database::shared(), "")
     }
 
-    fn in_folder(data: Data) -> Self {
-        let database = Database::shared();
+    /// One of its own in front of this database, with these policies beside the demo's.
+    pub(crate) fn before(database: &Database, policies: &str) -> Self {
+        let removed = tempfile::tempdir().unwrap();
+        Self::made(Data { folder: removed.path().to_owned(), removed: Some(removed) }, database, policies)
+    }
+
+    fn made(data: Data, database: &Database, policies: &str) -> Self {
         let said = Said::by(
             Command::new(Programs::built().executable("local"))
                 .arg("init")
@@ -58,6 +62,9 @@ impl Relay {
                 .arg(database.ca()),
         );
         said.ok();
+        if !policies.is_empty() {
+            std::fs::write(data.path().join("policies/test.cedar"), policies).unwrap();
+        }
         let mut relay = Self { data, held: None };
         relay.start();
         relay

@@ -1,0 +1,112 @@
+//! What one client meets: a relay of its own, a schema of its own to write in, and a judge of the evidence afterwards.
+
+use std::ffi::OsStr;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::{Database, Relay, Said};
+
+/// One client's relay and schema.
+pub(crate) struct World {
+    database: &'static Database,
+    relay: Relay,
+    /// The client's name: of its schema, and the application that it says it is.
+    name: &'static str,
+}
+
+/// What the evidence says of all sessions of one client.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// Executions of permitted statements.
+    pub(crate) executed: u64,
+    /// Statements refused by the relay.
+    pub(crate) refused: u64,
+}
+
+impl World {
+    /// A schema `name` with one table of many types, which engineers may read, write and change through the relay.
+    pub(crate) fn new(database: &'static Database, name: &'static str) -> Self {
+        database.run(&SCHEMA.replace("{{name}}", name));
+        Self { database, relay: Relay::before(database, &POLICY.replace("{{name}}", name)), name }
+    }
+
+    /// A program with what it needs to connect in libpq's variables, as alice.
+    pub(crate) fn client(&self, program: impl AsRef<OsStr>) -> Command {
+        let (host, port) = self.relay.address();
+        let mut client = Command::new(program);
+        client.stdin(Stdio::null()).env_remove("PGOPTIONS").envs([
+            ("PGHOST", host),
+            ("PGPORT", port.to_string()),
+            ("PGDATABASE", "clinic".to_owned()),
+            ("PGUSER", "alice".to_owned()),
+            ("PGPASSWORD", self.relay.token("alice")),
+            ("PGSSLMODE", "verify-full".to_owned()),
+            ("PGSSLROOTCERT", self.relay.ca().display().to_string()),
+            ("PGAPPNAME", self.name.to_owned()),
+        ]);
+        client
+    }
+
+    /// Runs a client to its end, which must be a good one; what it printed holds nobody of the clinic.
+    #[track_caller]
+    pub(crate) fn run(&self, client: &mut Command) -> String {
+        let said = Said::by(client).ok();
+        assert_eq!(self.database.leak_in(&said), None, "{said}");
+        said
+    }
+
+    /// Stops the relay. Its evidence verifies as a whole, every session was closed by its client, and what it was sent
+    /// and refused is in it, no more and no less; the target's own log has as many executions.
+    #[track_caller]
+    pub(crate) fn answers_for(mut self, sent: &Account) {
+        self.relay.stop();
+        let verdict: Value = serde_json::from_str(&self.relay.verify_json(&self.relay.evidence()).ok()).unwrap();
+        assert_eq!(verdict["report"]["findings"], serde_json::json!([]));
+        let exported: Value = serde_json::from_str(&self.relay.events()).unwrap();
+        let mut account = Account::default();
+        for session in exported["sessions"].as_array().unwrap() {
+            assert_eq!(session["close_reason"], "client-terminated", "{}", session["session"]);
+            assert_eq!(session["details"]["client_application"], self.name);
+            session["statements"].as_array().unwrap().iter().for_each(|statement| account.add(statement));
+        }
+        let ran = self.ran();
+        let same = account.executed == ran.len() as u64 && account == *sent;
+        let (count, ran) = (ran.len(), ran.join("\n"));
+        assert!(same, "the client sent {sent:?}, in evidence is {account:?}, the target ran {count}:\n{ran}");
+    }
+
+    /// What the target's log says that it ran for this client.
+    fn ran(&self) -> Vec<String> {
+        let by = format!("affidavit_relay@clinic {} LOG:  ", self.name);
+        let log = self.database.log();
+        let said = log.lines().filter_map(|line| line.split_once(&by)).map(|(_, said)| said);
+        said.filter(|said| said.starts_with("statement: ") || said.starts_with("execute ")).map(str::to_owned).collect()
+    }
+}
+
+impl Account {
+    fn add(&mut self, statement: &Value) {
+        match statement["decision"]["outcome"].as_str() {
+            Some("permitted") => self.executed += statement["executions"].as_u64().unwrap(),
+            Some("refused") => self.refused += 1,
+            _ => panic!("neither permitted nor refused: {statement:#}"),
+        }
+    }
+}
+
+const SCHEMA: &str = "
+    CREATE SCHEMA {{name}} AUTHORIZATION affidavit_relay;
+    CREATE TABLE {{name}}.samples (
+        id integer PRIMARY KEY, flag boolean, small smallint, big bigint, amount numeric(20, 6), ratio double precision,
+        label text, code varchar(12), day date, at timestamptz, span interval, ident uuid, doc jsonb, raw bytea,
+        tags text[], numbers integer[], nothing text);
+    GRANT SELECT, INSERT, UPDATE, DELETE ON {{name}}.samples TO affidavit_relay";
+
+const POLICY: &str = r#"
+    @id("clients-write-their-own")
+    permit (
+      principal in Group::"engineers",
+      action in [Action::"insert", Action::"update", Action::"delete", Action::"ddl"],
+      resource in Schema::"clinic/{{name}}"
+    );"#;
