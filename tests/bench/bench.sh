@@ -24,7 +24,6 @@ BENCH="$REPOSITORY/tests/bench"
 TICKS_PER_SECOND="$(getconf CLK_TCK)"
 
 main() {
-    local given="${BIN:-}"
     stage_build
     SCENE="$(mktemp -d "${TMPDIR:-/tmp}/affidavit-bench.XXXXXXXX")"
     trap clean_up EXIT
@@ -47,8 +46,6 @@ main() {
     cat "$SCENE/conditions"
     uptime | sed 's/.*load average/Load average at the end/'
     python3 "$BENCH/table.py" "$SCENE/results"
-    # Of the programs at hand nothing but the table above can be told.
-    [ -n "$given" ] || (cd "$REPOSITORY" && echo && cargo bench --locked --quiet -p relay --bench decisions)
 }
 
 clean_up() {
