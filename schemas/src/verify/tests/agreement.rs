@@ -33,7 +33,7 @@ fn both_verifiers_say_the_same_of_everything_that_tests_do_to_evidence_and_logs(
     asks.extend(super::insider::asks());
     asks.extend(super::log::asks());
     assert!(asks.len() > 120);
-    compare(&whole_tree(), asks);
+    compare(&whole_tree(), &asks);
 }
 
 #[cfg(feature = "parquet")]
@@ -41,7 +41,7 @@ fn both_verifiers_say_the_same_of_everything_that_tests_do_to_evidence_and_logs(
 fn both_verifiers_say_the_same_of_everything_that_tests_do_to_bundles() {
     let (base, asks) = crate::verify::bundle::asks_of_tests();
     assert!(asks.len() > 80);
-    compare(&base, asks);
+    compare(&base, &asks);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn both_verifiers_say_the_same_of_random_mutations_of_evidence_and_log() {
         }
         Ask { name, files, options: options.clone(), is_bundle: false }
     });
-    compare(&base, asks.collect());
+    compare(&base, &asks.collect::<Vec<_>>());
 }
 
 #[cfg(feature = "parquet")]
@@ -64,12 +64,12 @@ fn both_verifiers_say_the_same_of_random_mutations_of_bundles() {
     let keys = TestKeys::read();
     let mut random = Random(SEED ^ 7);
     let (base, asks) = crate::verify::bundle::mutated(BUNDLE_MUTATIONS, |files| mutate(files, &keys, &mut random));
-    compare(&base, asks);
+    compare(&base, &asks);
 }
 
 /// Asks both and compares. Rules that are not of `verify.py` are left out: it does not look at tables.
-fn compare(base: &Tree, asks: Vec<Ask>) {
-    let strangers = ask_stranger(base, &asks);
+fn compare(base: &Tree, asks: &[Ask]) {
+    let strangers = ask_stranger(base, asks);
     let mut differences = Vec::new();
     for (ask, stranger) in asks.iter().zip(strangers) {
         let ours = ours(ask);
