@@ -65,6 +65,10 @@ async fn psqls_backslash_commands_ask_nothing_that_is_refused() {
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         for query in hidden_queries(&text) {
+            // A psql older than the server may ask for columns that are gone.
+            if clinic.superuser.simple_query(&query).await.is_err() {
+                continue;
+            }
             match clinic.decide(&query) {
                 Ok(upstream) => {
                     let plain = clinic.text_rows(&query).await;
@@ -117,6 +121,10 @@ const DRIVERS: &[&str] = &[
     "SELECT i.relname, ix.indisunique, pg_catalog.pg_get_indexdef(ix.indexrelid), array(SELECT pg_catalog.pg_get_indexdef(ix.indexrelid, k + 1, true) FROM generate_subscripts(ix.indkey, 1) AS k ORDER BY k) FROM pg_index ix JOIN pg_class i ON i.oid = ix.indexrelid WHERE ix.indrelid = 'clinic.patients'::regclass",
     "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2",
     "SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns WHERE table_schema = 'clinic' ORDER BY ordinal_position",
+    "SELECT pg_catalog.pg_namespace.nspname FROM pg_catalog.pg_namespace WHERE pg_catalog.pg_namespace.nspname NOT LIKE 'pg/_%' ESCAPE '/' ORDER BY pg_catalog.pg_namespace.nspname",
+    "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'max_index_keys'",
+    "SELECT pg_settings.name, s.setting FROM pg_settings JOIN pg_settings s ON s.name = pg_settings.name WHERE s.name = 'server_version'",
+    "SELECT current_setting('transaction_isolation'), current_setting('server_version_num')::int >= 150000",
     "SELECT c.relname FROM pg_class c WHERE c.relname = ANY (current_schemas(true)) OR c.relkind IN ('r')",
 ];
 
