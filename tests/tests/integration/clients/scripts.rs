@@ -32,7 +32,8 @@ pub(super) fn node_postgres(database: &'static Database) {
 pub(super) fn jdbc(database: &'static Database) {
     let jar = PathBuf::from("/usr/share/java/postgresql.jar");
     skip_without!(have_program("javac") && jar.exists(), "a JDK or libpostgresql-jdbc-java");
-    let world = World::new(database, "jdbc");
+    // It sets extra_float_digits, and its name, once it is connected.
+    let world = World::new(database, "jdbc").with_nameless(2);
     driver(world, |world| {
         let mut java = world.client("java");
         // Quick to start rather than quick to run.
