@@ -24,7 +24,6 @@ BENCH="$REPOSITORY/tests/bench"
 TICKS_PER_SECOND="$(getconf CLK_TCK)"
 
 main() {
-    local given="${BIN:-}"
     stage_build
     SCENE="$(mktemp -d "${TMPDIR:-/tmp}/affidavit-bench.XXXXXXXX")"
     trap clean_up EXIT
@@ -47,8 +46,6 @@ main() {
     cat "$SCENE/conditions"
     uptime | sed 's/.*load average/Load average at the end/'
     python3 "$BENCH/table.py" "$SCENE/results"
-    # Of the programs at hand nothing but the table above can be told.
-    [ -n "$given" ] || (cd "$REPOSITORY" && echo && cargo bench --locked --quiet -p relay --bench decisions)
 }
 
 clean_up() {
@@ -140,7 +137,10 @@ INI
 }
 
 stop_pgbouncer() {
-    [ -n "${POOL_PID:-}" ] && kill "$POOL_PID" 2>/dev/null && wait "$POOL_PID" 2>/dev/null
+    if [ -n "${POOL_PID:-}" ]; then
+        kill "$POOL_PID" 2>/dev/null || true
+        wait "$POOL_PID" 2>/dev/null || true
+    fi
     [ -z "${POOL:-}" ] || rm -rf "$POOL"
 }
 
@@ -277,7 +277,7 @@ idle() {
         python_client "$who" idle 20 </dev/null >/dev/null
         settle "$process"
         before="$(resident "$process")"
-        rm -f "$SCENE/hold"
+        rm -f "$SCENE/hold" "$SCENE/idle.out"
         mkfifo "$SCENE/hold"
         python_client "$who" idle "$IDLE" <"$SCENE/hold" >"$SCENE/idle.out" &
         pid=$!
@@ -304,7 +304,7 @@ $ROUNDS interleaved rounds; pgbench ran $SECONDS_EACH s each, with $CLIENTS clie
 machine of $(getconf _NPROCESSORS_ONLN) cores ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)), over loopback. TLS to the client everywhere; plaintext
 from relay and PgBouncer to the server. The relay records everything (durability "process"). The same process seals,
 stores and indexes: that of it which happens while clients are served is in the CPU of the run, the rest stands under
-"afterwards".  $("$PGBENCH" --version), $(pgbouncer --version 2>/dev/null | head -n 1 || /usr/sbin/pgbouncer --version | head -n 1).
+"afterwards". $("$PGBENCH" --version), $(pgbouncer --version 2>/dev/null | head -n 1 || /usr/sbin/pgbouncer --version | head -n 1).
 Load average at the start: $(cut -d' ' -f1-3 /proc/loadavg)
 TEXT
 }
