@@ -11,7 +11,7 @@ use crate::harness::{Database, Relay, Said};
 pub(crate) struct World {
     database: &'static Database,
     relay: Relay,
-    /// The client's name: of its schema, and the application that it says it is.
+    /// The client's name, and its schema's.
     name: &'static str,
     /// Statements that its driver sends before it says its name: in the target's log they are nobody's.
     nameless: u64,
@@ -50,9 +50,14 @@ impl World {
             ("PGPASSWORD", self.relay.token("alice")),
             ("PGSSLMODE", "verify-full".to_owned()),
             ("PGSSLROOTCERT", self.relay.ca().display().to_string()),
-            ("PGAPPNAME", self.name.to_owned()),
+            ("PGAPPNAME", self.application()),
         ]);
         client
+    }
+
+    /// Nobody else's: other tests' psql calls itself that.
+    fn application(&self) -> String {
+        format!("client-{}", self.name)
     }
 
     /// Runs a client to its end, which must be a good one; what it printed holds nobody of the clinic.
@@ -75,7 +80,7 @@ impl World {
         for session in exported["sessions"].as_array().unwrap() {
             assert_eq!(session["close_reason"], "client-terminated", "{}", session["session"]);
             let name = session["details"]["client_application"].as_str().unwrap();
-            assert!(name == self.name || (name.is_empty() && self.nameless > 0), "{name}");
+            assert!(name == self.application() || (name.is_empty() && self.nameless > 0), "{name}");
             session["statements"].as_array().unwrap().iter().for_each(|statement| account.add(statement));
         }
         account.executed -= self.nameless;
@@ -92,7 +97,7 @@ impl World {
 
     /// What the target's log says that it ran for this client.
     fn ran(&self) -> Vec<String> {
-        let by = format!("affidavit_relay@clinic {} LOG:  ", self.name);
+        let by = format!("affidavit_relay@clinic {} LOG:  ", self.application());
         let log = self.database.log();
         let said = log.lines().filter_map(|line| line.split_once(&by)).map(|(_, said)| said);
         said.filter(|said| said.starts_with("statement: ") || said.starts_with("execute ")).map(str::to_owned).collect()
