@@ -291,15 +291,23 @@ pub struct Outcome {
     /// `CommandComplete` tag without its counts, e.g. `SELECT`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// Rows returned to the client.
+    /// Rows returned to the client. Of a `COPY … TO STDOUT` that did not complete: `CopyData` messages, among which may be
+    /// a header.
     pub rows_returned: u64,
     /// Rows the target says it changed (`INSERT`, `UPDATE`, `DELETE`, `MERGE`, `COPY`).
     pub rows_affected: u64,
     /// Bytes of `DataRow` and `CopyData` returned to the client.
     pub bytes_returned: u64,
+    /// Bytes of `CopyData` that the client sent and the target was passed; 0 is not written.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes_received: u64,
     /// SQLSTATE, when it failed or was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A held statement waits.

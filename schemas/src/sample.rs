@@ -151,6 +151,7 @@ pub(crate) fn outcome(execution: u64, statement: u64) -> EventBody {
         rows_returned: 1,
         rows_affected: 0,
         bytes_returned: 27,
+        bytes_received: 0,
         sqlstate: None,
     })
 }

@@ -27,6 +27,8 @@ pub(crate) enum Control {
     Describe,
     /// `Close`.
     Close,
+    /// `CopyData`, `CopyDone`, `CopyFail`: the target takes them for a COPY that was let through, and drops them otherwise.
+    Copy,
     /// `Flush`.
     Flush,
     /// `Sync`.

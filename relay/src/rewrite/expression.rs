@@ -261,6 +261,7 @@ fn belongs_elsewhere(kind: &NodeEnum) -> bool {
             | NodeEnum::VariableSetStmt(_)
             | NodeEnum::VariableShowStmt(_)
             | NodeEnum::ExplainStmt(_)
+            | NodeEnum::CopyStmt(_)
             | NodeEnum::DropStmt(_)
             | NodeEnum::TruncateStmt(_)
             | NodeEnum::CreateStmt(_)

@@ -1,6 +1,7 @@
 //! Rewriting: whatever is read from a protected column is already masked when the statement first sees it.
 
 pub mod access;
+mod copy;
 mod ddl;
 mod expression;
 mod from;
@@ -20,7 +21,7 @@ mod view;
 mod write;
 
 pub use mask::{Misfit, Style, StyleError};
-pub use outcome::{Class, Effects, EndsPrepared, ReasonChange};
+pub use outcome::{Class, Copies, Effects, EndsPrepared, ReasonChange};
 pub use scan::ScanError;
 
 pub(crate) use mask::check as check_style;

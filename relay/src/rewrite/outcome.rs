@@ -19,6 +19,10 @@ pub enum Class {
     Set,
     /// `SHOW`.
     Show,
+    /// `COPY … TO STDOUT`.
+    CopyOut,
+    /// `COPY … FROM STDIN`.
+    CopyIn,
     /// `EXPLAIN` without `ANALYZE`.
     Explain,
     /// `DISCARD`, `DEALLOCATE`, `CLOSE ALL`, `UNLISTEN *`.
@@ -42,6 +46,20 @@ pub struct Effects {
     pub resets_settings: bool,
     /// What becomes of `affidavit.reason`.
     pub reason: ReasonChange,
+    /// Which way COPY data flow while it runs.
+    pub copies: Copies,
+}
+
+/// Which way a statement's COPY data flow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Copies {
+    /// It has none.
+    #[default]
+    Nothing,
+    /// To the client.
+    Out,
+    /// From the client.
+    In,
 }
 
 /// What becomes of the reason that requests for approval carry.
@@ -90,6 +108,7 @@ impl Class {
             Self::Transaction => "transaction",
             Self::Set => "set",
             Self::Show => "show",
+            Self::CopyOut | Self::CopyIn => "copy",
             Self::Explain => "explain",
             Self::Discard => "discard",
             Self::Other => "other",

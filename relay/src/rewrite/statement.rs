@@ -19,6 +19,8 @@ pub(crate) fn class(node: &Node) -> Class {
         Some(NodeEnum::VariableSetStmt(_)) => Class::Set,
         Some(NodeEnum::VariableShowStmt(_)) => Class::Show,
         Some(NodeEnum::ExplainStmt(_)) => Class::Explain,
+        Some(NodeEnum::CopyStmt(copy)) if copy.is_from => Class::CopyIn,
+        Some(NodeEnum::CopyStmt(_)) => Class::CopyOut,
         Some(NodeEnum::DropStmt(_) | NodeEnum::TruncateStmt(_) | NodeEnum::CreateStmt(_) | NodeEnum::IndexStmt(_)) => {
             Class::Ddl
         }
@@ -51,6 +53,7 @@ impl Rewriter<'_> {
             Some(NodeEnum::InsertStmt(insert)) => self.insert(insert).map(|()| none),
             Some(NodeEnum::UpdateStmt(update)) => self.update(update).map(|()| none),
             Some(NodeEnum::DeleteStmt(delete)) => self.delete(delete).map(|()| none),
+            Some(NodeEnum::CopyStmt(copy)) => self.copy(copy),
             Some(NodeEnum::ExplainStmt(explain)) => self.explain(explain).map(|()| none),
             Some(NodeEnum::TransactionStmt(statement)) => transaction(statement).map(|()| none),
             Some(NodeEnum::VariableSetStmt(statement)) => settings::set(statement),
@@ -65,7 +68,7 @@ impl Rewriter<'_> {
     }
 
     /// Locks reach through subqueries to the rows of the relations below, so masks do not stop them.
-    fn locking(&mut self) -> Result<(), Refusal> {
+    pub(super) fn locking(&mut self) -> Result<(), Refusal> {
         if !self.locks {
             return Ok(());
         }

@@ -1,7 +1,9 @@
 //! What runs upstream is the tree that was checked, and nothing else that its text could mean.
 
+use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, ParseResult, RawStmt};
 
+use super::copy;
 use crate::statement::{Refusal, parse_own};
 
 /// Writes a tree as text, reads that text again and compares the trees (rule 3): the text is only used if both are equal.
@@ -9,14 +11,22 @@ use crate::statement::{Refusal, parse_own};
 /// # Errors
 /// A [`Refusal`] when the text cannot be written or means something else.
 pub(crate) fn deparse(node: &Node) -> Result<String, Refusal> {
-    let stmt = RawStmt { stmt: Some(Box::new(node.clone())), stmt_location: 0, stmt_len: 0 };
-    let tree = ParseResult { version: 0, stmts: vec![stmt] };
-    let text = pg_query::deparse(&tree, pg_query::DeparseOptions::default()).map_err(|_| not_exact())?;
+    let text = match &node.node {
+        Some(NodeEnum::CopyStmt(statement)) => copy::text(statement, written),
+        _ => written(node),
+    };
+    let text = text.ok_or_else(not_exact)?;
     let mut again = parse_own(&text).map_err(|_| not_exact())?;
     match (again.pop().map(|statement| statement.node), again.is_empty()) {
         (Some(Ok(reread)), true) if reread == *node => Ok(text),
         _ => Err(not_exact()),
     }
+}
+
+fn written(node: &Node) -> Option<String> {
+    let stmt = RawStmt { stmt: Some(Box::new(node.clone())), stmt_location: 0, stmt_len: 0 };
+    let tree = ParseResult { version: 0, stmts: vec![stmt] };
+    pg_query::deparse(&tree, pg_query::DeparseOptions::default()).ok()
 }
 
 fn not_exact() -> Refusal {

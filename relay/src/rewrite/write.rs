@@ -89,7 +89,7 @@ impl<'a> Rewriter<'a> {
         clause.as_mut().map_or(Ok(()), |clause| self.expressions(&mut clause.exprs))
     }
 
-    fn target(
+    pub(super) fn target(
         &mut self,
         range: Option<&mut RangeVar>,
         action: &'static str,
@@ -153,7 +153,7 @@ impl<'a> Rewriter<'a> {
         carries || columns.iter().any(protected)
     }
 
-    fn nothing_protected(&self, statement: &str) -> Result<(), Refusal> {
+    pub(super) fn nothing_protected(&self, statement: &str) -> Result<(), Refusal> {
         if !self.found.protected {
             return Ok(());
         }

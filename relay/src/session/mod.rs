@@ -3,6 +3,7 @@
 //! A single task owns both streams. Nothing is read from one peer while bytes for the other still wait to be
 //! written, so memory is bounded by one read in each direction, and a peer that does not read is waited for.
 
+mod copying;
 mod deciding;
 mod diagnostics;
 mod held_requests;
@@ -67,6 +68,8 @@ struct Session {
     from_client: Deframer<Frontend>,
     from_target: Deframer<Backend>,
     catalog_changed: bool,
+    /// Bytes of COPY data sent before it is known which COPY takes them.
+    copied_ahead: u64,
     finishing: bool,
     /// Steps since the session last looked at anything but its peers.
     in_a_row: u32,
@@ -169,7 +172,9 @@ impl Session {
 
     /// When the session ends by itself, if nothing happens before.
     fn deadline(&self) -> Instant {
-        let quiet = self.conversation.is_idle() && self.holding.is_none();
+        // A COPY from the client waits for the client.
+        let quiet = self.conversation.is_idle() || self.conversation.copying_in().is_some();
+        let quiet = quiet && self.holding.is_none();
         let idle_at = self.last_request + self.limits.idle;
         if quiet { self.limits.expires.min(idle_at) } else { self.limits.expires }
     }

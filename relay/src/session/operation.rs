@@ -7,7 +7,7 @@ use schemas::event::{Outcome, OutcomeKind};
 use wire::postgres::{ErrorFields, SqlState};
 
 use crate::approval::Turn;
-use crate::policy::{Admitted, Effects, Refusal};
+use crate::policy::{Admitted, Copies, Effects, Refusal};
 use crate::session::diagnostics::Exposure;
 
 /// A prepared statement as the target knows it.
@@ -129,12 +129,21 @@ pub(crate) struct Execution {
     pub(crate) rows: u64,
     /// Bytes of rows so far.
     pub(crate) bytes: u64,
+    /// Which way its COPY data flow.
+    pub(crate) copies: Copies,
+    /// Bytes of COPY data from the client so far.
+    pub(crate) received: u64,
 }
 
 impl Execution {
     /// An execution that has returned nothing yet.
     pub(crate) fn new(execution: u64, statement: u64, exposure: Exposure) -> Self {
-        Self { execution, statement, exposure, rows: 0, bytes: 0 }
+        Self { execution, statement, exposure, rows: 0, bytes: 0, copies: Copies::Nothing, received: 0 }
+    }
+
+    /// It may have COPY data, this way.
+    pub(crate) fn copying(self, effects: Option<&Effects>) -> Self {
+        Self { copies: effects.map_or(Copies::Nothing, |effects| effects.copies), ..self }
     }
 
     /// Its end as an event, without a command tag.
@@ -147,6 +156,7 @@ impl Execution {
             rows_returned: self.rows,
             rows_affected: 0,
             bytes_returned: self.bytes,
+            bytes_received: self.received,
             sqlstate: sqlstate.map(|code| code.as_str().to_owned()),
         }
     }
@@ -157,9 +167,12 @@ impl Execution {
         let command: Vec<&str> =
             words.by_ref().take_while(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect();
         let count = tag.rsplit(' ').next().and_then(|last| last.parse().ok()).unwrap_or(0);
-        let changes = matches!(command.first(), Some(&("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COPY")));
+        let changes = matches!(command.first(), Some(&("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COPY")))
+            && self.copies != Copies::Out;
         Outcome {
             command: Some(command.join(" ")),
+            // A header is COPY data too: how many of them were rows only the target tells.
+            rows_returned: if self.copies == Copies::Out { count } else { self.rows },
             rows_affected: if changes { count } else { 0 },
             ..self.ended(OutcomeKind::Completed, None)
         }
@@ -261,6 +274,15 @@ mod tests {
         assert_eq!((selected.command.as_deref(), selected.rows_affected), (Some("SELECT"), 0));
         let created = execution.completed("CREATE TABLE");
         assert_eq!((created.command.as_deref(), created.rows_affected), (Some("CREATE TABLE"), 0));
+    }
+
+    #[test]
+    fn the_rows_of_a_copy_are_counted_the_way_they_went() {
+        let of = |copies| Execution { copies, rows: 6, ..Execution::new(1, 1, Exposure::Open) };
+        let out = of(Copies::Out).completed("COPY 5");
+        assert_eq!((out.command.as_deref(), out.rows_returned, out.rows_affected), (Some("COPY"), 5, 0));
+        let into = Execution { rows: 0, received: 40, ..of(Copies::In) }.completed("COPY 5");
+        assert_eq!((into.rows_returned, into.rows_affected, into.bytes_received), (0, 5, 40));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use schemas::event::{CloseReason, EventBody, OutcomeKind};
 use wire::postgres::conversation::{Incoming, Reply};
 use wire::postgres::{Backend, BackendMessage, ErrorFields, MessageRef, SqlState, TransactionStatus, backend};
 
-use crate::policy::{Effects, EndsPrepared, ReasonChange};
+use crate::policy::{Copies, Effects, EndsPrepared, ReasonChange};
 
 use super::diagnostics::{Exposure, released};
 use super::operation::{Operation, refusal_fields};
@@ -52,7 +52,8 @@ impl Session {
             self.finished(answer.ticket, true);
             return Ok(());
         }
-        if kind == Incoming::DataRow {
+        self.dropped_syncs(kind, &answer);
+        if matches!(kind, Incoming::DataRow | Incoming::CopyData) {
             // Rows pass as they came, and are not looked into: what is in them was masked at the scan.
             self.count_row(&answer, message.bytes().len());
             batch.release.pass(message.bytes());
@@ -76,17 +77,17 @@ impl Session {
             BackendMessage::EmptyQueryResponse => self.completed(&answer, None, batch),
             BackendMessage::PortalSuspended => self.suspended(&answer, batch),
             BackendMessage::ReadyForQuery(status) => self.ready(status),
+            BackendMessage::CopyInResponse(_) => self.copy_begins(Copies::In, message.name(), &answer)?,
+            BackendMessage::CopyOutResponse(_) => self.copy_begins(Copies::Out, message.name(), &answer)?,
             BackendMessage::Authentication(_)
             | BackendMessage::BackendKeyData { .. }
             | BackendMessage::DataRow(_)
-            | BackendMessage::CopyInResponse(_)
-            | BackendMessage::CopyOutResponse(_)
             | BackendMessage::CopyBothResponse(_)
             | BackendMessage::CopyData(_)
-            | BackendMessage::CopyDone
             | BackendMessage::NegotiateProtocolVersion { .. }
             | BackendMessage::FunctionCallResponse(_) => return Err(unasked(message.name())),
-            BackendMessage::ParseComplete
+            BackendMessage::CopyDone
+            | BackendMessage::ParseComplete
             | BackendMessage::BindComplete
             | BackendMessage::CloseComplete
             | BackendMessage::NoData
@@ -194,7 +195,7 @@ impl Session {
         self.deferred_triggers |= exposure == Some(Exposure::WithheldUntilCommit);
     }
 
-    fn execution(&mut self, answer: &Reply) -> Option<&mut super::operation::Execution> {
+    pub(super) fn execution(&mut self, answer: &Reply) -> Option<&mut super::operation::Execution> {
         self.operations.get_mut(&answer.ticket?)?.execution()
     }
 
@@ -202,6 +203,9 @@ impl Session {
         self.transaction = status;
         // A long statement is no idleness.
         self.last_request = tokio::time::Instant::now();
+        if self.conversation.is_idle() {
+            self.copied_ahead = 0;
+        }
         if status == TransactionStatus::Idle {
             // Portals end with their transaction (PostgreSQL, "Extended Query").
             self.portals.forget_all();
@@ -210,7 +214,7 @@ impl Session {
     }
 
     /// A message has its last reply: what it changed is confirmed, or did not happen.
-    fn finished(&mut self, ticket: Option<u64>, done: bool) {
+    pub(super) fn finished(&mut self, ticket: Option<u64>, done: bool) {
         let Some(ticket) = ticket else { return };
         match self.operations.remove(&ticket) {
             Some(Operation::Parse { name, .. } | Operation::CloseStatement(name)) => {
@@ -268,7 +272,7 @@ fn check_pinned(name: &str, value: &str) -> Result<(), Ending> {
     Err(Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &text))
 }
 
-fn unasked(message: &str) -> Ending {
+pub(super) fn unasked(message: &str) -> Ending {
     let text = format!("the target sent {message}, which nothing here asks for; the session ends");
     Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &text)
 }

@@ -148,8 +148,12 @@ impl Session {
             FrontendMessage::Flush => Permit::control(Control::Flush, client),
             FrontendMessage::Sync => {
                 self.numbers.segment += 1;
+                // The target drops one that comes among the data of a COPY.
+                let inside = self.conversation.copying_in().is_some();
                 self.expect(OpKind::Sync, Operation::Sync, &mut Vec::new())?;
-                self.segment.end(self.numbers.ticket);
+                if !inside {
+                    self.segment.end(self.numbers.ticket);
+                }
                 Permit::control(Control::Sync, client)
             }
             FrontendMessage::Terminate => Permit::control(Control::Terminate, client),
@@ -158,12 +162,11 @@ impl Session {
                 self.expect(OpKind::Query, Operation::Refused(refusal), &mut Vec::new())?;
                 Permit::failing_query(client, Vec::new())?
             }
-            FrontendMessage::Password(_)
-            | FrontendMessage::CopyData(_)
-            | FrontendMessage::CopyDone
-            | FrontendMessage::CopyFail { .. } => {
-                let text =
-                    format!("{} is not expected now: no authentication and no COPY is under way", message.name());
+            FrontendMessage::CopyData(_) => self.copy_message(OpKind::CopyData, client, message.bytes().len())?,
+            FrontendMessage::CopyDone => self.copy_message(OpKind::CopyDone, client, 0)?,
+            FrontendMessage::CopyFail { .. } => self.copy_message(OpKind::CopyFail, client, 0)?,
+            FrontendMessage::Password(_) => {
+                let text = format!("{} is not expected now: no authentication is under way", message.name());
                 return Err(Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &text));
             }
         };
@@ -181,7 +184,7 @@ impl Session {
         for ruled in &ruling.statements {
             let statement = self.number_statement(ruled, &mut events);
             let execution = if admitted { self.number_execution(statement, 0, &mut events) } else { 0 };
-            statements.push(Execution::new(execution, statement, exposure(ruled)));
+            statements.push(Execution::new(execution, statement, exposure(ruled)).copying(Some(&ruled.effects)));
         }
         let (refusal, effects) = (refused(&ruling), effects(&ruling));
         let operation = Operation::Query { statements, answered: 0, refusal, failed: false, effects };
@@ -271,7 +274,8 @@ impl Session {
             0 => 0,
             statement => self.number_execution(statement, row_limit, &mut events),
         };
-        let started = Execution::new(execution, prepared.statement, prepared.exposure);
+        let started =
+            Execution::new(execution, prepared.statement, prepared.exposure).copying(prepared.effects.first());
         self.expect(OpKind::Execute, Operation::Execute { started, effects: prepared.effects }, &mut events)?;
         self.segment.begin_transaction();
         Ok(Taken::Permit(match right {
@@ -405,7 +409,7 @@ fn names_of<'a>(message: &FrontendMessage<'a>) -> [&'a str; 2] {
 pub(super) fn exposure(ruled: &policy::StatementRuling) -> Exposure {
     match (ruled.scrub_diagnostics, ruled.class) {
         (false, _) => Exposure::Open,
-        (true, Class::Insert | Class::Update | Class::Delete) => Exposure::WithheldUntilCommit,
+        (true, Class::Insert | Class::Update | Class::Delete | Class::CopyIn) => Exposure::WithheldUntilCommit,
         (true, _) => Exposure::Withheld,
     }
 }

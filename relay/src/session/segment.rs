@@ -35,6 +35,13 @@ impl Segment {
         *self = Self { after: ticket, ..Self::default() };
     }
 
+    /// The target dropped the `Sync` with this ticket, for it came among the data of a COPY: what went before it goes on.
+    pub(super) fn rejoin(&mut self, ticket: u64) {
+        if self.after == ticket {
+            self.begin_transaction();
+        }
+    }
+
     /// Whether there is one.
     pub(super) fn is_open(&self) -> bool {
         self.open
@@ -84,5 +91,17 @@ mod tests {
         assert!(segment.is_skipping());
         segment.end(7);
         assert!(!segment.is_skipping() && !segment.is_settled() && !segment.is_open());
+    }
+
+    #[test]
+    fn a_sync_that_a_copy_swallowed_ends_nothing() {
+        let mut segment = Segment::default();
+        segment.begin_transaction();
+        segment.end(4);
+        segment.rejoin(4);
+        assert!(segment.is_in_transaction());
+        segment.end(9);
+        segment.rejoin(4);
+        assert!(!segment.is_in_transaction(), "a later one ended it");
     }
 }

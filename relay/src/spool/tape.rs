@@ -329,6 +329,7 @@ fn unknown(execution: u64, statement: u64) -> Outcome {
         rows_returned: 0,
         rows_affected: 0,
         bytes_returned: 0,
+        bytes_received: 0,
         sqlstate: None,
     }
 }

@@ -6,7 +6,6 @@ use pg_query::NodeEnum;
 pub(super) fn construct(kind: &NodeEnum) -> &'static str {
     match kind {
         NodeEnum::MergeStmt(_) | NodeEnum::MergeWhenClause(_) | NodeEnum::MergeSupportFunc(_) => "MERGE",
-        NodeEnum::CopyStmt(_) => "COPY",
         NodeEnum::PrepareStmt(_) => "PREPARE",
         NodeEnum::ExecuteStmt(_) => "EXECUTE",
         NodeEnum::DeclareCursorStmt(_) => "DECLARE CURSOR",

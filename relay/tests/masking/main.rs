@@ -72,6 +72,27 @@ async fn no_result_holds_a_raw_value_as_text() {
 }
 
 #[tokio::test]
+async fn no_copy_holds_a_raw_value_in_any_format() {
+    let Some(clinic) = Clinic::start().await else { return skip() };
+    let raw = clinic.raw_values().await;
+    let relations =
+        ["clinic.patients", "clinic.visits_2024", "odd.things", "odd.secret_notes", "clinic.patients (ssn)"];
+    let queries = QUERIES.iter().map(|sql| format!("({sql})"));
+    let sources: Vec<String> = relations.map(str::to_owned).into_iter().chain(queries).collect();
+    for format in ["text", "csv", "binary"] {
+        let mut psql = clinic.psql();
+        psql.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]);
+        for source in &sources {
+            psql.args(["--command", &clinic.upstream(&format!("COPY {source} TO STDOUT (FORMAT {format})"))]);
+        }
+        let output = psql.output().unwrap();
+        assert!(output.status.success(), "{format}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stdout.len() > 500_000, "only {} bytes were copied as {format}", output.stdout.len());
+        assert_eq!(raw.find_in(&String::from_utf8_lossy(&output.stdout)), None, "{format}");
+    }
+}
+
+#[tokio::test]
 async fn a_predicate_on_a_protected_column_sees_its_mask() {
     let Some(clinic) = Clinic::start().await else { return skip() };
     let rows =

@@ -132,7 +132,7 @@ fn acts_for(actor: &Actor) -> String {
     chain.map(|actor| actor.subject.as_str()).collect::<Vec<_>>().join(";")
 }
 
-const STATEMENT_COLUMNS: [&str; 18] = [
+const STATEMENT_COLUMNS: [&str; 19] = [
     "statement",
     "time",
     "path",
@@ -150,6 +150,7 @@ const STATEMENT_COLUMNS: [&str; 18] = [
     "rows_returned",
     "rows_affected",
     "bytes_returned",
+    "bytes_received",
     "text",
 ];
 
@@ -183,6 +184,7 @@ fn statement_cells(summary: &StatementSummary) -> [String; STATEMENT_COLUMNS.len
         summary.rows_returned.to_string(),
         summary.rows_affected.to_string(),
         summary.bytes_returned.to_string(),
+        summary.bytes_received.to_string(),
         text(&statement.text),
     ]
 }

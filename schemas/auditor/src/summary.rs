@@ -42,6 +42,7 @@ pub(crate) struct StatementSummary {
     pub(crate) rows_returned: u64,
     pub(crate) rows_affected: u64,
     pub(crate) bytes_returned: u64,
+    pub(crate) bytes_received: u64,
 }
 
 impl SessionSummary {
@@ -115,6 +116,7 @@ impl StatementSummary {
             rows_returned: 0,
             rows_affected: 0,
             bytes_returned: 0,
+            bytes_received: 0,
         }
     }
 
@@ -124,5 +126,6 @@ impl StatementSummary {
         self.rows_returned = self.rows_returned.saturating_add(outcome.rows_returned);
         self.rows_affected = self.rows_affected.saturating_add(outcome.rows_affected);
         self.bytes_returned = self.bytes_returned.saturating_add(outcome.bytes_returned);
+        self.bytes_received = self.bytes_received.saturating_add(outcome.bytes_received);
     }
 }

@@ -15,6 +15,8 @@ mod compile_fail;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod copying;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod delivery;

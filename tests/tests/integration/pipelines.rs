@@ -1,10 +1,9 @@
 //! Sessions whose client says more than it was answered: names, order, memory, and what a transaction tells at its end.
 
-use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::harness::raw::Message;
+use crate::harness::raw::{Message, bind, close, execute, parse, query, sync};
 use crate::harness::{Database, RawClient, Relay};
 
 #[test]
@@ -124,37 +123,4 @@ pub(crate) fn until_ready(client: &mut RawClient) -> Vec<Message> {
 
 fn error_code(said: &[Message]) -> Option<String> {
     said.iter().find(|message| message.tag == 'E').map(|message| message.fields()[&'C'].clone())
-}
-
-pub(crate) fn query(sql: &str) -> Vec<u8> {
-    message(b'Q', &[sql.as_bytes(), &[0]])
-}
-
-pub(crate) fn parse(name: &str, sql: &str) -> Vec<u8> {
-    message(b'P', &[name.as_bytes(), &[0], sql.as_bytes(), &[0, 0, 0]])
-}
-
-/// Without parameters, results as text.
-pub(crate) fn bind(portal: &str, statement: &str) -> Vec<u8> {
-    message(b'B', &[portal.as_bytes(), &[0], statement.as_bytes(), &[0, 0, 0, 0, 0, 0, 0]])
-}
-
-pub(crate) fn execute(portal: &str) -> Vec<u8> {
-    message(b'E', &[portal.as_bytes(), &[0, 0, 0, 0, 0]])
-}
-
-pub(crate) fn close(statement: &str) -> Vec<u8> {
-    message(b'C', &[b"S", statement.as_bytes(), &[0]])
-}
-
-pub(crate) fn sync() -> Vec<u8> {
-    message(b'S', &[])
-}
-
-pub(crate) fn message(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let body = parts.concat();
-    let mut bytes = vec![tag];
-    bytes.write_all(&u32::try_from(body.len() + 4).unwrap().to_be_bytes()).unwrap();
-    bytes.extend_from_slice(&body);
-    bytes
 }

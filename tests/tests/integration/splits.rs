@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::harness::raw::{bind, execute, parse, query, sync};
 use crate::harness::workload::Moments;
 use crate::harness::{RawClient, Relay};
-use crate::pipelines::{bind, execute, parse, query, sync, until_ready};
+use crate::pipelines::until_ready;
 
 #[test]
 fn the_same_bytes_cut_anywhere_give_the_same_answers_and_the_same_evidence() {

@@ -394,6 +394,7 @@ pub(super) fn outcome(number: u64) -> EventBody {
         rows_returned: 1,
         rows_affected: 0,
         bytes_returned: 1,
+        bytes_received: 0,
         sqlstate: None,
     })
 }

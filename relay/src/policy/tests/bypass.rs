@@ -11,12 +11,24 @@ fn assert_masked(scans: &[String], attack: &str, upstream: &str) {
     let tokens = crate::statement::tokens(&rest).unwrap();
     let words: Vec<&str> = tokens.iter().map(|t| &rest[t.start as usize..t.end as usize]).collect();
     for (index, window) in words.windows(4).enumerate() {
-        let of_from =
-            ["FROM", "JOIN", "ONLY"].contains(&window[0]) || (window[0] == "," && words[..index].contains(&"FROM"));
+        let listed = window[0] == "," && same_level(&words[..index]).any(|word| word == "FROM");
+        let of_from = ["FROM", "JOIN", "ONLY", "COPY"].contains(&window[0]) || listed;
         let protected = window[1] == "clinic" && window[2] == "." && HIDDEN.contains(&window[3]);
         assert!(!(of_from && protected), "{attack}\nreads unmasked: {rest}");
         assert!(window[1] != "scan" || window[2] != ".", "{attack}\nscans otherwise: {rest}");
     }
+}
+
+/// The words before a point, back to the parenthesis that is open there: a comma in a call lists no relations.
+fn same_level<'a>(before: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
+    let mut closed = 0_usize;
+    let inside = before.iter().rev().take_while(move |word| {
+        closed += usize::from(**word == ")");
+        let open = **word == "(" && closed == 0;
+        closed -= usize::from(**word == "(" && !open);
+        !open
+    });
+    inside.copied()
 }
 
 /// Protected relations and views over them, as they are written back.
@@ -113,6 +125,19 @@ const SEES_MASKS: &[&str] = &[
     "SELECT extract(day from birth_date), birth_date + interval '1 day', birth_date AT TIME ZONE 'UTC' FROM clinic.patients",
     "SELECT format('%s', ssn), ssn || name, ssn ~ '1', ssn SIMILAR TO '1%', ssn COLLATE \"C\" FROM clinic.patients",
     "SELECT coalesce(ssn, name), nullif(ssn, 'a'), greatest(ssn, name), ssn IS DISTINCT FROM 'a' FROM clinic.patients",
+    // 11: COPY is a query like another.
+    "COPY clinic.patients TO STDOUT",
+    "COPY patients TO STDOUT",
+    "COPY clinic.patients (ssn, name) TO STDOUT",
+    "COPY BINARY clinic.patients TO STDOUT",
+    "COPY clinic.patients TO STDOUT WITH CSV HEADER FORCE QUOTE ssn, name",
+    "COPY clinic.patients (ssn) TO STDOUT (FORMAT csv, HEADER, DELIMITER E'\t', QUOTE '\"', ESCAPE '\\', NULL '', FORCE_QUOTE *)",
+    "COPY clinic.visits_2024 TO STDOUT DELIMITER ';' NULL 'n/a'",
+    "COPY (SELECT ssn FROM clinic.patients) TO STDOUT",
+    "COPY (TABLE clinic.contacts) TO STDOUT (FORMAT binary)",
+    "COPY (WITH q AS (SELECT * FROM clinic.visits) SELECT notes FROM q ORDER BY notes) TO STDOUT (FORMAT csv)",
+    "COPY (VALUES ((SELECT ssn FROM clinic.patients LIMIT 1))) TO STDOUT",
+    "COPY billing.payers TO STDOUT; COPY clinic.patients TO STDOUT",
 ];
 
 #[test]
@@ -193,8 +218,31 @@ const REFUSED: &[(&str, &str)] = &[
     ("SELECT * FROM other.clinic.patients", "database"),
     ("SELECT other.clinic.patients.ssn FROM clinic.patients", "database"),
     // 11: other ways to run a text and to fetch.
-    ("COPY clinic.patients TO STDOUT", "COPY"),
     ("COPY (SELECT ssn FROM clinic.patients) TO PROGRAM 'cat'", "COPY"),
+    ("COPY clinic.patients TO '/tmp/patients'", "files"),
+    ("COPY clinic.patients FROM PROGRAM 'cat /etc/passwd'", "files"),
+    ("COPY billing.invoices FROM '/etc/passwd'", "files"),
+    ("COPY clinic.patients FROM STDIN", "copying into clinic.patients"),
+    ("COPY clinic.patients (id, visited) FROM STDIN (FORMAT binary)", "copying into clinic.patients"),
+    ("COPY billing.audited FROM STDIN", "foreign key"),
+    ("COPY billing.invoices FROM STDIN WHERE status = (SELECT max(ssn) FROM clinic.patients)", "clinic.patients"),
+    ("COPY billing.invoices FROM STDIN WHERE leak(id) = 'x'", "leak"),
+    ("COPY clinic.contacts TO STDOUT", "view"),
+    ("COPY clinic.visits TO STDOUT", "partitioned"),
+    ("COPY clinic.remote TO STDOUT", "foreign"),
+    ("COPY pg_authid TO STDOUT", "pg_authid"),
+    ("COPY (SELECT rolpassword FROM pg_authid) TO STDOUT", "pg_authid"),
+    ("COPY pg_class TO STDOUT", "system"),
+    ("COPY (SELECT leak(id) FROM billing.payers) TO STDOUT", "leak"),
+    ("COPY (DELETE FROM billing.invoices RETURNING *) TO STDOUT", "COPY"),
+    ("COPY (SELECT * FROM clinic.patients FOR UPDATE) TO STDOUT", "FOR UPDATE"),
+    ("COPY (TABLE clinic.patients) TO STDOUT (ENCODING 'latin1')", "ENCODING"),
+    ("COPY clinic.patients TO STDOUT (FORMAT)", "option"),
+    ("COPY clinic.patients TO STDOUT (DELIMITER 5.5)", "option"),
+    ("COPY clinic.patients TO STDOUT (NULL (a, b))", "option"),
+    ("COPY clinic.patients TO STDOUT (FORCE_QUOTE 'x')", "option"),
+    ("COPY clinic.patients TO STDOUT (FORCE_QUOTE (a, *))", ""),
+    ("COPY clinic.patients TO STDOUT (surprise)", "surprise"),
     ("PREPARE p AS SELECT ssn FROM clinic.patients", "PREPARE"),
     ("EXECUTE p", "EXECUTE"),
     ("DECLARE c CURSOR FOR SELECT ssn FROM clinic.patients", "DECLARE"),
@@ -270,7 +318,11 @@ fn attacks_that_masks_cannot_answer_are_refused_by_name() {
     for (attack, part) in REFUSED {
         let refusal = clinic.refusal(attack);
         assert!(refusal.message.contains(part), "{attack}\nis refused without naming {part}: {}", refusal.message);
-        assert!(matches!(refusal.sqlstate, "42501" | "0A000" | "42601" | "42P01"), "{attack}: {}", refusal.sqlstate);
+        assert!(
+            matches!(refusal.sqlstate, "42501" | "0A000" | "42601" | "42P01" | "42809"),
+            "{attack}: {}",
+            refusal.sqlstate
+        );
     }
 }
 
@@ -340,7 +392,7 @@ fn attacks_spliced_at_random_are_refused_or_see_masks_alone() {
         if let Outcome::Permitted { upstream_sql } = clinic.decide(&attack).outcome {
             ran += 1;
             let class = clinic.decide(&attack).statements.first().map(|s| s.class);
-            if class == Some(crate::rewrite::Class::Select) {
+            if matches!(class, Some(crate::rewrite::Class::Select | crate::rewrite::Class::CopyOut)) {
                 assert_masked(&scans, &attack, &upstream_sql);
             }
         }

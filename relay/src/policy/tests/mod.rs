@@ -2,6 +2,7 @@
 
 mod approval;
 mod bypass;
+mod copy;
 mod decisions;
 mod depth;
 mod evidence;

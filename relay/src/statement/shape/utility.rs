@@ -2,8 +2,8 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    ClosePortalStmt, ColumnDef, Constraint, CreateStmt, DeallocateStmt, DefElem, DiscardStmt, DropStmt, ExplainStmt,
-    IndexStmt, TransactionStmt, TruncateStmt, UnlistenStmt, VariableSetStmt, VariableShowStmt,
+    ClosePortalStmt, ColumnDef, Constraint, CopyStmt, CreateStmt, DeallocateStmt, DefElem, DiscardStmt, DropStmt,
+    ExplainStmt, IndexStmt, TransactionStmt, TruncateStmt, UnlistenStmt, VariableSetStmt, VariableShowStmt,
 };
 
 use super::{Visit, each, expression, one, range_var, type_name};
@@ -32,6 +32,7 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
         | NodeEnum::ClosePortalStmt(ClosePortalStmt { portalname: _ })
         | NodeEnum::UnlistenStmt(UnlistenStmt { conditionname: _ }) => {}
         NodeEnum::DeallocateStmt(DeallocateStmt { name: _, isall: _, location }) => *location = 0,
+        NodeEnum::CopyStmt(statement) => copy(statement, visit)?,
         NodeEnum::ExplainStmt(statement) => {
             let ExplainStmt { query, options } = statement.as_mut();
             one(query, visit)?;
@@ -48,6 +49,16 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+fn copy(statement: &mut CopyStmt, visit: Visit<'_>) -> Result<(), Refusal> {
+    let CopyStmt { relation, query, attlist, is_from: _, is_program: _, filename: _, options, where_clause } =
+        statement;
+    relation.as_mut().map_or(Ok(()), |relation| range_var(relation, visit))?;
+    one(query, visit)?;
+    each(attlist, visit)?;
+    each(options, visit)?;
+    one(where_clause, visit)
 }
 
 fn create(statement: &mut CreateStmt, visit: Visit<'_>) -> Result<(), Refusal> {

@@ -105,7 +105,10 @@ fn print_outcome(time: &str, outcome: &Outcome, out: &mut dyn Write) -> io::Resu
         text = format!("{text}, SQLSTATE {sqlstate}");
     }
     let (returned, bytes) = (count(outcome.rows_returned, "row"), count(outcome.bytes_returned, "byte"));
-    let text = format!("{text}, {returned} returned ({bytes}), {} affected", outcome.rows_affected);
+    let mut text = format!("{text}, {returned} returned ({bytes}), {} affected", outcome.rows_affected);
+    if outcome.bytes_received > 0 {
+        text = format!("{text}, {} received", count(outcome.bytes_received, "byte"));
+    }
     writeln!(out, "{time} {}", OneLine(&text))
 }
 

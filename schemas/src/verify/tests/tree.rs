@@ -167,6 +167,7 @@ fn refused(tree: &mut Tree, keys: &TestKeys) {
         rows_returned: 0,
         rows_affected: 0,
         bytes_returned: 0,
+        bytes_received: 0,
         sqlstate: Some("42501".to_owned()),
     };
     let events = vec![

@@ -113,6 +113,50 @@ impl Message {
     }
 }
 
+/// `Query`.
+pub(crate) fn query(sql: &str) -> Vec<u8> {
+    message(b'Q', &[sql.as_bytes(), &[0]])
+}
+
+/// `Parse`, without types.
+pub(crate) fn parse(name: &str, sql: &str) -> Vec<u8> {
+    message(b'P', &[name.as_bytes(), &[0], sql.as_bytes(), &[0, 0, 0]])
+}
+
+/// Without parameters, results as text.
+pub(crate) fn bind(portal: &str, statement: &str) -> Vec<u8> {
+    message(b'B', &[portal.as_bytes(), &[0], statement.as_bytes(), &[0, 0, 0, 0, 0, 0, 0]])
+}
+
+/// `Execute`, all rows.
+pub(crate) fn execute(portal: &str) -> Vec<u8> {
+    message(b'E', &[portal.as_bytes(), &[0, 0, 0, 0, 0]])
+}
+
+/// `Close` of a prepared statement.
+pub(crate) fn close(statement: &str) -> Vec<u8> {
+    message(b'C', &[b"S", statement.as_bytes(), &[0]])
+}
+
+/// `Sync`.
+pub(crate) fn sync() -> Vec<u8> {
+    message(b'S', &[])
+}
+
+/// `Describe` of a statement (`S`) or portal (`P`).
+pub(crate) fn describe(kind: &str, name: &str) -> Vec<u8> {
+    message(b'D', &[kind.as_bytes(), name.as_bytes(), &[0]])
+}
+
+/// Any message.
+pub(crate) fn message(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let body = parts.concat();
+    let mut bytes = vec![tag];
+    bytes.write_all(&u32::try_from(body.len() + 4).unwrap().to_be_bytes()).unwrap();
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
 /// `StartupMessage`, protocol 3.0, database `clinic`.
 pub(crate) fn startup(user: &str) -> Vec<u8> {
     let body = [&[0, 3, 0, 0], b"user\0" as &[u8], user.as_bytes(), b"\0database\0clinic\0\0"].concat();
