@@ -13,6 +13,7 @@ use crate::catalog::{self, Snapshot};
 use crate::config::{Classification, Connection};
 use crate::policy::{AccessProfile, Context, PolicySet, Resolved, Resource};
 use crate::upstream::{Login, UpstreamError, query_text};
+use wire::postgres::SqlState;
 
 /// One connection, shared by its sessions.
 pub struct Guarded {
@@ -134,11 +135,24 @@ impl Guarded {
             return Ok(known);
         }
         let at = Instant::now();
-        let text = query_text(&self.login, catalog::SNAPSHOT_SQL).await?;
+        let text = self.read_catalog().await?;
         let snapshot = Arc::new(Snapshot::from_json(&text)?);
         let taken = Taken { snapshot: Arc::clone(&snapshot), at };
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(taken);
         Ok(snapshot)
+    }
+
+    /// What is dropped while the query looks at it makes the query fail: it is asked again then.
+    async fn read_catalog(&self) -> Result<String, UpstreamError> {
+        let mut reads = 1;
+        loop {
+            match query_text(&self.login, catalog::SNAPSHOT_SQL).await {
+                Err(UpstreamError::Refused(fields)) if reads < READS_MAX && is_of_a_drop(&fields.sqlstate) => {
+                    reads += 1;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// The last snapshot, if it is young enough. Every statement asks.
@@ -188,6 +202,12 @@ impl Access {
     }
 }
 
+/// "cache lookup failed", "could not open relation", or a name that is gone.
+fn is_of_a_drop(sqlstate: &SqlState) -> bool {
+    let code = sqlstate.as_str();
+    code == "XX000" || code.starts_with("42")
+}
+
 /// A principal without its token's end: all that policies know of it.
 fn timeless(principal: &Principal) -> Principal {
     let acts_for = principal.acts_for.as_deref().map(|human| Box::new(timeless(human)));
@@ -220,3 +240,6 @@ pub fn unix_seconds() -> u64 {
 /// replaced under its own OID, or two columns that swapped names, are not: for them this is the residue, stated in
 /// the README.
 pub const MAX_AGE: Duration = Duration::from_secs(10);
+
+/// Reads of the catalog until one of them is not disturbed.
+const READS_MAX: u32 = 10;

@@ -34,7 +34,8 @@ class Client:
     def run(self):
         try:
             connection = psycopg.connect(self.connection_string, autocommit=True)
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as error:
+            print("not connected:", str(error).replace("\n", " "), flush=True)
             self.over.set()
             self.all_answered.abort()
             return

@@ -2,9 +2,38 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
+use std::sync::mpsc::TryRecvError;
+use std::time::Duration;
 
-use crate::harness::{Database, Relay, have_psycopg, psycopg};
+use crate::harness::raw::query;
+use crate::harness::{Database, RawClient, Relay, have_psycopg, psycopg};
+use crate::pipelines::until_ready;
 use crate::skip_without;
+
+#[test]
+fn a_session_outlives_definitions_that_come_and_go_while_the_catalogue_is_read() {
+    let mut client = RawClient::logged_in(Relay::shared(), "alice");
+    let restless = "CREATE VIEW clinic.brief AS SELECT id FROM clinic.patients; DROP VIEW clinic.brief;";
+    let mut changes = Database::shared().psql().args(["--quiet", "--file=-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = changes.stdin.take().unwrap();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let writer = std::thread::spawn(move || {
+        while stopped.try_recv() == Err(TryRecvError::Empty) {
+            writeln!(input, "{restless}").unwrap();
+        }
+    });
+    for number in 0..3 {
+        // A name that the relay does not know makes it read the catalogue anew, once in five seconds at most.
+        std::thread::sleep(Duration::from_millis(5_100));
+        client.send(&query(&format!("SELECT 1 FROM clinic.unknown_{number}")));
+        let said = until_ready(&mut client);
+        let error = said.iter().find(|message| message.tag == 'E').unwrap().fields();
+        assert_eq!(error[&'C'], "42P01", "{error:?}");
+    }
+    drop(stop);
+    writer.join().unwrap();
+    assert!(changes.wait().unwrap().success());
+}
 
 #[test]
 fn a_view_replaced_under_a_session_shows_nothing_raw_once_the_stated_staleness_has_passed() {
