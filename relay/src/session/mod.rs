@@ -4,6 +4,7 @@
 //! written, so memory is bounded by one read in each direction, and a peer that does not read is waited for.
 
 mod copying;
+mod cursors;
 mod deciding;
 mod diagnostics;
 mod held_requests;
@@ -63,6 +64,8 @@ struct Session {
     from_client: Deframer<Frontend>,
     from_target: Deframer<Backend>,
     catalog_changed: bool,
+    /// Something failed or was rolled back since the last transaction, and no COMMIT came after it.
+    undone: bool,
     /// Bytes of COPY data sent before it is known which COPY takes them.
     copied_ahead: u64,
     finishing: bool,

@@ -354,6 +354,7 @@ impl Opened {
             from_client: greeted.deframer,
             from_target: Deframer::new(),
             catalog_changed: false,
+            undone: false,
             copied_ahead: 0,
             finishing: false,
             approvals: self.approvals,

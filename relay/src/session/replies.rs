@@ -46,6 +46,7 @@ impl Session {
             // The answer to the relay's own `Sync`; the client gets one to its own.
             self.ready(status);
             self.finished(answer.ticket, true);
+            self.over(kind);
             return Ok(());
         }
         self.dropped_syncs(kind, &answer);
@@ -92,6 +93,7 @@ impl Session {
         if answer.ends {
             self.finished(answer.ticket, true);
         }
+        self.over(kind);
         batch.bytes.extend_from_slice(message.bytes());
         Ok(())
     }
@@ -103,6 +105,7 @@ impl Session {
             Some(refusal) => (refusal_fields(refusal), OutcomeKind::Refused),
             None => (released(fields, self.exposure(answer)), OutcomeKind::Failed),
         };
+        self.undone = true;
         self.unfinished(answer.ticket, kind, Some(shown.sqlstate), batch);
         let settling = self.operations.values().any(|operation| matches!(operation, Operation::Settle));
         self.segment.failed(answer.ticket, settling);
@@ -162,8 +165,22 @@ impl Session {
         }
     }
 
+    fn over(&mut self, kind: Incoming) {
+        if kind == Incoming::ReadyForQuery(TransactionStatus::Idle) {
+            self.transaction_over();
+        }
+    }
+
     fn completed(&mut self, answer: &Reply, tag: Option<&str>, batch: &mut Batch) {
         self.note_deferred(answer);
+        match tag {
+            Some("ROLLBACK") => {
+                self.undone = true;
+                self.portals_undone();
+            }
+            Some("COMMIT") => self.undone = false,
+            _ => {}
+        }
         if let Some(execution) = self.execution(answer)
             && execution.statement != 0
         {
@@ -203,8 +220,6 @@ impl Session {
             self.copied_ahead = 0;
         }
         if status == TransactionStatus::Idle {
-            // Portals end with their transaction (PostgreSQL, "Extended Query").
-            self.portals.forget_all();
             self.deferred_triggers = false;
         }
     }
@@ -222,9 +237,13 @@ impl Session {
             Some(Operation::Query { effects, failed, .. }) => {
                 // A simple query takes the unnamed statement with it.
                 self.prepared.forget("");
+                self.declared(ticket, &effects, !failed);
                 self.took_effect(&effects, failed);
             }
-            Some(Operation::Execute { effects, .. }) => self.took_effect(&effects, !done),
+            Some(Operation::Execute { effects, .. }) => {
+                self.declared(ticket, &effects, done);
+                self.took_effect(&effects, !done);
+            }
             _ => {}
         }
     }
