@@ -182,7 +182,9 @@ impl Session {
         tracing::info!(session = %self.recorder.session(), reason = ?ending.reason, "session ends");
         let mut unknown = self.without_outcome();
         unknown.extend(self.abandon_held());
-        let told = ending.told.map(|fields| backend::error_response(&fields)).unwrap_or_default();
+        // In the middle of a message nothing can be said.
+        let told = ending.told.filter(|_| !self.from_target.is_inside());
+        let told = told.map(|fields| backend::error_response(&fields)).unwrap_or_default();
         if let Err(error) = self.recorder.end(ending.reason, unknown, &told).await {
             tracing::error!(%error, "the end of a session could not be recorded");
         }
@@ -229,6 +231,9 @@ impl From<RecordError> for Ending {
     }
 }
 
+/// Rows and COPY data up to this length are taken whole; longer ones go on piece by piece as they come, with what one read
+/// brings.
+const WHOLE_MAX: u32 = 256 * 1024;
 /// Bytes that a client may send ahead while its statement is held; more waits in its socket.
 const HELD_BYTES_MAX: usize = 64 * 1024;
 /// Prepared statements and portals that one session may hold, pending ones included.

@@ -3,13 +3,13 @@
 use bytes::BytesMut;
 use schemas::event::{CloseReason, EventBody, OutcomeKind};
 use wire::postgres::conversation::{Incoming, Reply};
-use wire::postgres::{Backend, BackendMessage, ErrorFields, RawMessage, SqlState, TransactionStatus, backend};
+use wire::postgres::{Backend, BackendMessage, ErrorFields, Piece, RawMessage, SqlState, TransactionStatus, backend};
 
 use crate::policy::{Copies, Effects, EndsPrepared, ReasonChange};
 
 use super::diagnostics::{Exposure, released};
 use super::operation::{Operation, refusal_fields};
-use super::{Ending, Session};
+use super::{Ending, Session, WHOLE_MAX};
 
 /// What one batch of replies becomes.
 #[derive(Default)]
@@ -33,9 +33,32 @@ impl Session {
     }
 
     fn take_replies(&mut self, batch: &mut Batch) -> Result<(), Ending> {
-        while let Some(message) = self.from_target.next().map_err(|error| broken(&error))? {
-            self.reply(&message, batch)?;
+        loop {
+            if let Some(piece) = self.from_target.next_piece(WHOLE_MAX).map_err(|error| broken(&error))? {
+                self.reply_piece(&piece, batch)?;
+            } else if let Some(message) = self.from_target.next().map_err(|error| broken(&error))? {
+                self.reply(&message, batch)?;
+            } else {
+                return Ok(());
+            }
         }
+    }
+
+    /// A part of a long row or piece of COPY data: goes on as it comes.
+    fn reply_piece(&mut self, piece: &Piece, batch: &mut Batch) -> Result<(), Ending> {
+        let ticket = if piece.first {
+            let kind = if piece.tag == b'D' { Incoming::DataRow } else { Incoming::CopyData };
+            let answer = self.conversation.on_backend(kind).map_err(|error| broken(&error))?;
+            self.dropped_syncs(kind, &answer);
+            self.count_row(&answer, 0);
+            answer.ticket
+        } else {
+            self.conversation.current()
+        };
+        if let Some(execution) = ticket.and_then(|ticket| self.operations.get_mut(&ticket)?.execution()) {
+            execution.bytes += u64::try_from(piece.bytes.len()).unwrap_or(u64::MAX);
+        }
+        batch.bytes.extend_from_slice(&piece.bytes);
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use super::cursors::Cursors;
 use super::diagnostics::Exposure;
 use super::names::Lookup;
 use super::operation::{Execution, HeldSource, Lasts, Operation, Prepared, Standing};
-use super::{Delayed, Ending, IN_FLIGHT_MAX, NAMES_MAX, Session};
+use super::{Delayed, Ending, IN_FLIGHT_MAX, NAMES_MAX, Session, WHOLE_MAX};
 
 /// Why an `Execute` may be sent.
 enum Right {
@@ -56,6 +56,13 @@ impl Session {
 
     async fn take_requests(&mut self, permits: &mut Vec<Permit>) -> Result<(), Ending> {
         while self.holding.is_none() {
+            if self.delayed.is_none()
+                && let Some(piece) =
+                    self.from_client.next_piece(WHOLE_MAX).map_err(|error| Ending::violation(&error))?
+            {
+                permits.push(self.copy_piece(&piece)?);
+                continue;
+            }
             let Some(Delayed { message, on_record }) = self.next_request()? else { break };
             let decoded = FrontendMessage::decode(&message).map_err(|error| Ending::violation(&error))?;
             self.refresh_for(&decoded).await?;
