@@ -19,7 +19,8 @@ down:  ## Ends what `up` started
 test: setup-test  ## Every test; starts a throwaway PostgreSQL of its own
 	cargo test --workspace $(CARGO_TEST_FLAGS)
 
-bench: setup  ## pgbench against PostgreSQL directly and through the relay
+bench:  ## The relay beside PgBouncer and PostgreSQL itself: throughput, latency, CPU, memory
+	@tests/setup.sh --bench
 	@tests/bench/bench.sh
 
 check:  ## What CI asks before the tests

@@ -115,12 +115,12 @@ initialise() {
 }
 
 settings() {
+    echo "max_connections = ${MAX_CONNECTIONS:-200}"
     cat <<'CONF'
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 ssl = on
 password_encryption = 'scram-sha-256'
-max_connections = 200
 # One line a statement with its user: what the target ran, to compare with the evidence.
 log_statement = 'all'
 log_line_prefix = '%m [%p] %u@%d '

@@ -2,9 +2,10 @@
 # Installs what building, testing and the demo need and is missing: on Debian and Ubuntu with apt, elsewhere it
 # names what is missing. Idempotent; says nothing when there is nothing to do.
 #
-#   tests/setup.sh          what `make demo` needs
-#   tests/setup.sh --test   also what `make test` needs: clients and a browser
-#   tests/setup.sh --ci     also cargo-deny and the toolchain's rustfmt and clippy
+#   tests/setup.sh           what `make demo` needs
+#   tests/setup.sh --test    also what `make test` needs: clients and a browser
+#   tests/setup.sh --bench   also PgBouncer, which `make bench` compares with
+#   tests/setup.sh --ci      as --test, and cargo-deny and the toolchain's rustfmt and clippy
 set -euo pipefail
 
 readonly CACHE="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}"
@@ -17,11 +18,13 @@ readonly RUST_MINIMUM='1.95'
 main() {
     FOR_TESTS=yes
     local ci=no
+    BENCH=no
     case "${1:-}" in
         '') FOR_TESTS=no ;;
         --test) ;;
         --ci) ci=yes ;;
-        *) fail "unknown argument $1 (expected --test, --ci or nothing)" ;;
+        --bench) BENCH=yes FOR_TESTS=no ;;
+        *) fail "unknown argument $1 (expected --test, --bench, --ci or nothing)" ;;
     esac
     mkdir -p "$CACHE"
     # Two of us at once would both install: the second waits and then finds nothing to do.
@@ -51,6 +54,7 @@ missing_packages() {
     has jq || echo jq
     has openssl || echo openssl
     has_venv || echo python3-venv
+    [ "$BENCH" = no ] || has pgbouncer || [ -x /usr/sbin/pgbouncer ] || echo pgbouncer
     [ "$FOR_TESTS" = no ] || missing_test_packages
 }
 
@@ -71,6 +75,8 @@ install_packages() {
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$CACHE/apt.log" 2>&1 </dev/null ||
         { tail -n 20 "$CACHE/apt.log" >&2; fail "apt-get could not install ${missing[*]}"; }
     release_default_cluster
+    # Debian's package starts a service; the benchmark starts its own.
+    case " ${missing[*]} " in *' pgbouncer '*) as_root systemctl disable --quiet --now pgbouncer 2>/dev/null || true ;; esac
     mapfile -t missing < <(missing_packages)
     [ "${#missing[@]}" -eq 0 ] || fail "still missing after apt-get: ${missing[*]}"
 }

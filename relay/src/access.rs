@@ -1,7 +1,7 @@
 //! A connection as it is guarded: its target, catalog, classification and policies; and one principal's access.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use identity::{Kind, Principal};
@@ -22,7 +22,11 @@ pub struct Guarded {
     pub login: Login,
     classification: Classification,
     policies: Arc<PolicySet>,
-    snapshot: Mutex<Option<Taken>>,
+    snapshot: RwLock<Option<Taken>>,
+    /// Held while the catalog is read.
+    reading: Mutex<()>,
+    /// What sessions use now: a profile is large, and those of one principal have the same.
+    in_use: std::sync::Mutex<HashMap<Principal, Weak<Access>>>,
 }
 
 /// A catalog snapshot and when it was taken.
@@ -56,14 +60,22 @@ pub enum AccessError {
 impl Guarded {
     /// Puts a connection under guard.
     pub fn new(connection: Connection, login: Login, classification: Classification, policies: Arc<PolicySet>) -> Self {
-        Self { connection, login, classification, policies, snapshot: Mutex::new(None) }
+        Self {
+            connection,
+            login,
+            classification,
+            policies,
+            snapshot: RwLock::default(),
+            reading: Mutex::default(),
+            in_use: std::sync::Mutex::default(),
+        }
     }
 
     /// What `principal` may do now.
     ///
     /// # Errors
     /// [`AccessError`].
-    pub async fn access(&self, principal: &Principal) -> Result<Access, AccessError> {
+    pub async fn access(&self, principal: &Principal) -> Result<Arc<Access>, AccessError> {
         let snapshot = self.snapshot(MAX_AGE).await?;
         self.profile(principal, snapshot)
     }
@@ -77,7 +89,7 @@ impl Guarded {
         principal: &Principal,
         known: &Access,
         max_age: Duration,
-    ) -> Result<Option<Access>, AccessError> {
+    ) -> Result<Option<Arc<Access>>, AccessError> {
         let snapshot = self.snapshot(max_age).await?;
         let changed = snapshot.epoch() != known.snapshot.epoch();
         changed.then(|| self.profile(principal, snapshot)).transpose()
@@ -96,23 +108,43 @@ impl Guarded {
         Ok(self.policies.may_not_approve(approver, &self.connection, &self.classification, &snapshot, objects)?)
     }
 
-    fn profile(&self, principal: &Principal, snapshot: Arc<Snapshot>) -> Result<Access, AccessError> {
+    fn profile(&self, principal: &Principal, snapshot: Arc<Snapshot>) -> Result<Arc<Access>, AccessError> {
+        let asked = timeless(principal);
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(access) = in_use.get(&asked).and_then(Weak::upgrade)
+            && access.snapshot.epoch() == snapshot.epoch()
+        {
+            return Ok(access);
+        }
         let profile = self.policies.profile(principal, &self.connection, &self.classification, &snapshot)?;
         let masked = profile.masked_columns().collect();
-        Ok(Access { snapshot, profile, masked })
+        let access = Arc::new(Access { snapshot, profile, masked });
+        in_use.retain(|_, access| access.strong_count() > 0);
+        in_use.insert(asked, Arc::downgrade(&access));
+        Ok(access)
     }
 
     /// One session reads the catalog, the others wait for it.
     async fn snapshot(&self, max_age: Duration) -> Result<Arc<Snapshot>, AccessError> {
-        let mut taken = self.snapshot.lock().await;
-        if let Some(known) = taken.as_ref().filter(|known| known.at.elapsed() < max_age) {
-            return Ok(Arc::clone(&known.snapshot));
+        if let Some(known) = self.known(max_age) {
+            return Ok(known);
+        }
+        let _reading = self.reading.lock().await;
+        if let Some(known) = self.known(max_age) {
+            return Ok(known);
         }
         let at = Instant::now();
         let text = query_text(&self.login, catalog::SNAPSHOT_SQL).await?;
         let snapshot = Arc::new(Snapshot::from_json(&text)?);
-        *taken = Some(Taken { snapshot: Arc::clone(&snapshot), at });
+        let taken = Taken { snapshot: Arc::clone(&snapshot), at };
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(taken);
         Ok(snapshot)
+    }
+
+    /// The last snapshot, if it is young enough. Every statement asks.
+    fn known(&self, max_age: Duration) -> Option<Arc<Snapshot>> {
+        let taken = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+        taken.as_ref().filter(|known| known.at.elapsed() < max_age).map(|known| Arc::clone(&known.snapshot))
     }
 }
 
@@ -141,6 +173,12 @@ impl Access {
     pub fn context<'a>(&'a self, search_path: &'a [String], token: &'a dyn Fn(&[u8]) -> String) -> Context<'a> {
         Context { profile: &self.profile, snapshot: &self.snapshot, search_path, token }
     }
+}
+
+/// A principal without its token's end: all that policies know of it.
+fn timeless(principal: &Principal) -> Principal {
+    let acts_for = principal.acts_for.as_deref().map(|human| Box::new(timeless(human)));
+    Principal { expires_at: 0, acts_for, ..principal.clone() }
 }
 
 /// A principal as evidence names it.

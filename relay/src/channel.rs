@@ -3,11 +3,12 @@
 //! Both directions of both peers are polled by one task ([`crate::session`]). Bytes to write are gathered and
 //! written together: flushing a TLS record a message at a time costs a factor of two (rule 26).
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -19,6 +20,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// A peer: its stream and the bytes waiting to be written to it.
 pub(crate) struct Channel {
     stream: Box<dyn Stream>,
+    /// Goes first, as it is.
+    whole: Bytes,
     outgoing: BytesMut,
     /// Bytes handed to the stream since its last flush; a TLS stream may still hold them.
     unflushed: bool,
@@ -27,7 +30,7 @@ pub(crate) struct Channel {
 impl Channel {
     /// Wraps a stream.
     pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
-        Self { stream, outgoing: BytesMut::new(), unflushed: false }
+        Self { stream, whole: Bytes::new(), outgoing: BytesMut::new(), unflushed: false }
     }
 
     /// Adds bytes to be written by the next [`Channel::poll_write_out`] or [`Channel::write_out`].
@@ -35,9 +38,18 @@ impl Channel {
         self.outgoing.extend_from_slice(bytes);
     }
 
+    /// As [`Channel::queue`]; when nothing else waits, without a copy.
+    pub(crate) fn queue_whole(&mut self, bytes: Bytes) {
+        if self.whole.is_empty() && self.outgoing.is_empty() {
+            self.whole = bytes;
+        } else {
+            self.queue(&bytes);
+        }
+    }
+
     /// Whether bytes wait to be written: while they do, no more is read from the other peer (back-pressure).
     pub(crate) fn has_outgoing(&self) -> bool {
-        !self.outgoing.is_empty() || self.unflushed
+        !self.whole.is_empty() || !self.outgoing.is_empty() || self.unflushed
     }
 
     /// Writes everything queued, and flushes.
@@ -45,10 +57,7 @@ impl Channel {
     /// # Errors
     /// The stream's.
     pub(crate) async fn write_out(&mut self) -> io::Result<()> {
-        self.stream.write_all_buf(&mut self.outgoing).await?;
-        self.stream.flush().await?;
-        self.unflushed = false;
-        Ok(())
+        poll_fn(|cx| self.poll_write_out(cx)).await
     }
 
     /// Reads what is there, at most [`READ_SIZE`] bytes, onto `buffer`. Returns 0 at the end of the stream.
@@ -66,14 +75,22 @@ impl Channel {
 
     /// As [`Channel::write_out`], polled.
     pub(crate) fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.outgoing.is_empty() {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.outgoing))?;
+        while !self.whole.is_empty() || !self.outgoing.is_empty() {
+            let next: &[u8] = if self.whole.is_empty() { &self.outgoing } else { &self.whole };
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, next))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.outgoing.advance(written);
             self.unflushed = true;
+            if self.whole.is_empty() {
+                self.outgoing.advance(written);
+            } else {
+                self.whole.advance(written);
+            }
         }
+        // What was written is not held on to: an idle connection keeps no buffer.
+        self.whole = Bytes::new();
+        self.outgoing = BytesMut::new();
         if self.unflushed {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.unflushed = false;

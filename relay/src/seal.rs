@@ -1,5 +1,6 @@
 //! A segment becomes a chunk: one function for live sessions and for recovered ones.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use schemas::chunk::{ChunkBuilder, ChunkHead, Seal, SealedChunk};
@@ -118,16 +119,17 @@ fn head(header: &Header, prev: Sha256Digest) -> ChunkHead {
 
 /// The few members of an event that sealing looks at.
 #[derive(Deserialize)]
-struct Glance {
+struct Glance<'a> {
     number: u64,
     time_us: u64,
-    event: String,
+    #[serde(borrow)]
+    event: Cow<'a, str>,
     execution: Option<u64>,
     reason: Option<serde_json::Value>,
 }
 
-impl Glance {
-    fn at(line: &[u8]) -> Result<Self, schemas::Error> {
+impl<'a> Glance<'a> {
+    fn at(line: &'a [u8]) -> Result<Self, schemas::Error> {
         serde_json::from_slice(line).map_err(|_| schemas::Error::Bug("a recorded event cannot be read"))
     }
 
@@ -146,10 +148,10 @@ struct Seen {
 }
 
 impl Seen {
-    fn see(&mut self, glance: &Glance) {
+    fn see(&mut self, glance: &Glance<'_>) {
         self.next_event = glance.number.saturating_add(1);
         self.time_us = self.time_us.max(glance.time_us);
-        match (glance.event.as_str(), glance.execution) {
+        match (glance.event.as_ref(), glance.execution) {
             ("execute", Some(execution)) => self.pending.insert(execution),
             ("outcome", Some(execution)) => self.pending.remove(&execution),
             _ => false,

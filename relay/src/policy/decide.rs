@@ -136,13 +136,13 @@ impl Decided {
     fn statement(self, context: &Context<'_>, path: Path, sql: &str, batch: Option<&Refusal>) -> StatementRuling {
         let text = sql.get(self.start..self.end).unwrap_or(sql);
         let known = |name: &str| context.snapshot.knows(name);
-        let tokenised = statement::tokenise(text, context.token, &known);
+        let (tokenised, literals) = statement::tokenise_own(text, context.token, &known).unzip();
+        let literals = literals.unwrap_or_default();
         let upstream = self.result.as_ref().ok().filter(|_| batch.is_none()).map(|(upstream, _)| upstream.as_str());
         let upstream_text = upstream.and_then(|upstream| {
-            let literals = tokenised.as_ref().map(|t| t.literals.as_slice()).unwrap_or_default();
             let own_constants = |lexeme: &str| self.found.constants.contains(lexeme);
-            let vocabulary = Vocabulary { own_constants: &own_constants, literals };
-            statement::tokenise_upstream(upstream, context.token, &known, &vocabulary)
+            let vocabulary = Vocabulary { own_constants: &own_constants, literals: &literals };
+            statement::tokenise_upstream(upstream, &known, &vocabulary)
         });
         let (text_of, literals) = match tokenised {
             Some(Tokenised { text, literals }) => (Some(text), literals),

@@ -1,6 +1,7 @@
 //! Who may do what: Cedar policies, asked once per principal and object, and decisions on statements over the answers.
 
 mod decide;
+mod decisions;
 pub mod permit;
 mod profile;
 mod protection;
@@ -10,6 +11,7 @@ mod set;
 pub use crate::rewrite::{Copies, Cursor, Effects, EndsPrepared, ReasonChange, Resolved, Resource};
 pub use crate::statement::Refusal;
 pub use decide::{Context, decide};
+pub use decisions::Decisions;
 pub use permit::Permit;
 pub(crate) use permit::{Admitted, Control};
 pub use profile::{AccessProfile, ProfileError};

@@ -1,5 +1,6 @@
 //! Deciding, numbering, and expecting answers: what every request needs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::event::{Bind as Bound, EventBody, Execute as Started, OutcomeKind, Path, Token};
@@ -9,20 +10,34 @@ use wire::postgres::frontend::Bind;
 use crate::policy::{self, Ruling};
 
 use super::operation::{Operation, Prepared};
-use super::requests::{impossible, refused};
+use super::requests::impossible;
 use super::{Ending, Session};
 
 impl Session {
     /// Decides; a name that the catalog snapshot does not know may be younger than it, so then it is read anew.
-    pub(super) async fn decide(&mut self, path: Path, text: &str, parameter_types: &[u32]) -> Result<Ruling, Ending> {
-        let ruling = self.decide_now(path, text, parameter_types);
-        if !refused(&ruling).is_some_and(|refusal| refusal.unknown_name) {
+    pub(super) async fn decide(
+        &mut self,
+        path: Path,
+        text: &str,
+        parameter_types: &[u32],
+    ) -> Result<Arc<Ruling>, Ending> {
+        let ruling = self.decide_once(path, text, parameter_types);
+        let policy::Outcome::Refused { refusal } = &ruling.outcome else { return Ok(ruling) };
+        if !refusal.unknown_name {
             return Ok(ruling);
         }
         self.refresh(UNKNOWN_NAME_MAX_AGE).await?;
-        Ok(self.decide_now(path, text, parameter_types))
+        Ok(self.decide_once(path, text, parameter_types))
     }
 
+    fn decide_once(&mut self, path: Path, text: &str, parameter_types: &[u32]) -> Arc<Ruling> {
+        let tokens = self.recorder.token_key();
+        let token = |bytes: &[u8]| tokens.token(bytes);
+        let context = self.access.context(&self.search_path, &token);
+        self.decisions.decide(&context, path, text, parameter_types)
+    }
+
+    /// As [`Session::decide`], without a look at what was decided before.
     pub(super) fn decide_now(&self, path: Path, text: &str, parameter_types: &[u32]) -> Ruling {
         let tokens = self.recorder.token_key();
         let token = |bytes: &[u8]| tokens.token(bytes);

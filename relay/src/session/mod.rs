@@ -9,10 +9,12 @@ mod deciding;
 mod diagnostics;
 mod held_requests;
 mod holding;
+mod interrupts;
 mod names;
 mod open;
 mod operation;
 mod pump;
+mod release;
 mod replies;
 mod requests;
 mod segment;
@@ -30,10 +32,12 @@ use wire::postgres::{Backend, Deframer, ErrorFields, Frontend, SqlState, Transac
 use crate::access::{Access, Guarded};
 use crate::approval::Approvals;
 use crate::cancel::Cancellation;
+use crate::policy::Decisions;
 use crate::recorder::{RecordError, Recorder};
 use crate::stop::Stop;
 
 use holding::Holding;
+use interrupts::{Interrupt, Interrupts};
 use names::Names;
 use operation::{Operation, Prepared};
 use pump::{Activity, Pump};
@@ -46,9 +50,10 @@ struct Session {
     pump: Pump,
     recorder: Recorder,
     guarded: Arc<Guarded>,
-    access: Access,
+    access: Arc<Access>,
     principal: identity::Principal,
     search_path: Vec<String>,
+    decisions: Decisions,
     conversation: Conversation,
     operations: HashMap<u64, Operation>,
     prepared: Names<Prepared>,
@@ -69,6 +74,8 @@ struct Session {
     /// Bytes of COPY data sent before it is known which COPY takes them.
     copied_ahead: u64,
     finishing: bool,
+    /// Steps since the session last looked at anything but its peers.
+    in_a_row: u32,
     /// Absent when nobody can be asked.
     approvals: Option<Arc<Approvals>>,
     /// A statement that waits for approval.
@@ -114,52 +121,80 @@ struct Ending {
 impl Session {
     /// Serves until the session ends; returns after everything is recorded and said.
     async fn run(mut self, stop: Stop, cancellation: Cancellation) {
+        let mut interrupts = Interrupts::new(&stop, &cancellation, self.limits.expires);
         let ending = loop {
-            match self.step(&stop, &cancellation).await {
+            match self.step(&mut interrupts).await {
                 Ok(()) => {}
                 Err(ending) => break ending,
             }
         };
+        drop(interrupts);
         self.end(ending).await;
     }
 
-    async fn step(&mut self, stop: &Stop, cancellation: &Cancellation) -> Result<(), Ending> {
-        // A COPY from the client waits for the client.
-        let quiet = self.conversation.is_idle() || self.conversation.copying_in().is_some();
-        let idle_at = self.last_request + self.limits.idle;
+    async fn step(&mut self, interrupts: &mut Interrupts<'_>) -> Result<(), Ending> {
         // What the client sends meanwhile waits in its socket, not here.
         let room = self.holding.is_none() || self.from_client.buffered() < HELD_BYTES_MAX;
         let may_read_client = room && self.delayed.is_none() && self.operations.len() < IN_FLIGHT_MAX;
-        let quiet = quiet && self.holding.is_none();
+        // A peer that has something goes first, but not for ever: that must not keep a session from expiring.
+        if self.in_a_row < STEPS_IN_A_ROW {
+            let ready = self.pump.ready(may_read_client, &mut self.from_client, &mut self.from_target);
+            if let Some(activity) = ready.await? {
+                self.in_a_row += 1;
+                return self.act(activity).await;
+            }
+        }
+        self.in_a_row = 0;
+        let deadline = self.deadline();
         let notice_at = self.holding.as_ref().and_then(Holding::notice_at);
-        // In random order: a pump that always has something to do must not keep a session from expiring.
         tokio::select! {
             activity = self.pump.next(may_read_client, &mut self.from_client, &mut self.from_target) => {
-                match activity? {
-                    Activity::Written => Ok(()),
-                    Activity::FromTarget => self.release_replies().await,
-                    Activity::FromClient => self.forward_requests().await,
-                }
+                self.act(activity?).await
             }
             progress = holding::next_progress(&mut self.holding) => self.progress(progress).await,
             () = holding::at(notice_at) => self.tell_held().await,
-            () = cancellation.asked() => self.cancel().await,
-            () = tokio::time::sleep_until(self.limits.expires) => Err(Ending::told(
+            interrupt = interrupts.next(deadline) => match interrupt {
+                Interrupt::Cancelled => self.cancel().await,
+                Interrupt::Alarm => Err(self.out_of_time()),
+                Interrupt::Stopping => {
+                    self.finishing = true;
+                    self.stop_if_finished()
+                }
+                Interrupt::Due => Err(Ending::stopping()),
+            },
+        }
+    }
+
+    async fn act(&mut self, activity: Activity) -> Result<(), Ending> {
+        match activity {
+            Activity::Written => Ok(()),
+            Activity::FromTarget => self.release_replies().await,
+            Activity::FromClient => self.forward_requests().await,
+        }
+    }
+
+    /// When the session ends by itself, if nothing happens before.
+    fn deadline(&self) -> Instant {
+        // A COPY from the client waits for the client.
+        let quiet = self.conversation.is_idle() || self.conversation.copying_in().is_some();
+        let quiet = quiet && self.holding.is_none();
+        let idle_at = self.last_request + self.limits.idle;
+        if quiet { self.limits.expires.min(idle_at) } else { self.limits.expires }
+    }
+
+    fn out_of_time(&self) -> Ending {
+        if Instant::now() >= self.limits.expires {
+            return Ending::told(
                 CloseReason::Expired,
                 SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
                 "the session's token has expired: log in again",
-            )),
-            () = tokio::time::sleep_until(idle_at), if quiet => Err(Ending::told(
-                CloseReason::Idle,
-                SqlState::IDLE_SESSION_TIMEOUT,
-                "the session was idle for longer than this connection allows",
-            )),
-            () = stop.requested(), if !self.finishing => {
-                self.finishing = true;
-                self.stop_if_finished()
-            }
-            () = stop.due() => Err(Ending::stopping()),
+            );
         }
+        Ending::told(
+            CloseReason::Idle,
+            SqlState::IDLE_SESSION_TIMEOUT,
+            "the session was idle for longer than this connection allows",
+        )
     }
 
     /// A stopping relay lets a transaction finish, and ends a session that has none.
@@ -240,3 +275,5 @@ const HELD_BYTES_MAX: usize = 64 * 1024;
 const NAMES_MAX: usize = 10_000;
 /// Messages that may wait for the target's answer; a client that pipelines more is read later.
 const IN_FLIGHT_MAX: usize = 10_000;
+/// Some milliseconds of a busy session.
+const STEPS_IN_A_ROW: u32 = 64;

@@ -20,6 +20,7 @@ use crate::approval::Approvals;
 use crate::cancel::Cancellation;
 use crate::channel::{Channel, Stream, tune};
 use crate::listener::Accepted;
+use crate::policy::Decisions;
 use crate::recorder::Recorder;
 use crate::serve::Shared;
 use crate::stop::Stop;
@@ -39,8 +40,9 @@ pub(crate) async fn serve(accepted: Accepted, shared: Arc<Shared>, stop: Stop) {
     if tune(&accepted.stream).is_err() {
         return;
     }
+    // Each part in a box of its own: a session that waits for its client does not hold the room that opening took.
     let greeted = tokio::time::timeout(STARTUP_LIMIT, greet(accepted.stream, accepted.tls, &shared));
-    let mut greeted = match greeted.await {
+    let mut greeted = match Box::pin(greeted).await {
         Ok(Ok(Some(greeted))) => greeted,
         Ok(Ok(None)) => return,
         Ok(Err(error)) => return tracing::debug!(%peer, %error, "no start-up"),
@@ -50,10 +52,12 @@ pub(crate) async fn serve(accepted: Accepted, shared: Arc<Shared>, stop: Stop) {
         Err(fatal(SqlState::TOO_MANY_CONNECTIONS, "this listener serves as many connections as it may"))
     } else {
         let within = tokio::time::timeout(OPEN_LIMIT, open(&mut greeted, peer, &shared));
-        within.await.unwrap_or_else(|_| Err(fatal(SqlState::QUERY_CANCELED, "opening the session took too long")))
+        Box::pin(within)
+            .await
+            .unwrap_or_else(|_| Err(fatal(SqlState::QUERY_CANCELED, "opening the session took too long")))
     };
     match opened {
-        Ok(opened) => opened.into_session(greeted).run(stop).await,
+        Ok(opened) => Box::pin(opened.into_session(greeted).run(stop)).await,
         Err(refused) => {
             tracing::info!(%peer, sqlstate = refused.sqlstate.as_str(), "session refused");
             greeted.channel.queue(&backend::error_response(&refused));
@@ -175,7 +179,7 @@ struct Opened {
     upstream: Upstream,
     recorder: Recorder,
     guarded: Arc<Guarded>,
-    access: Access,
+    access: Arc<Access>,
     principal: Principal,
     search_path: Vec<String>,
     reason: Option<String>,
@@ -341,6 +345,7 @@ impl Opened {
             access: self.access,
             principal: self.principal,
             search_path: self.search_path,
+            decisions: Decisions::default(),
             conversation: Conversation::new(),
             operations: std::collections::HashMap::new(),
             prepared: Names::new(),
@@ -357,6 +362,7 @@ impl Opened {
             undone: false,
             copied_ahead: 0,
             finishing: false,
+            in_a_row: 0,
             approvals: self.approvals,
             holding: None,
             unsaid: None,

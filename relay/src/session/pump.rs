@@ -43,6 +43,20 @@ impl Pump {
         poll_fn(|cx| self.poll(cx, may_read_client, from_client, from_target)).await
     }
 
+    /// As [`Pump::next`], without waiting: `None` when nothing can be done now.
+    pub(crate) async fn ready(
+        &mut self,
+        may_read_client: bool,
+        from_client: &mut Deframer<Frontend>,
+        from_target: &mut Deframer<Backend>,
+    ) -> Result<Option<Activity>, Ending> {
+        poll_fn(|cx| match self.poll(cx, may_read_client, from_client, from_target) {
+            Poll::Ready(activity) => Poll::Ready(activity.map(Some)),
+            Poll::Pending => Poll::Ready(Ok(None)),
+        })
+        .await
+    }
+
     /// Writes what waits for either peer and closes both streams, within a time.
     pub(crate) async fn close(mut self) {
         let closing = async {

@@ -1,20 +1,20 @@
 //! Backend messages: each is checked, attributed and recorded before the client receives it.
 
-use bytes::BytesMut;
 use schemas::event::{CloseReason, EventBody, OutcomeKind};
 use wire::postgres::conversation::{Incoming, Reply};
-use wire::postgres::{Backend, BackendMessage, ErrorFields, Piece, RawMessage, SqlState, TransactionStatus, backend};
+use wire::postgres::{Backend, BackendMessage, ErrorFields, MessageRef, Piece, SqlState, TransactionStatus, backend};
 
 use crate::policy::{Copies, Effects, EndsPrepared, ReasonChange};
 
 use super::diagnostics::{Exposure, released};
 use super::operation::{Operation, refusal_fields};
+use super::release::Release;
 use super::{Ending, Session, WHOLE_MAX};
 
 /// What one batch of replies becomes.
 #[derive(Default)]
 struct Batch {
-    bytes: BytesMut,
+    release: Release,
     events: Vec<EventBody>,
 }
 
@@ -23,8 +23,9 @@ impl Session {
     pub(super) async fn release_replies(&mut self) -> Result<(), Ending> {
         let mut batch = Batch::default();
         let taken = self.take_replies(&mut batch);
-        self.recorder.record_replies(&batch.bytes, batch.events).await?;
-        self.pump.client.queue(&batch.bytes);
+        let released = batch.release.into_bytes();
+        self.recorder.record_replies(&released, batch.events).await?;
+        self.pump.client.queue_whole(released);
         taken?;
         if self.delayed.is_some() || self.from_client.buffered() > 0 {
             self.forward_requests().await?;
@@ -36,8 +37,11 @@ impl Session {
         loop {
             if let Some(piece) = self.from_target.next_piece(WHOLE_MAX).map_err(|error| broken(&error))? {
                 self.reply_piece(&piece, batch)?;
-            } else if let Some(message) = self.from_target.next().map_err(|error| broken(&error))? {
-                self.reply(&message, batch)?;
+            } else if let Some(came) = self.from_target.next_batch().map_err(|error| broken(&error))? {
+                batch.release.begin(came.bytes());
+                for message in came.messages() {
+                    self.reply(message, batch)?;
+                }
             } else {
                 return Ok(());
             }
@@ -58,11 +62,12 @@ impl Session {
         if let Some(execution) = ticket.and_then(|ticket| self.operations.get_mut(&ticket)?.execution()) {
             execution.bytes += u64::try_from(piece.bytes.len()).unwrap_or(u64::MAX);
         }
-        batch.bytes.extend_from_slice(&piece.bytes);
+        batch.release.begin(&piece.bytes);
+        batch.release.pass(&piece.bytes);
         Ok(())
     }
 
-    fn reply(&mut self, message: &RawMessage<Backend>, batch: &mut Batch) -> Result<(), Ending> {
+    fn reply(&mut self, message: MessageRef<'_, Backend>, batch: &mut Batch) -> Result<(), Ending> {
         let kind = Incoming::of(message).map_err(|error| broken(&error))?;
         let answer = self.conversation.on_backend(kind).map_err(|error| broken(&error))?;
         if let (Incoming::ReadyForQuery(status), true) = (kind, self.is_settling(&answer)) {
@@ -76,7 +81,7 @@ impl Session {
         if matches!(kind, Incoming::DataRow | Incoming::CopyData) {
             // Rows pass as they came, and are not looked into: what is in them was masked at the scan.
             self.count_row(&answer, message.bytes().len());
-            batch.bytes.extend_from_slice(message.bytes());
+            batch.release.pass(message.bytes());
             return Ok(());
         }
         match BackendMessage::decode(message).map_err(|error| broken(&error))? {
@@ -86,7 +91,7 @@ impl Session {
             }
             BackendMessage::NoticeResponse(fields) => {
                 let exposure = self.exposure(&answer);
-                batch.bytes.extend_from_slice(&backend::notice_response(&released(&fields, exposure)));
+                batch.release.put(&backend::notice_response(&released(&fields, exposure)));
                 return Ok(());
             }
             // Nobody can listen: the payload is a trigger's or another session's text.
@@ -117,7 +122,7 @@ impl Session {
             self.finished(answer.ticket, true);
         }
         self.over(kind);
-        batch.bytes.extend_from_slice(message.bytes());
+        batch.release.pass(message.bytes());
         Ok(())
     }
 
@@ -136,7 +141,7 @@ impl Session {
             self.unfinished(Some(*skipped), OutcomeKind::Skipped, None, batch);
             self.finished(Some(*skipped), false);
         }
-        batch.bytes.extend_from_slice(&backend::error_response(&shown));
+        batch.release.put(&backend::error_response(&shown));
         if answer.ends {
             self.finished(answer.ticket, false);
         }

@@ -55,6 +55,8 @@ impl Session {
     }
 
     async fn take_requests(&mut self, permits: &mut Vec<Permit>) -> Result<(), Ending> {
+        // The target's answers alone tell of a changed catalog, and none are taken in between: once is enough.
+        let mut fresh = false;
         while self.holding.is_none() {
             if self.delayed.is_none()
                 && let Some(piece) =
@@ -65,7 +67,10 @@ impl Session {
             }
             let Some(Delayed { message, on_record }) = self.next_request()? else { break };
             let decoded = FrontendMessage::decode(&message).map_err(|error| Ending::violation(&error))?;
-            self.refresh_for(&decoded).await?;
+            if !fresh && rests_on_catalog(&decoded) {
+                self.refresh_for_request().await?;
+                fresh = true;
+            }
             let client = if on_record { Bytes::new() } else { message.bytes().clone() };
             if self.segment.is_skipping() && !matches!(decoded, FrontendMessage::Sync | FrontendMessage::Terminate) {
                 permits.push(Permit::kept(client, Vec::new()));
@@ -103,17 +108,9 @@ impl Session {
     }
 
     /// Nothing is decided on a stale catalog, and nothing runs that was decided on one (rules 1 and 8).
-    async fn refresh_for(&mut self, message: &FrontendMessage<'_>) -> Result<(), Ending> {
-        match message {
-            FrontendMessage::Query { .. }
-            | FrontendMessage::Parse { .. }
-            | FrontendMessage::Bind(_)
-            | FrontendMessage::Execute { .. } => {
-                let changed = std::mem::take(&mut self.catalog_changed);
-                self.refresh(if changed { Duration::ZERO } else { MAX_AGE }).await
-            }
-            _ => Ok(()),
-        }
+    async fn refresh_for_request(&mut self) -> Result<(), Ending> {
+        let changed = std::mem::take(&mut self.catalog_changed);
+        self.refresh(if changed { Duration::ZERO } else { MAX_AGE }).await
     }
 
     /// A catalog of another epoch: decided anew is what comes; what was prepared must be prepared again.
@@ -423,6 +420,16 @@ impl From<wire::postgres::EncodeError> for Ending {
 /// The session itself keeps to the order that the conversation knows; what breaks it must not be sent.
 pub(super) fn impossible(error: &ConversationError) -> Ending {
     Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &error.to_string())
+}
+
+fn rests_on_catalog(message: &FrontendMessage<'_>) -> bool {
+    matches!(
+        message,
+        FrontendMessage::Query { .. }
+            | FrontendMessage::Parse { .. }
+            | FrontendMessage::Bind(_)
+            | FrontendMessage::Execute { .. }
+    )
 }
 
 /// The names of prepared statements and portals in a message.

@@ -17,8 +17,12 @@ pub(crate) struct Vocabulary<'a> {
     /// Constants that the relay itself wrote, as they stand in the text.
     pub(crate) own_constants: &'a dyn Fn(&str) -> bool,
     /// Literals of the client's text, to be referred to by their numbers.
-    pub(crate) literals: &'a [Token],
+    pub(crate) literals: &'a Literals,
 }
+
+/// What stood at `?1`, `?2`, … in clear, to find it again in a rewritten text. No `Debug`: it holds values.
+#[derive(Default)]
+pub(crate) struct Literals(Vec<(&'static str, String)>);
 
 /// Replaces every constant by `?n`, drops comments, and replaces quoted identifiers that are no name of the catalog:
 /// what a person quotes may be anything. `None` when the text cannot be lexed.
@@ -26,25 +30,34 @@ pub(crate) struct Vocabulary<'a> {
 /// `token_key` makes a token of a value's bytes; equal values get equal tokens.
 #[must_use]
 pub fn tokenise(sql: &str, token_key: &dyn Fn(&[u8]) -> String, known: &dyn Fn(&str) -> bool) -> Option<Tokenised> {
-    let mut literals = Vec::new();
+    tokenise_own(sql, token_key, known).map(|(tokenised, _)| tokenised)
+}
+
+/// As [`tokenise`], with the literals themselves.
+pub(crate) fn tokenise_own(
+    sql: &str,
+    token_key: &dyn Fn(&[u8]) -> String,
+    known: &dyn Fn(&str) -> bool,
+) -> Option<(Tokenised, Literals)> {
+    let mut clear = Literals::default();
     let text = rebuild(sql, known, |kind, lexeme| {
-        literals.push(token(kind, lexeme, token_key));
-        format!("?{}", literals.len())
+        clear.0.push((kind, value(lexeme)));
+        format!("?{}", clear.0.len())
     })?;
-    Some(Tokenised { text, literals })
+    let literals = clear.0.iter().map(|(kind, value)| token(kind, value, token_key)).collect();
+    Some((Tokenised { text, literals }, clear))
 }
 
 /// As [`tokenise`], for the text that runs upstream: a constant of the client's is told by its number there, one of
 /// the relay's own stands as it is, anything else is `?`.
 pub(crate) fn tokenise_upstream(
     sql: &str,
-    token_key: &dyn Fn(&[u8]) -> String,
     known: &dyn Fn(&str) -> bool,
     vocabulary: &Vocabulary<'_>,
 ) -> Option<String> {
     rebuild(sql, known, |kind, lexeme| {
-        let token = token(kind, lexeme, token_key);
-        match vocabulary.literals.iter().position(|literal| *literal == token) {
+        let value = value(lexeme);
+        match vocabulary.literals.0.iter().position(|(of, literal)| *of == kind && *literal == value) {
             Some(index) => format!("?{}", index.saturating_add(1)),
             None if (vocabulary.own_constants)(lexeme) => lexeme.to_owned(),
             None => "?".to_owned(),
@@ -52,7 +65,11 @@ pub(crate) fn tokenise_upstream(
     })
 }
 
-fn rebuild(sql: &str, known: &dyn Fn(&str) -> bool, mut constant: impl FnMut(&str, &str) -> String) -> Option<String> {
+fn rebuild(
+    sql: &str,
+    known: &dyn Fn(&str) -> bool,
+    mut constant: impl FnMut(&'static str, &str) -> String,
+) -> Option<String> {
     let mut text = String::with_capacity(sql.len());
     let mut previous_end = 0;
     for token in super::tokens(sql).ok()? {
@@ -100,8 +117,7 @@ fn constant_kind(lexeme: Lexeme) -> Option<&'static str> {
     }
 }
 
-fn token(kind: &str, lexeme: &str, token_key: &dyn Fn(&[u8]) -> String) -> Token {
-    let value = value(lexeme);
+fn token(kind: &str, value: &str, token_key: &dyn Fn(&[u8]) -> String) -> Token {
     Token { kind: kind.to_owned(), length: u64::try_from(value.len()).ok(), token: Some(token_key(value.as_bytes())) }
 }
 

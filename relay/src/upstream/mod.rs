@@ -76,7 +76,7 @@ impl Upstream {
 
     /// Queues recorded bytes; [`Upstream::poll_write_out`] writes them. There is no other way to send.
     pub fn send(&mut self, recorded: Recorded) {
-        self.channel.queue(&recorded.into_bytes());
+        self.channel.queue_whole(recorded.into_bytes());
     }
 
     /// The `CancelRequest` that cancels what this connection runs.

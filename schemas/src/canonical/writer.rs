@@ -47,9 +47,11 @@ impl<'a> Writer<'a> {
         Items { out: self.out, first: true }
     }
 
-    fn members(self) -> Members<'a> {
+    fn members(self, expected: usize) -> Members<'a> {
         self.out.push(b'{');
-        Members { start: self.out.len(), out: self.out, members: Vec::new() }
+        // An expectation is only that: no peer's, and bounded.
+        let members = Vec::with_capacity(expected.clamp(MEMBERS_USUAL, MEMBERS_RESERVED));
+        Members { start: self.out.len(), out: self.out, members }
     }
 }
 
@@ -268,12 +270,12 @@ impl<'a> Serializer for Writer<'a> {
         Err(VARIANT)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a>, Refused> {
-        Ok(self.members())
+    fn serialize_map(self, length: Option<usize>) -> Result<Members<'a>, Refused> {
+        Ok(self.members(length.unwrap_or_default()))
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members<'a>, Refused> {
-        Ok(self.members())
+    fn serialize_struct(self, _: &'static str, length: usize) -> Result<Members<'a>, Refused> {
+        Ok(self.members(length))
     }
 
     fn serialize_struct_variant(
@@ -379,6 +381,10 @@ impl From<Refused> for Error {
     }
 }
 
+/// Members that most objects of evidence do not exceed.
+const MEMBERS_USUAL: usize = 8;
+/// More than any object of evidence has.
+const MEMBERS_RESERVED: usize = 32;
 const FLOAT: Refused = Refused("floating-point numbers have no canonical form here");
 /// Kinds of evidence are told apart by a member, never by an object of one member.
 const VARIANT: Refused = Refused("no kind of evidence has such a form");

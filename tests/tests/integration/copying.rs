@@ -31,7 +31,7 @@ fn psql_copies_a_file_in_and_names_what_it_may_not() {
     let file = folder.path().join("rows.tsv");
     std::fs::write(&file, "1\tone\t1.50\n2\ttwo\\nlines\t\\N\n").unwrap();
     let into = |target: &str| format!("\\copy {target} FROM '{}'", file.display());
-    let relay = Relay::shared();
+    let relay = Relay::fresh();
     let said = relay.psql("alice", &[&into(&table.0)]).ok();
     assert!(said.contains("COPY 2"), "{said}");
     assert_eq!(table.rows(), ["1|one|1.50", "2|two\\nlines|"]);
@@ -48,7 +48,7 @@ fn psycopg_copies_in_every_format_and_errors_leave_the_session_usable() {
     skip_without!(have_psycopg(), "psycopg");
     let table = Table::new("copied_by_psycopg");
     let script = format!("TABLE = {:?}\n{PSYCOPG}", table.0);
-    let said = Relay::shared().psycopg("alice", &script).ok();
+    let said = Relay::fresh().psycopg("alice", &script).ok();
     assert_eq!(Database::shared().leak_in(&said), None);
     let last: Vec<&str> = said.lines().filter(|line| !line.starts_with("OUT")).collect();
     assert_eq!(last, ["text 3000", "csv 3000", "binary 3000", "22P02 INERROR", "57014 INERROR", "9000 1"]);
@@ -172,7 +172,8 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
     print(connection.execute("SELECT 1").fetchone()[0])
 "#;
 
-/// A table of a test's own, which alice may write.
+/// A table of a test's own, which alice may write. A relay that is started afterwards knows it; one that runs reads the
+/// catalogue for an unknown name only every few seconds.
 struct Table(String);
 
 impl Table {

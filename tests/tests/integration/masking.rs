@@ -65,6 +65,10 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
     for statement in STATEMENTS:
         for binary in (False, True):
             try:
+                if statement.startswith("COPY"):
+                    with connection.cursor().copy(statement) as copy:
+                        print("COPIED", statement, b"".join(bytes(part) for part in copy).decode())
+                    continue
                 cursor = connection.cursor(binary=binary)
                 cursor.execute(statement)
                 rows = cursor.fetchall() if cursor.description else cursor.statusmessage

@@ -3,6 +3,7 @@
 mod approval;
 mod bypass;
 mod copy;
+mod decisions;
 mod depth;
 mod evidence;
 mod ordinary;

@@ -59,7 +59,7 @@ impl<D: Direction> Deframer<D> {
     #[expect(clippy::should_implement_trait, reason = "an iterator's None is final, here it means: not yet")]
     pub fn next(&mut self) -> Result<Option<RawMessage<D>>, Error> {
         match frame::<D>(&self.buffer, self.ceiling)? {
-            Some((tag, length)) => Ok(Some(RawMessage::new(tag, self.buffer.split_to(length).freeze()))),
+            Some((tag, length)) => Ok(Some(RawMessage::new(tag, self.take(length)))),
             None => Ok(None),
         }
     }
@@ -110,7 +110,14 @@ impl<D: Direction> Deframer<D> {
                 Ok(None) | Err(_) => break,
             }
         }
-        Ok((whole > 0).then(|| Batch::new(self.buffer.split_to(whole).freeze())))
+        Ok((whole > 0).then(|| Batch::new(self.take(whole))))
+    }
+
+    /// The first `length` bytes; with all of them goes the buffer itself, so that an idle connection holds none.
+    fn take(&mut self, length: usize) -> Bytes {
+        let all = length == self.buffer.len();
+        let taken = if all { std::mem::take(&mut self.buffer) } else { self.buffer.split_to(length) };
+        taken.freeze()
     }
 
     /// Bytes that came and were not yet taken.
