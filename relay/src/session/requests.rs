@@ -188,7 +188,7 @@ impl Session {
             Cursors::There(exposures) => exposures,
             Cursors::Unconfirmed => return Ok(Taken::Delay),
             Cursors::Missing(refusal) if ruling.admitted().is_some() => {
-                ruling = ruling.refuse(refusal);
+                ruling = Arc::new(policy::Ruling::clone(&ruling).refuse(refusal));
                 Vec::new()
             }
             Cursors::Missing(_) => Vec::new(),
