@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::catalog::{self, Snapshot};
 use crate::config::{Classification, Connection};
-use crate::policy::{AccessProfile, Context, PolicySet, Resolved};
+use crate::policy::{AccessProfile, Context, PolicySet, Resolved, Resource};
 use crate::upstream::{Login, UpstreamError, query_text};
 
 /// One connection, shared by its sessions.
@@ -162,6 +162,19 @@ impl Access {
     /// What the principal may do with each object, for the session's first event.
     pub fn scope(&self) -> Vec<ObjectScope> {
         self.profile.scope(&self.snapshot)
+    }
+
+    /// What was decided on, for [`Access::is_alike`] later.
+    pub(crate) fn grounds(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot)
+    }
+
+    /// Whether all these objects are still defined as they were.
+    pub(crate) fn is_alike(&self, grounds: &Snapshot, objects: &[Resolved]) -> bool {
+        objects.iter().all(|object| match object.resource {
+            Resource::Relation(oid) => self.snapshot.defines_alike(grounds, oid),
+            Resource::Schema(_) => true,
+        })
     }
 
     /// Whether a result column of this origin must not appear unmasked.

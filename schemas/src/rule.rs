@@ -132,9 +132,7 @@ impl Rule {
     pub fn severity(self) -> Severity {
         match self {
             Self::IncarnationUnretired | Self::LogPending => Severity::Notice,
-            Self::IncarnationRecovered | Self::SessionRecovered | Self::SafeguardsCatalogue | Self::OutcomeUnknown => {
-                Severity::Warning
-            }
+            Self::IncarnationRecovered | Self::SessionRecovered | Self::OutcomeUnknown => Severity::Warning,
             Self::LogAbsent | Self::LogKey => Severity::Warning,
             // Outside retention, deletable, and writable by the console: evidence does not rest on them.
             Self::ApprovalDetails | Self::ApprovalDecision => Severity::Warning,

@@ -145,6 +145,7 @@ impl Scene {
             target_role: "affidavit".to_owned(),
             text: "DELETE FROM t".to_owned(),
             parameters: Vec::new(),
+            settings: std::collections::BTreeMap::new(),
             objects: Vec::new(),
             reason: None,
             policy_sha256: Sha256Digest::of(b"policy"),

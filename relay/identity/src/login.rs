@@ -15,8 +15,9 @@ pub struct Login<'a> {
     /// The `nonce` of the authentication request (OpenID Connect Core 1.0 section 3.1.2.1), which ties the token to
     /// the purpose. Compared in constant time; an empty one is never met.
     pub nonce: &'a str,
-    /// Seconds since 1970: the token's `iat`, and its `auth_time` where it has one, must not be earlier. An issuer's
-    /// clock may be 30 seconds behind: that weakens nothing where the nonce was unknown before this time.
+    /// Seconds since 1970: the token's `iat` and `auth_time` must not be earlier. An issuer's clock may be 30 seconds
+    /// behind. Without `auth_time` a token is no sign of a fresh login: single sign-on gives one with any nonce and a new
+    /// `iat` to whoever sends the person's browser past the issuer. With 0 any login will do, and none need be told of.
     pub since_unix: u64,
 }
 
@@ -40,9 +41,13 @@ impl Login<'_> {
         }
         let earliest = self.since_unix.saturating_sub(LEEWAY_SECONDS);
         let issued_at = date(claims, "iat")?.ok_or(NOT_FRESH)?;
-        let logged_in = date(claims, "auth_time")?.unwrap_or(issued_at);
-        if issued_at < earliest || logged_in < earliest {
+        if issued_at < earliest {
             return Err(NOT_FRESH);
+        }
+        match date(claims, "auth_time")? {
+            Some(logged_in) if logged_in < earliest => return Err(NOT_FRESH),
+            None if self.since_unix > 0 => return Err(NOT_TOLD),
+            Some(_) | None => {}
         }
         if principal.kind != Kind::User {
             return Err(TokenError::Claim { claim: "sub", expected: "a person, neither a service nor an agent" });
@@ -64,3 +69,7 @@ impl std::fmt::Debug for Login<'_> {
 
 const NOT_FRESH: TokenError =
     TokenError::Claim { claim: "iat", expected: "a login made after it was asked for, not an earlier one" };
+const NOT_TOLD: TokenError = TokenError::Claim {
+    claim: "auth_time",
+    expected: "when the person logged in, which the issuer must be set up to tell",
+};

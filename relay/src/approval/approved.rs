@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use schemas::event::EventBody;
+use tokio::time::Instant;
 
 use super::asked::Asked;
 use super::judge::Decided;
@@ -21,9 +23,14 @@ pub(crate) struct Confirmed {
     message: Bytes,
 }
 
-/// The one execution of a portal that was bound by approval; shared by whatever names that portal.
+/// The one execution of a portal that was bound by approval, which must follow at once; shared by whatever names that
+/// portal. A portal can outlive its `Sync` (a `BEGIN` behind it keeps it open), and what was approved to run now, by
+/// itself, must not run hours later or amid other statements.
 #[derive(Debug, Clone)]
-pub(crate) struct Turn(Arc<AtomicBool>);
+pub(crate) struct Turn {
+    left: Arc<AtomicBool>,
+    until: Instant,
+}
 
 impl Approved {
     pub(super) fn new(asked: Arc<Asked>, decided: Decided) -> Self {
@@ -52,14 +59,20 @@ impl Confirmed {
     /// The right to send the held message, which is on record already; `events` go on record before it is sent.
     pub(crate) fn permit(self, events: Vec<EventBody>) -> (Permit, Turn) {
         let permit = Permit { upstream: self.message, client: Bytes::new(), events };
-        (permit, Turn(Arc::new(AtomicBool::new(true))))
+        (permit, Turn { left: Arc::new(AtomicBool::new(true)), until: Instant::now() + RUN_WITHIN })
     }
 }
 
 impl Turn {
-    /// Takes it: true the first time, and never again.
+    /// Takes it: the first time, in time, and never again.
     pub(crate) fn take(&self) -> Option<OneRun> {
-        self.0.swap(false, Ordering::SeqCst).then_some(OneRun(()))
+        let left = self.left.swap(false, Ordering::SeqCst);
+        (left && Instant::now() < self.until).then_some(OneRun(()))
+    }
+
+    /// Something else came first: nobody takes it any more.
+    pub(crate) fn lapse(&self) {
+        self.left.store(false, Ordering::SeqCst);
     }
 }
 
@@ -72,3 +85,6 @@ impl OneRun {
         Permit { upstream: client.clone(), client, events }
     }
 }
+
+/// Drivers send `Execute` with `Bind` or after its answer.
+const RUN_WITHIN: Duration = Duration::from_secs(60);

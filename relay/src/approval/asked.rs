@@ -1,5 +1,7 @@
 //! One request: what is bound, what the approver is shown, what evidence says of it.
 
+use std::collections::BTreeMap;
+
 use bytes::{Bytes, BytesMut};
 use identity::Principal;
 use schemas::approval::{
@@ -37,6 +39,8 @@ pub(crate) struct Question<'a> {
     pub(crate) objects: &'a [Resolved],
     /// Why, in the requester's words.
     pub(crate) reason: Option<&'a str>,
+    /// Settings by which its literals are read.
+    pub(crate) settings: &'a BTreeMap<String, String>,
     /// How the text is to be run.
     pub(crate) subject: Subject<'a>,
 }
@@ -108,6 +112,7 @@ impl Approvals {
             objects,
             target: connection.target(),
             target_role: connection.user.clone(),
+            settings: question.settings.clone(),
             session: question.session.clone(),
             statement: question.statement,
             policy_sha256,
@@ -129,6 +134,7 @@ impl Approvals {
             target_role: bound.target_role,
             text: bound.text,
             parameters,
+            settings: bound.settings,
             objects: question.objects.iter().map(requested).collect(),
             reason: question.reason.map(str::to_owned),
             policy_sha256,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::name::QualifiedName;
 
 /// A relation outside the system's schemas.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Relation {
     /// `pg_class.oid`.
     pub oid: u32,
@@ -63,7 +63,7 @@ pub enum Kind {
 }
 
 /// A column. A domain is told by its base type, with the type modifier that reaches it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Column {
     /// `attnum`.
     pub number: i16,

@@ -193,6 +193,14 @@ impl Snapshot {
         read
     }
 
+    /// Whether this relation, and every one that it reads, is defined as in `other`: columns, types, a view's query.
+    #[must_use]
+    pub fn defines_alike(&self, other: &Self, relation: u32) -> bool {
+        let mut concerned = self.reads(relation);
+        concerned.insert(relation);
+        concerned.iter().all(|oid| self.relations.get(oid) == other.relations.get(oid))
+    }
+
     /// Relations that share rows with this one through inheritance or partitioning, itself included.
     #[must_use]
     pub fn family(&self, oid: u32) -> BTreeSet<u32> {

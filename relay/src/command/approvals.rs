@@ -160,8 +160,12 @@ fn show(shown: &Shown, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
         writeln!(out, "    {}", visible::text(line))?;
     }
     for (number, parameter) in (1..).zip(&request.parameters) {
-        let value = parameter.value.as_deref().map_or("NULL".into(), visible::line);
-        writeln!(out, "    ${number} = {value} (type {})", parameter.type_oid)?;
+        // Quoted, for a text may say NULL as well.
+        let value = parameter.value.as_deref().map(|value| format!("'{}'", visible::line(value)));
+        writeln!(out, "${number} = {} (type {})", value.as_deref().unwrap_or("NULL"), parameter.type_oid)?;
+    }
+    for (name, value) in &request.settings {
+        writeln!(out, "Read with:  {} = {}", visible::line(name), visible::line(value))?;
     }
     writeln!(out)?;
     if let Some(decision) = &shown.decision {

@@ -58,7 +58,8 @@ pub struct Issuer {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approvals {
-    /// `aud` of the approvers' ID tokens: the console's client id at every issuer.
+    /// `aud` of the approvers' ID tokens: the console's client id at every issuer. None of the issuers' own audiences:
+    /// decisions are stored with their tokens, and whoever reads one there must not be able to open a session with it.
     pub audience: String,
     /// The console's URL, told to whoever waits; requests are at `<console>/approvals/<request>`.
     #[serde(default)]
@@ -136,6 +137,12 @@ impl Config {
             if empty {
                 return Err(invalid(field.to_owned(), "at least one is needed".to_owned()));
             }
+        }
+        let audience = self.approvals.as_ref().map(|approvals| &approvals.audience);
+        if self.issuer.iter().any(|issuer| Some(&issuer.audience) == audience) {
+            let problem =
+                "expected another audience than those of the issuers: a stored decision's token would open sessions";
+            return Err(invalid("approvals.audience".to_owned(), problem.to_owned()));
         }
         self.evidence.check().map_err(|problem| invalid("evidence".to_owned(), problem))?;
         for (index, connection) in self.connection.iter().enumerate() {

@@ -63,6 +63,10 @@ impl Session {
                 .hint("Send Sync before it.")
         };
         let obstacle = self.obstacle().or_else(|| self.segment.is_in_transaction().then(started));
+        if self.segment.has_failed() {
+            // The target skips it, and so must nobody be asked; a `Sync` of the relay's own would end the skipping.
+            return Ok(Taken::Permit(Permit::kept(client, Vec::new())));
+        }
         if obstacle.is_none() {
             if self.segment.is_open() && !self.segment.is_settled() {
                 self.expect(OpKind::Sync, Operation::Settle, &mut Vec::new())?;
@@ -99,7 +103,8 @@ impl Session {
         let (policy::Outcome::Held { upstream_sql, objects }, [ruled]) = (&ruling.outcome, &*ruling.statements) else {
             return Err(prepared_anew());
         };
-        if *upstream_sql != source.upstream_sql {
+        // The target read its literals when it parsed it: what the approver is told of settings must be true of them.
+        if *upstream_sql != source.upstream_sql || source.read_with.get() != Some(&self.reading) {
             return Err(prepared_anew());
         }
         if source.asked.swap(true, Ordering::Relaxed) {
@@ -114,6 +119,6 @@ impl Session {
 }
 
 fn prepared_anew() -> Refusal {
-    Refusal::prerequisite("the prepared statement does not mean the same any more: catalog or policy changed")
+    Refusal::prerequisite("the prepared statement does not mean the same any more: catalog, policy or settings changed")
         .hint("Prepare it again.")
 }

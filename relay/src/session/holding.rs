@@ -14,6 +14,7 @@ use wire::postgres::conversation::OpKind;
 use wire::postgres::{ErrorFields, SqlState, TransactionStatus, backend};
 
 use crate::approval::{Approved, Asked, Confirmed, End, Judgement, Made, Progress, Question, Watch};
+use crate::catalog::Snapshot;
 use crate::evidence::Storing;
 use crate::policy::{Effects, Permit, Refusal, Ruling};
 
@@ -25,6 +26,8 @@ use super::{Ending, Session};
 pub(super) struct Holding {
     asked: Arc<Asked>,
     resume: Resume,
+    /// The catalog that it was asked on: the same text may mean something else on another.
+    grounds: Arc<Snapshot>,
     /// To be published once the hold is on record.
     details: Vec<u8>,
     watch: Option<Watch>,
@@ -89,11 +92,12 @@ impl Session {
             text,
             objects,
             reason: self.reason.as_deref(),
+            settings: &self.reading,
             subject,
         })?;
         events.push(EventBody::ApprovalRequested(asked.requested_event()));
-        self.holding =
-            Some(Holding { asked: Arc::new(asked), resume, details, watch: None, notice_at: None, end: None });
+        let (asked, grounds) = (Arc::new(asked), self.access.grounds());
+        self.holding = Some(Holding { asked, resume, grounds, details, watch: None, notice_at: None, end: None });
         Ok(())
     }
 
@@ -202,10 +206,13 @@ impl Session {
         }
     }
 
-    /// The decision again, over the catalog as it is now.
+    /// The decision again, over the catalog as it is now; none where what it touches is defined otherwise by now.
     async fn decide_held_anew(&mut self) -> Result<Option<Ruling>, Ending> {
         self.refresh(Duration::ZERO).await?;
         let Some(holding) = &self.holding else { return Ok(None) };
+        if !self.access.is_alike(&holding.grounds, holding.asked.objects()) {
+            return Ok(None);
+        }
         Ok(match &holding.resume {
             Resume::Query { text, .. } => Some(self.decide_now(Path::Simple, text, &[])),
             Resume::Bind { prepared, .. } => match &prepared.standing {
@@ -234,6 +241,7 @@ impl Session {
                 let operation = Operation::Bind { portal: portal.clone(), statement, exposure };
                 let ticket = self.expect(OpKind::Bind, operation, &mut events)?;
                 let (permit, turn) = confirmed.permit(events);
+                self.turn = Some(turn.clone());
                 if let Some(ticket) = ticket {
                     let bound = Prepared { standing: Standing::Approved(turn), ..prepared };
                     self.portals.change(&portal, ticket, self.numbers.segment, Some(bound));

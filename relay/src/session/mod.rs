@@ -20,7 +20,7 @@ mod requests;
 mod segment;
 mod settings;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use wire::postgres::conversation::Conversation;
 use wire::postgres::{Backend, Deframer, ErrorFields, Frontend, SqlState, TransactionStatus, backend};
 
 use crate::access::{Access, Guarded};
-use crate::approval::Approvals;
+use crate::approval::{Approvals, Turn};
 use crate::cancel::Cancellation;
 use crate::policy::Decisions;
 use crate::recorder::{RecordError, Recorder};
@@ -80,9 +80,13 @@ struct Session {
     approvals: Option<Arc<Approvals>>,
     /// A statement that waits for approval.
     holding: Option<Holding>,
+    /// The run of a portal that was bound by approval, until something else comes.
+    turn: Option<Turn>,
     /// How a request for approval ended, until that is on record.
     unsaid: Option<EventBody>,
     segment: Segment,
+    /// Settings by which literals and parameters are read, as the target last reported them.
+    reading: BTreeMap<String, String>,
     reason: Option<String>,
     /// `reason` as the session was started with.
     first_reason: Option<String>,

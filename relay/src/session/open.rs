@@ -30,7 +30,7 @@ use crate::upstream::Upstream;
 use super::names::Names;
 use super::pump::Pump;
 use super::segment::Segment;
-use super::settings::Settings;
+use super::settings::{Settings, is_for_reading};
 use super::{Limits, Numbers, Session};
 
 /// Serves one accepted connection to its end.
@@ -338,6 +338,8 @@ impl Opened {
             expires: now + Duration::from_secs(left.min(SESSION_MAX_SECONDS)),
             idle: Duration::from_secs(self.guarded.connection.idle_seconds),
         };
+        let reported = &self.upstream.greeting().parameters;
+        let reading = reported.iter().filter(|(name, _)| is_for_reading(name)).cloned().collect();
         let session = Session {
             pump: Pump { client: greeted.channel, upstream: self.upstream },
             recorder: self.recorder,
@@ -365,6 +367,8 @@ impl Opened {
             in_a_row: 0,
             approvals: self.approvals,
             holding: None,
+            turn: None,
+            reading,
             unsaid: None,
             segment: Segment::default(),
             first_reason: self.reason.clone(),

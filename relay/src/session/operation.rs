@@ -1,7 +1,8 @@
 //! What a frontend message that was sent is waiting for, and what its reply means to the evidence.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use schemas::event::{Outcome, OutcomeKind};
 use wire::postgres::{ErrorFields, SqlState};
@@ -60,6 +61,9 @@ pub(crate) struct HeldSource {
     pub(crate) upstream_sql: String,
     /// Set once a request has the statement's own number; later ones get numbers of their own.
     pub(crate) asked: AtomicBool,
+    /// The settings that its literals were read with, once the target has parsed it; never set where they are not known
+    /// for sure.
+    pub(crate) read_with: OnceLock<BTreeMap<String, String>>,
 }
 
 /// One message in flight.
@@ -88,6 +92,8 @@ pub(crate) enum Operation {
         exposure: Exposure,
         /// Set when a failing text was sent in its place.
         refusal: Option<Refusal>,
+        /// To be told the settings that hold when the target answers.
+        held: Option<Arc<HeldSource>>,
     },
     /// `Bind` of a portal.
     Bind {

@@ -9,6 +9,7 @@ use crate::policy::{Copies, Effects, EndsPrepared, ReasonChange};
 use super::diagnostics::{Exposure, released};
 use super::operation::{Operation, refusal_fields};
 use super::release::Release;
+use super::settings::is_for_reading;
 use super::{Ending, Session, WHOLE_MAX};
 
 /// What one batch of replies becomes.
@@ -97,7 +98,12 @@ impl Session {
             // Nobody can listen: the payload is a trigger's or another session's text.
             BackendMessage::NotificationResponse { .. } => return Ok(()),
             BackendMessage::RowDescription(fields) => self.check_origins(&fields)?,
-            BackendMessage::ParameterStatus { name, value } => check_pinned(name, value)?,
+            BackendMessage::ParameterStatus { name, value } => {
+                check_pinned(name, value)?;
+                if is_for_reading(name) {
+                    self.reading.insert(name.to_owned(), value.to_owned());
+                }
+            }
             BackendMessage::CommandComplete { tag } => self.completed(&answer, Some(tag), batch),
             BackendMessage::EmptyQueryResponse => self.completed(&answer, None, batch),
             BackendMessage::PortalSuspended => self.suspended(&answer, batch),
@@ -256,9 +262,13 @@ impl Session {
     pub(super) fn finished(&mut self, ticket: Option<u64>, done: bool) {
         let Some(ticket) = ticket else { return };
         match self.operations.remove(&ticket) {
-            Some(Operation::Parse { name, .. } | Operation::CloseStatement(name)) => {
+            Some(Operation::Parse { name, held, .. }) => {
                 self.prepared.answered(&name, ticket, done);
+                if let Some(source) = held.filter(|_| done) {
+                    let _ = source.read_with.set(self.reading.clone());
+                }
             }
+            Some(Operation::CloseStatement(name)) => self.prepared.answered(&name, ticket, done),
             Some(Operation::Bind { portal: name, .. } | Operation::ClosePortal(name)) => {
                 self.portals.answered(&name, ticket, done);
             }

@@ -1,7 +1,7 @@
 //! Frontend messages: each is decided and recorded before it is sent.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -144,6 +144,11 @@ impl Session {
         if names_of(decoded).iter().any(|name| name.len() > NAME_BYTES_MAX) {
             return self.name_too_long(client);
         }
+        if begins_something_else(decoded)
+            && let Some(turn) = self.turn.take()
+        {
+            turn.lapse();
+        }
         let permit = match decoded {
             FrontendMessage::Query { text } => return self.query(text, client).await,
             FrontendMessage::Parse { name, query, parameter_types } => {
@@ -242,7 +247,13 @@ impl Session {
             standing: standing(&ruling, text),
             lasts: Lasts::Transaction,
         };
-        let operation = Operation::Parse { name: name.to_owned(), statement, exposure, refusal: refused(&ruling) };
+        // What ran before in the same pipeline may have changed settings, and the target tells of that at `Sync` alone.
+        let held = match &prepared.standing {
+            Standing::Held(source) if !self.segment.is_in_transaction() => Some(Arc::clone(source)),
+            _ => None,
+        };
+        let refusal = refused(&ruling);
+        let operation = Operation::Parse { name: name.to_owned(), statement, exposure, refusal, held };
         if let Some(ticket) = self.expect(OpKind::Parse, operation, &mut events)? {
             self.prepared.change(name, ticket, self.numbers.segment, Some(prepared));
         }
@@ -322,10 +333,10 @@ impl Session {
         }))
     }
 
-    /// An approval is for one run: also a part of its result more is a run of its own here.
+    /// An approval is for one run, at once: also a part of its result more is a run of its own here.
     fn ran_already(&mut self, statement: u64, client: Bytes) -> Result<Taken, Ending> {
-        let refusal = Refusal::prerequisite("the approved statement was executed already; an approval is for one run")
-            .hint("Execute without a limit of rows, or bind again to ask again.");
+        let refusal = Refusal::prerequisite("the approval is used up: it is for one run, right after the portal is bound")
+            .hint("Send Execute, without a limit of rows, as the next message that does anything; or bind again to ask again.");
         let mut events = Vec::new();
         self.expect(OpKind::Parse, Operation::Declined { statement, refusal }, &mut events)?;
         Ok(Taken::Permit(Permit::failing_parse(client, events)?))
@@ -422,6 +433,18 @@ pub(super) fn impossible(error: &ConversationError) -> Ending {
     Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &error.to_string())
 }
 
+/// What may not come between the `Bind` that was approved and its `Execute`.
+fn begins_something_else(message: &FrontendMessage<'_>) -> bool {
+    matches!(
+        message,
+        FrontendMessage::Query { .. }
+            | FrontendMessage::Parse { .. }
+            | FrontendMessage::Bind(_)
+            | FrontendMessage::FunctionCall(_)
+            | FrontendMessage::Sync
+    )
+}
+
 fn rests_on_catalog(message: &FrontendMessage<'_>) -> bool {
     matches!(
         message,
@@ -475,6 +498,7 @@ fn standing(ruling: &Ruling, text: &str) -> Standing {
             text: text.to_owned(),
             upstream_sql: upstream_sql.clone(),
             asked: AtomicBool::new(false),
+            read_with: OnceLock::new(),
         })),
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Segment {
     settled: bool,
     /// It failed before that `Sync`: the client expects everything up to its own to be skipped.
     failed: bool,
+    /// It failed, and the target skips by itself.
+    errored: bool,
 }
 
 impl Segment {
@@ -64,7 +66,14 @@ impl Segment {
 
     /// An error answers the message with this ticket. `settling` says that the relay's own `Sync` is not answered yet.
     pub(super) fn failed(&mut self, ticket: Option<u64>, settling: bool) {
-        self.failed |= settling && ticket.is_some_and(|ticket| ticket > self.after);
+        let is_of_this = ticket.is_some_and(|ticket| ticket > self.after);
+        self.failed |= settling && is_of_this;
+        self.errored |= is_of_this;
+    }
+
+    /// Whether an error is known to have answered it: a `Sync` of the relay's own would end what the target skips.
+    pub(super) fn has_failed(&self) -> bool {
+        self.errored
     }
 
     /// Whether what the client sends is to be skipped, as the target would have done.
@@ -84,6 +93,10 @@ mod tests {
         segment.prepare();
         segment.failed(Some(5), false);
         assert!(!segment.is_skipping(), "the target skips by itself");
+        assert!(segment.has_failed());
+        segment.end(4);
+        assert!(!segment.has_failed());
+        segment.prepare();
         segment.settle();
         segment.failed(Some(3), true);
         assert!(!segment.is_skipping(), "that was an earlier segment");

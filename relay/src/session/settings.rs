@@ -88,6 +88,12 @@ impl Settings {
     }
 }
 
+/// Whether a setting that the target reports tells how it reads literals and parameters. An approver must know it: the
+/// same text means another date, another hour.
+pub(crate) fn is_for_reading(name: &str) -> bool {
+    matches!(name, "DateStyle" | "IntervalStyle" | "TimeZone")
+}
+
 /// `-c name=value`, `-cname=value` or `--name=value`, separated by spaces; a backslash keeps the next character
 /// (PostgreSQL, "libpq: options").
 fn options(text: &str) -> Result<Vec<(String, String)>, Box<ErrorFields>> {

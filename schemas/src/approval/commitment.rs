@@ -1,5 +1,7 @@
 //! What an approval binds.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -35,6 +37,8 @@ pub struct Bound {
     pub target: String,
     /// Login at the target.
     pub target_role: String,
+    /// Settings of the session by which the text's literals and parameters are read, as the target reports them, by name.
+    pub settings: BTreeMap<String, String>,
     /// The session.
     pub session: SessionId,
     /// The statement's number in it.
@@ -95,6 +99,7 @@ mod tests {
             objects: vec![16_384],
             target: "db.test:5432/clinic".to_owned(),
             target_role: "affidavit".to_owned(),
+            settings: BTreeMap::from([("DateStyle".to_owned(), "ISO, MDY".to_owned())]),
             session: "00112233445566778899aabbccddeeff-0000000042".parse().unwrap(),
             statement: 3,
             policy_sha256: Sha256Digest::of(b"policy"),
@@ -105,7 +110,7 @@ mod tests {
     #[test]
     fn every_member_and_the_nonce_are_bound() {
         let nonce = Nonce::from_bytes([7; 32]);
-        let changes: [fn(&mut Bound); 15] = [
+        let changes: [fn(&mut Bound); 17] = [
             |b| b.text.push(' '),
             |b| b.parameter_types = vec![20],
             |b| b.parameter_types.push(23),
@@ -117,6 +122,8 @@ mod tests {
             |b| b.objects = vec![16_385],
             |b| b.target.push('x'),
             |b| b.target_role.push('x'),
+            |b| b.settings.clear(),
+            |b| drop(b.settings.insert("DateStyle".to_owned(), "ISO, DMY".to_owned())),
             |b| b.session.counter += 1,
             |b| b.statement += 1,
             |b| b.policy_sha256 = Sha256Digest::of(b"other"),

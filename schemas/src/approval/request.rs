@@ -1,5 +1,7 @@
 //! What an approver is shown.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Digest;
@@ -35,6 +37,10 @@ pub struct ApprovalRequest {
     pub text: String,
     /// The parameters it will run with, in order.
     pub parameters: Vec<RequestedParameter>,
+    /// Settings of the session by which its literals and parameters are read, as the target reports them, by name: a
+    /// date may be another one under another `DateStyle`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// The relations it touches, as resolved.
     pub objects: Vec<RequestedObject>,
     /// Why, in the requester's words.

@@ -233,6 +233,50 @@ fn a_held_bind_holds_no_locks_and_its_portal_runs_once() {
 }
 
 #[test]
+fn an_approved_portal_runs_at_once_or_not_at_all() {
+    let relay = Relay::shared();
+    let mut client = RawClient::logged_in(relay, "alice");
+    let before = amount_of(41);
+    client.message(b'P', b"\0UPDATE billing.invoices SET amount = amount + 1 WHERE id = 41\0\0\0");
+    client.message(b'B', b"p\0\0\0\0\0\0\0\0");
+    // Makes a transaction of what was none: the portal outlives its Sync, and could be executed whenever Alice likes.
+    client.message(b'P', b"begin\0BEGIN\0\0\0");
+    client.message(b'B', b"\0begin\0\0\0\0\0\0\0");
+    client.message(b'E', b"\0\0\0\0\0");
+    client.message(b'S', b"");
+    Pending::about(relay, "= 41").approve();
+    assert_eq!(tags(&mut client), "1N212CZ");
+    client.message(b'E', b"p\0\0\0\0\0");
+    client.message(b'S', b"");
+    assert_eq!(tags(&mut client), "EZ");
+    client.message(b'Q', b"COMMIT\0");
+    assert_eq!(tags(&mut client), "CZ");
+    assert!(
+        (amount_of(41) - before).abs() < 0.001,
+        "what was approved to run by itself ran later, amid other statements"
+    );
+}
+
+#[test]
+fn a_pipeline_that_failed_asks_nobody() {
+    let relay = Relay::shared();
+    let mut client = RawClient::logged_in(relay, "alice");
+    client.message(b'P', b"u\0UPDATE billing.invoices SET amount = amount + 1 WHERE id = 42\0\0\0");
+    client.message(b'S', b"");
+    assert_eq!(tags(&mut client), "1Z");
+    client.message(b'P', b"\0SELEC\0\0\0");
+    client.message(b'H', b"");
+    assert_eq!(client.read().expect("it goes on").tag, 'E');
+    // The server skips all of this (PostgreSQL, "Extended Query"): the client never meant it to run.
+    client.message(b'B', b"\0u\0\0\0\0\0\0\0");
+    client.message(b'E', b"\0\0\0\0\0");
+    client.message(b'S', b"");
+    assert_eq!(client.read().expect("it goes on").tag, 'Z', "somebody was asked");
+    client.message(b'Q', b"SELECT 1\0");
+    assert_eq!(tags(&mut client), "TDCZ");
+}
+
+#[test]
 fn a_failed_parse_before_a_bind_answers_once() {
     let relay = Relay::shared();
     let mut client = RawClient::logged_in(relay, "alice");
@@ -247,6 +291,15 @@ fn a_failed_parse_before_a_bind_answers_once() {
         tags.push(client.read().expect("the session goes on").tag);
     }
     assert_eq!(tags, "EZTDCZ");
+}
+
+/// The tags of all messages up to the next `ReadyForQuery`.
+fn tags(client: &mut RawClient) -> String {
+    let mut tags = String::new();
+    while !tags.ends_with('Z') {
+        tags.push(client.read().expect("the session goes on").tag);
+    }
+    tags
 }
 
 fn start(relay: &Relay, sql: &[&str]) -> Child {

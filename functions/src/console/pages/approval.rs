@@ -22,6 +22,7 @@ pub(super) struct ApprovalPage<'a> {
     /// Somewhere in the text or parameters is a character that would not be seen, or that would move others.
     has_hidden: bool,
     parameters: Vec<ShownParameter<'a>>,
+    settings: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     reason: Option<Cow<'a, str>>,
     asked: String,
     until: String,
@@ -74,6 +75,7 @@ pub(super) fn page<'a>(visitor: &'a Visitor, shown: &'a Shown) -> ApprovalPage<'
         text,
         has_hidden,
         parameters,
+        settings: request.settings.iter().map(|(name, value)| (visible::line(name), visible::line(value))).collect(),
         reason: request.reason.as_deref().map(visible::text),
         asked: seconds(request.requested_us),
         until: seconds(request.expires_us),

@@ -33,6 +33,23 @@ fn objects(ruling: &Ruling) -> Vec<Resolved> {
     }
 }
 
+/// Text and objects are the same, and what runs is not.
+#[test]
+fn columns_that_swapped_names_are_not_what_was_asked_for() {
+    let swapped = |catalog: &mut Value| {
+        for relation in catalog["relations"].as_array_mut().unwrap() {
+            if relation["oid"] == 301 {
+                relation["columns"][0]["name"] = json!("patient_id");
+                relation["columns"][1]["name"] = json!("id");
+            }
+        }
+    };
+    let (before, after) = (Clinic::analyst().snapshot, Clinic::changed(&swapped).snapshot);
+    assert!(before.defines_alike(&before, 301) && before.defines_alike(&after, 300));
+    assert!(!after.defines_alike(&before, 301));
+    assert!(!after.defines_alike(&before, 501), "a view over it");
+}
+
 #[test]
 fn a_broader_permit_does_not_void_that_approval_is_required() {
     let clinic = clinic(&principal("analysts"));

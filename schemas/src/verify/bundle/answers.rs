@@ -61,7 +61,8 @@ fn read(inspection: &mut Inspection<'_>) -> Result<RecomputedAnswers, (BundleFil
     let found: Answers = canonical::from_slice("answers to safeguards", &answers)
         .map_err(|error| (BundleFile::Safeguards, error.to_string()))?;
     if catalogue != HIPAA {
-        let message = "another catalogue than the one this verifier was built with: read what it asks";
+        let message =
+            "another catalogue than the one this verifier was built with: whoever made the bundle chose what it asks";
         inspection.find(&BundleFile::Catalogue.path(), Rule::SafeguardsCatalogue, message);
     }
     Ok(RecomputedAnswers { answering, found })

@@ -9,7 +9,8 @@ use crate::bundle::layout::BundleFile;
 use crate::digest::{Hasher, Sha256Digest};
 use crate::rule::Rule;
 
-/// Checks all files and gives those whose digest is signed: nothing else is worth being taken apart.
+/// Checks all files and gives those whose digest is signed: nothing else is worth being taken apart. Where the signature
+/// does not hold that is none of them: anybody could have made them, for those who take them apart.
 pub(super) fn check(
     inspection: &mut Inspection<'_>,
     paths: &[String],
@@ -27,7 +28,7 @@ pub(super) fn check(
         }
         let digest = named.remove(path.as_str());
         match digest {
-            Some(digest) if check_digest(inspection, path, digest) => {
+            Some(digest) if check_digest(inspection, path, digest) && inspection.report.checked.signature => {
                 sound.insert(file);
             }
             None if manifest.is_some() => inspection.find(path, Rule::BundleExtra, "the manifest does not name it"),

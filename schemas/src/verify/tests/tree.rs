@@ -304,6 +304,7 @@ impl<'a> Writer<'a> {
             target_role: open.target_role,
             text: "UPDATE billing.invoices SET amount = 7".to_owned(),
             parameters: Vec::new(),
+            settings: BTreeMap::new(),
             objects: vec![RequestedObject {
                 object: "billing.invoices".to_owned(),
                 oid: 16_400,

@@ -74,7 +74,7 @@ impl Pending {
         let now = now();
         let claims = json!({
             "iss": self.issuer, "aud": "affidavit-console", "sub": person, "name": person, "groups": groups,
-            "iat": now, "exp": now + 300, "nonce": self.details.commitment.to_string(),
+            "iat": now, "auth_time": now, "exp": now + 300, "nonce": self.details.commitment.to_string(),
         });
         let approver = Approver { issuer: self.issuer.clone(), subject: person.to_owned(), name: person.to_owned() };
         let statement = ApprovalDecision {

@@ -27,9 +27,14 @@ async fn an_approver_follows_the_link_logs_in_twice_and_has_decided() {
     let page = browser.follow(page).await;
     let page = browser.log_in(page, "bob").await;
     assert_eq!((page.status, page.url.as_str()), (StatusCode::OK, link.as_str()));
-    for shown in
-        ["WHERE id = $1", "4711", "ticket 12: billed twice", "This binds the statement, not today's rows", "ALICE"]
-    {
+    for shown in [
+        "WHERE id = $1",
+        "4711",
+        "ticket 12: billed twice",
+        "DateStyle = ISO, DMY",
+        "This binds the statement, not today's rows",
+        "ALICE",
+    ] {
         assert!(page.text.contains(shown), "{shown} is missing: {}", page.text);
     }
     let form = decision_form(&page, "denied", "not this quarter");

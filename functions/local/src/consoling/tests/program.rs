@@ -1,7 +1,7 @@
 //! `relay approvals`, `relay approve`, `relay deny`, logged in by the issuer's own form.
 
 use relay::command::{self, CommandError, Console, Decision};
-use schemas::approval::{ApprovalRequest, ApprovalVerdict, DecisionVerdict};
+use schemas::approval::{ApprovalRequest, ApprovalVerdict, DecisionVerdict, RequestedParameter};
 
 use super::scene::Scene;
 
@@ -35,7 +35,9 @@ async fn decide(
 async fn an_approver_lists_approves_and_hears_what_the_relay_says() {
     let scene = Scene::new().await;
     let text = "UPDATE t SET a = 1 --\u{1b}[2J\u{202e}\r\nWHERE b".to_owned();
-    let request = scene.ask(ApprovalRequest { text, ..scene.request(1) }).await;
+    let mut asked = ApprovalRequest { text, ..scene.request(1) };
+    asked.parameters.push(RequestedParameter { type_oid: 25, value: Some("NULL".to_owned()) });
+    let request = scene.ask(asked).await;
     let list = listed(&scene, "bob", None).await.unwrap();
     assert!(list.contains(&request.request.to_string()) && list.contains("alice on clinic"), "{list}");
     assert!(
@@ -47,7 +49,8 @@ async fn an_approver_lists_approves_and_hears_what_the_relay_says() {
     );
     let told = told.unwrap();
     assert!(told.contains("UPDATE t SET a = 1 --⟨U+001B⟩[2J⟨U+202E⟩⟨U+000D⟩\n"), "{told}");
-    assert!(told.contains("$1 = 4711") && told.contains("$2 = NULL"), "{told}");
+    assert!(told.contains("$1 = '4711'") && told.contains("$2 = NULL ") && told.contains("$3 = 'NULL' "), "{told}");
+    assert!(told.contains("DateStyle = ISO, DMY"), "{told}");
     assert!(told.ends_with("approved; the relay verified it\n"), "{told}");
     assert_eq!(scene.decision(&request.request).await.unwrap().rationale, "ticket 12");
     assert_eq!(listed(&scene, "bob", None).await.unwrap(), "Nothing waits for a decision.\n");

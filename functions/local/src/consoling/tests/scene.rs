@@ -151,6 +151,7 @@ impl Scene {
                 RequestedParameter { type_oid: 20, value: Some("4711".to_owned()) },
                 RequestedParameter { type_oid: 25, value: None },
             ],
+            settings: std::collections::BTreeMap::from([("DateStyle".to_owned(), "ISO, DMY".to_owned())]),
             objects: vec![RequestedObject {
                 object: "billing.invoices".to_owned(),
                 oid: 16_422,

@@ -6,7 +6,7 @@ mod tampering;
 use scene::Scene;
 
 use crate::rule::Rule;
-use crate::signature::Signer;
+use crate::signature::{P256Key, Signer};
 use crate::tables::Table;
 use crate::verify::Options;
 
@@ -77,4 +77,37 @@ fn a_parquet_file_that_is_none_is_a_finding() {
             assert!(matches!(finding.rule, Rule::TableForm | Rule::TableRows), "byte {position}");
         }
     }
+}
+
+/// Its schema is nested so deep that the crate, which follows it by recursion, needs more stack than there is: a
+/// program that takes it apart dies of it.
+#[test]
+fn a_parquet_file_that_nobody_signed_is_not_taken_apart() {
+    let mut scene = Scene::whole();
+    let path = "tables/statements.parquet";
+    scene.edit(path, |bytes| *bytes = nested_parquet(400_000));
+    let stranger = P256Key::generate().unwrap();
+    scene.resign_with(&stranger, |_| {});
+    let report = scene.verify();
+    assert!(!report.holds());
+    assert!(report.errors().any(|finding| finding.rule == Rule::BundleSignature));
+    assert_eq!((report.checked.tables, report.checked.safeguards), (0, 0), "nothing is worth being taken apart");
+}
+
+/// A footer alone: `FileMetaData` (Thrift, compact protocol) whose schema is one group within another.
+fn nested_parquet(depth: u32) -> Vec<u8> {
+    // version 1, then the list of schema elements with its length.
+    let mut footer = vec![0x15, 0x02, 0x19, 0xfc];
+    let mut left = depth;
+    while left > 0x7f {
+        footer.push(u8::try_from(left & 0x7f).unwrap() | 0x80);
+        left >>= 7;
+    }
+    footer.push(u8::try_from(left).unwrap());
+    for _ in 0..depth {
+        // repetition_type REQUIRED, name "a", num_children 1, end.
+        footer.extend_from_slice(&[0x35, 0x00, 0x18, 0x01, b'a', 0x15, 0x02, 0x00]);
+    }
+    let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    [b"PAR1", footer.as_slice(), &length, b"PAR1"].concat()
 }
