@@ -1,6 +1,6 @@
 //! What a decision says: to the session, to the client, to the evidence.
 
-use schemas::event::Statement;
+use schemas::event::{Statement, Verdict};
 
 use crate::rewrite::{Class, Effects, Resolved};
 use crate::statement::Refusal;
@@ -51,6 +51,20 @@ pub enum Outcome {
 }
 
 impl Ruling {
+    /// The same, refused on grounds that only the session knows.
+    #[must_use]
+    pub(crate) fn refuse(mut self, refusal: Refusal) -> Self {
+        for statement in &mut self.statements {
+            let decision = &mut statement.event.decision;
+            decision.outcome = Verdict::Refused;
+            decision.sqlstate = Some(refusal.sqlstate.to_owned());
+            decision.reason = Some(refusal.reason.clone());
+            statement.event.upstream_text = None;
+        }
+        self.outcome = Outcome::Refused { refusal };
+        self
+    }
+
     /// Whether any statement asks for reduced diagnostics.
     #[must_use]
     pub fn scrub_diagnostics(&self) -> bool {

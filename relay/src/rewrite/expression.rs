@@ -262,6 +262,8 @@ fn belongs_elsewhere(kind: &NodeEnum) -> bool {
             | NodeEnum::VariableShowStmt(_)
             | NodeEnum::ExplainStmt(_)
             | NodeEnum::CopyStmt(_)
+            | NodeEnum::DeclareCursorStmt(_)
+            | NodeEnum::FetchStmt(_)
             | NodeEnum::DropStmt(_)
             | NodeEnum::TruncateStmt(_)
             | NodeEnum::CreateStmt(_)

@@ -23,9 +23,11 @@ pub enum Class {
     CopyOut,
     /// `COPY … FROM STDIN`.
     CopyIn,
+    /// `DECLARE CURSOR`, `FETCH`, `MOVE`.
+    Cursor,
     /// `EXPLAIN` without `ANALYZE`.
     Explain,
-    /// `DISCARD`, `DEALLOCATE`, `CLOSE ALL`, `UNLISTEN *`.
+    /// `DISCARD`, `DEALLOCATE`, `CLOSE`, `UNLISTEN`.
     Discard,
     /// SQL of a kind that the relay does not serve.
     Other,
@@ -48,6 +50,27 @@ pub struct Effects {
     pub reason: ReasonChange,
     /// Which way COPY data flow while it runs.
     pub copies: Copies,
+    /// What it does with a cursor.
+    pub cursor: Cursor,
+}
+
+/// What a statement does with a cursor.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Cursor {
+    /// Nothing.
+    #[default]
+    None,
+    /// Makes one.
+    Declared {
+        /// Its name.
+        name: String,
+        /// It outlives its transaction.
+        held: bool,
+    },
+    /// Reads from the one of this name, or moves it.
+    Used(String),
+    /// Ends the one of this name.
+    Closed(String),
 }
 
 /// Which way a statement's COPY data flow.
@@ -109,6 +132,7 @@ impl Class {
             Self::Set => "set",
             Self::Show => "show",
             Self::CopyOut | Self::CopyIn => "copy",
+            Self::Cursor => "cursor",
             Self::Explain => "explain",
             Self::Discard => "discard",
             Self::Other => "other",

@@ -3,6 +3,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{DiscardMode, ExplainStmt, Node, TransactionStmt, TransactionStmtKind};
 
+use super::cursor;
 use super::outcome::{Class, Effects, EndsPrepared, ReasonChange};
 use super::rewriter::Rewriter;
 use super::settings;
@@ -19,6 +20,7 @@ pub(crate) fn class(node: &Node) -> Class {
         Some(NodeEnum::VariableSetStmt(_)) => Class::Set,
         Some(NodeEnum::VariableShowStmt(_)) => Class::Show,
         Some(NodeEnum::ExplainStmt(_)) => Class::Explain,
+        Some(NodeEnum::DeclareCursorStmt(_) | NodeEnum::FetchStmt(_)) => Class::Cursor,
         Some(NodeEnum::CopyStmt(copy)) if copy.is_from => Class::CopyIn,
         Some(NodeEnum::CopyStmt(_)) => Class::CopyOut,
         Some(NodeEnum::DropStmt(_) | NodeEnum::TruncateStmt(_) | NodeEnum::CreateStmt(_) | NodeEnum::IndexStmt(_)) => {
@@ -54,6 +56,9 @@ impl Rewriter<'_> {
             Some(NodeEnum::UpdateStmt(update)) => self.update(update).map(|()| none),
             Some(NodeEnum::DeleteStmt(delete)) => self.delete(delete).map(|()| none),
             Some(NodeEnum::CopyStmt(copy)) => self.copy(copy),
+            Some(NodeEnum::DeclareCursorStmt(statement)) => self.declare(statement),
+            Some(NodeEnum::FetchStmt(statement)) => Ok(cursor::fetch(statement)),
+            Some(NodeEnum::ClosePortalStmt(statement)) => Ok(cursor::close(statement)),
             Some(NodeEnum::ExplainStmt(explain)) => self.explain(explain).map(|()| none),
             Some(NodeEnum::TransactionStmt(statement)) => transaction(statement).map(|()| none),
             Some(NodeEnum::VariableSetStmt(statement)) => settings::set(statement),
@@ -138,14 +143,8 @@ fn discard(kind: &NodeEnum) -> Result<Effects, Refusal> {
             ..Effects::default()
         }),
         NodeEnum::DiscardStmt(_) => Ok(Effects::default()),
-        NodeEnum::ClosePortalStmt(statement) if statement.portalname.is_empty() => {
-            Ok(Effects { closes_portals: true, ..Effects::default() })
-        }
-        NodeEnum::ClosePortalStmt(_) => {
-            Err(Refusal::unsupported("CLOSE of one cursor is not supported by the relay yet"))
-        }
-        NodeEnum::UnlistenStmt(statement) if statement.conditionname.is_empty() => Ok(Effects::default()),
-        NodeEnum::UnlistenStmt(_) => Err(Refusal::unsupported("UNLISTEN of one channel is not supported by the relay")),
+        // Nobody can listen, so there is nothing to end.
+        NodeEnum::UnlistenStmt(_) => Ok(Effects::default()),
         _ => Err(Refusal::unsupported("this kind of statement is not supported by the relay yet")),
     }
 }

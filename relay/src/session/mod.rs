@@ -4,6 +4,7 @@
 //! written, so memory is bounded by one read in each direction, and a peer that does not read is waited for.
 
 mod copying;
+mod cursors;
 mod deciding;
 mod diagnostics;
 mod held_requests;
@@ -68,6 +69,8 @@ struct Session {
     from_client: Deframer<Frontend>,
     from_target: Deframer<Backend>,
     catalog_changed: bool,
+    /// Something failed or was rolled back since the last transaction, and no COMMIT came after it.
+    undone: bool,
     /// Bytes of COPY data sent before it is known which COPY takes them.
     copied_ahead: u64,
     finishing: bool,
@@ -218,7 +221,9 @@ impl Session {
         tracing::info!(session = %self.recorder.session(), reason = ?ending.reason, "session ends");
         let mut unknown = self.without_outcome();
         unknown.extend(self.abandon_held());
-        let told = ending.told.map(|fields| backend::error_response(&fields)).unwrap_or_default();
+        // In the middle of a message nothing can be said.
+        let told = ending.told.filter(|_| !self.from_target.is_inside());
+        let told = told.map(|fields| backend::error_response(&fields)).unwrap_or_default();
         if let Err(error) = self.recorder.end(ending.reason, unknown, &told).await {
             tracing::error!(%error, "the end of a session could not be recorded");
         }
@@ -265,6 +270,9 @@ impl From<RecordError> for Ending {
     }
 }
 
+/// Rows and COPY data up to this length are taken whole; longer ones go on piece by piece as they come, with what one read
+/// brings.
+const WHOLE_MAX: u32 = 256 * 1024;
 /// Bytes that a client may send ahead while its statement is held; more waits in its socket.
 const HELD_BYTES_MAX: usize = 64 * 1024;
 /// Prepared statements and portals that one session may hold, pending ones included.

@@ -101,6 +101,14 @@ impl<T: Clone> Names<T> {
         self.forget_all();
     }
 
+    /// The target forgot every confirmed name but those whose value is to be `kept`.
+    pub(crate) fn forget_unless(&mut self, kept: impl Fn(&mut T) -> bool) {
+        self.entries.retain(|_, entry| {
+            entry.confirmed = entry.confirmed.take().and_then(|mut value| kept(&mut value).then_some(value));
+            entry.confirmed.is_some() || !entry.pending.is_empty()
+        });
+    }
+
     /// The target forgot every confirmed name (portals at the end of a transaction, `DEALLOCATE ALL`).
     pub(crate) fn forget_all(&mut self) {
         self.entries.retain(|_, entry| {

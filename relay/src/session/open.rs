@@ -361,6 +361,7 @@ impl Opened {
             from_client: greeted.deframer,
             from_target: Deframer::new(),
             catalog_changed: false,
+            undone: false,
             copied_ahead: 0,
             finishing: false,
             in_a_row: 0,

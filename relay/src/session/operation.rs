@@ -24,6 +24,19 @@ pub(crate) struct Prepared {
     pub(crate) effects: Arc<[Effects]>,
     /// What was ruled on it.
     pub(crate) standing: Standing,
+    /// How long it lasts, if it is a portal.
+    pub(crate) lasts: Lasts,
+}
+
+/// How long a portal lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lasts {
+    /// Until its transaction ends.
+    Transaction,
+    /// A cursor that is to outlive its transaction, if that commits.
+    BeyondCommit,
+    /// A cursor whose transaction has committed.
+    Session,
 }
 
 /// What was ruled on a prepared statement, or is left of it for a portal.

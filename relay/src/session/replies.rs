@@ -2,7 +2,7 @@
 
 use schemas::event::{CloseReason, EventBody, OutcomeKind};
 use wire::postgres::conversation::{Incoming, Reply};
-use wire::postgres::{Backend, BackendMessage, ErrorFields, MessageRef, SqlState, TransactionStatus, backend};
+use wire::postgres::{Backend, BackendMessage, ErrorFields, MessageRef, Piece, SqlState, TransactionStatus, backend};
 
 use crate::policy::{Copies, Effects, EndsPrepared, ReasonChange};
 
@@ -10,7 +10,7 @@ use super::diagnostics::{Exposure, released};
 use super::operation::{Operation, refusal_fields};
 use super::release::Release;
 use super::settings::is_for_reading;
-use super::{Ending, Session};
+use super::{Ending, Session, WHOLE_MAX};
 
 /// What one batch of replies becomes.
 #[derive(Default)]
@@ -35,12 +35,36 @@ impl Session {
     }
 
     fn take_replies(&mut self, batch: &mut Batch) -> Result<(), Ending> {
-        while let Some(came) = self.from_target.next_batch().map_err(|error| broken(&error))? {
-            batch.release.begin(came.bytes());
-            for message in came.messages() {
-                self.reply(message, batch)?;
+        loop {
+            if let Some(piece) = self.from_target.next_piece(WHOLE_MAX).map_err(|error| broken(&error))? {
+                self.reply_piece(&piece, batch)?;
+            } else if let Some(came) = self.from_target.next_batch().map_err(|error| broken(&error))? {
+                batch.release.begin(came.bytes());
+                for message in came.messages() {
+                    self.reply(message, batch)?;
+                }
+            } else {
+                return Ok(());
             }
         }
+    }
+
+    /// A part of a long row or piece of COPY data: goes on as it comes.
+    fn reply_piece(&mut self, piece: &Piece, batch: &mut Batch) -> Result<(), Ending> {
+        let ticket = if piece.first {
+            let kind = if piece.tag == b'D' { Incoming::DataRow } else { Incoming::CopyData };
+            let answer = self.conversation.on_backend(kind).map_err(|error| broken(&error))?;
+            self.dropped_syncs(kind, &answer);
+            self.count_row(&answer, 0);
+            answer.ticket
+        } else {
+            self.conversation.current()
+        };
+        if let Some(execution) = ticket.and_then(|ticket| self.operations.get_mut(&ticket)?.execution()) {
+            execution.bytes += u64::try_from(piece.bytes.len()).unwrap_or(u64::MAX);
+        }
+        batch.release.begin(&piece.bytes);
+        batch.release.pass(&piece.bytes);
         Ok(())
     }
 
@@ -51,6 +75,7 @@ impl Session {
             // The answer to the relay's own `Sync`; the client gets one to its own.
             self.ready(status);
             self.finished(answer.ticket, true);
+            self.over(kind);
             return Ok(());
         }
         self.dropped_syncs(kind, &answer);
@@ -102,6 +127,7 @@ impl Session {
         if answer.ends {
             self.finished(answer.ticket, true);
         }
+        self.over(kind);
         batch.release.pass(message.bytes());
         Ok(())
     }
@@ -113,6 +139,7 @@ impl Session {
             Some(refusal) => (refusal_fields(refusal), OutcomeKind::Refused),
             None => (released(fields, self.exposure(answer)), OutcomeKind::Failed),
         };
+        self.undone = true;
         self.unfinished(answer.ticket, kind, Some(shown.sqlstate), batch);
         let settling = self.operations.values().any(|operation| matches!(operation, Operation::Settle));
         self.segment.failed(answer.ticket, settling);
@@ -172,8 +199,22 @@ impl Session {
         }
     }
 
+    fn over(&mut self, kind: Incoming) {
+        if kind == Incoming::ReadyForQuery(TransactionStatus::Idle) {
+            self.transaction_over();
+        }
+    }
+
     fn completed(&mut self, answer: &Reply, tag: Option<&str>, batch: &mut Batch) {
         self.note_deferred(answer);
+        match tag {
+            Some("ROLLBACK") => {
+                self.undone = true;
+                self.portals_undone();
+            }
+            Some("COMMIT") => self.undone = false,
+            _ => {}
+        }
         if let Some(execution) = self.execution(answer)
             && execution.statement != 0
         {
@@ -213,8 +254,6 @@ impl Session {
             self.copied_ahead = 0;
         }
         if status == TransactionStatus::Idle {
-            // Portals end with their transaction (PostgreSQL, "Extended Query").
-            self.portals.forget_all();
             self.deferred_triggers = false;
         }
     }
@@ -236,9 +275,13 @@ impl Session {
             Some(Operation::Query { effects, failed, .. }) => {
                 // A simple query takes the unnamed statement with it.
                 self.prepared.forget("");
+                self.declared(ticket, &effects, !failed);
                 self.took_effect(&effects, failed);
             }
-            Some(Operation::Execute { effects, .. }) => self.took_effect(&effects, !done),
+            Some(Operation::Execute { effects, .. }) => {
+                self.declared(ticket, &effects, done);
+                self.took_effect(&effects, !done);
+            }
             _ => {}
         }
     }

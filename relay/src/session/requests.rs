@@ -12,13 +12,14 @@ use wire::postgres::{Frontend, FrontendMessage, RawMessage, SqlState};
 
 use crate::access::MAX_AGE;
 use crate::approval::OneRun;
-use crate::policy::{self, Admitted, Control, Effects, Permit, Refusal, Ruling};
+use crate::policy::{self, Admitted, Control, Cursor, Effects, Permit, Refusal, Ruling};
 use crate::rewrite::Class;
 
+use super::cursors::Cursors;
 use super::diagnostics::Exposure;
 use super::names::Lookup;
-use super::operation::{Execution, HeldSource, Operation, Prepared, Standing};
-use super::{Delayed, Ending, IN_FLIGHT_MAX, NAMES_MAX, Session};
+use super::operation::{Execution, HeldSource, Lasts, Operation, Prepared, Standing};
+use super::{Delayed, Ending, IN_FLIGHT_MAX, NAMES_MAX, Session, WHOLE_MAX};
 
 /// Why an `Execute` may be sent.
 enum Right {
@@ -57,6 +58,13 @@ impl Session {
         // The target's answers alone tell of a changed catalog, and none are taken in between: once is enough.
         let mut fresh = false;
         while self.holding.is_none() {
+            if self.delayed.is_none()
+                && let Some(piece) =
+                    self.from_client.next_piece(WHOLE_MAX).map_err(|error| Ending::violation(&error))?
+            {
+                permits.push(self.copy_piece(&piece)?);
+                continue;
+            }
             let Some(Delayed { message, on_record }) = self.next_request()? else { break };
             let decoded = FrontendMessage::decode(&message).map_err(|error| Ending::violation(&error))?;
             if !fresh && rests_on_catalog(&decoded) {
@@ -179,21 +187,39 @@ impl Session {
     }
 
     async fn query(&mut self, text: &str, client: Bytes) -> Result<Taken, Ending> {
-        let ruling = self.decide(Path::Simple, text, &[]).await?;
+        self.bound_names()?;
+        let mut ruling = self.decide(Path::Simple, text, &[]).await?;
+        let exposures = match self.cursors(&ruling) {
+            Cursors::There(exposures) => exposures,
+            Cursors::Unconfirmed => return Ok(Taken::Delay),
+            Cursors::Missing(refusal) if ruling.admitted().is_some() => {
+                ruling = Arc::new(policy::Ruling::clone(&ruling).refuse(refusal));
+                Vec::new()
+            }
+            Cursors::Missing(_) => Vec::new(),
+        };
         if let (policy::Outcome::Held { upstream_sql, objects }, [ruled]) = (&ruling.outcome, &*ruling.statements) {
             return self.held_query(text, ruled, (upstream_sql, objects), client);
         }
         let admitted = ruling.admitted().is_some();
         let mut events = Vec::new();
         let mut statements = Vec::new();
-        for ruled in &ruling.statements {
+        let mut sent = Vec::new();
+        for (index, ruled) in ruling.statements.iter().enumerate() {
             let statement = self.number_statement(ruled, &mut events);
             let execution = if admitted { self.number_execution(statement, 0, &mut events) } else { 0 };
-            statements.push(Execution::new(execution, statement, exposure(ruled)).copying(Some(&ruled.effects)));
+            let exposure = exposures.get(index).copied().unwrap_or_else(|| exposure(ruled));
+            statements.push(Execution::new(execution, statement, exposure).copying(Some(&ruled.effects)));
+            sent.push((ruled.effects.clone(), statement, exposure));
         }
         let (refusal, effects) = (refused(&ruling), effects(&ruling));
         let operation = Operation::Query { statements, answered: 0, refusal, failed: false, effects };
-        self.expect(OpKind::Query, operation, &mut events)?;
+        let ticket = self.expect(OpKind::Query, operation, &mut events)?;
+        if let (Some(ticket), Some(admitted)) = (ticket, ruling.admitted()) {
+            self.declare(ticket, admitted, &sent);
+        }
+        // What it made has to be confirmed before it is used: a query that fails makes the target skip nothing.
+        self.numbers.segment += 1;
         self.segment.end(self.numbers.ticket);
         Ok(Taken::Permit(Permit::query(&ruling, client, events)?))
     }
@@ -219,6 +245,7 @@ impl Session {
             parameter_types: Arc::from(parameter_types),
             effects: effects(&ruling),
             standing: standing(&ruling, text),
+            lasts: Lasts::Transaction,
         };
         // What ran before in the same pipeline may have changed settings, and the target tells of that at `Sync` alone.
         let held = match &prepared.standing {
@@ -279,15 +306,26 @@ impl Session {
             },
             Standing::Refused | Standing::Held(_) => return self.skipped(client),
         };
+        let exposure = match prepared.effects.first().map(|effects| &effects.cursor) {
+            Some(Cursor::Used(name)) => match self.cursor(name) {
+                Lookup::Known(exposure) => exposure,
+                Lookup::Unconfirmed => return Ok(Taken::Delay),
+                Lookup::Unknown => return self.no_such("34000", "cursor", name, client),
+            },
+            _ => prepared.exposure,
+        };
         let mut events = Vec::new();
         let row_limit = u64::try_from(max_rows).unwrap_or(0);
         let execution = match prepared.statement {
             0 => 0,
             statement => self.number_execution(statement, row_limit, &mut events),
         };
-        let started =
-            Execution::new(execution, prepared.statement, prepared.exposure).copying(prepared.effects.first());
-        self.expect(OpKind::Execute, Operation::Execute { started, effects: prepared.effects }, &mut events)?;
+        let started = Execution::new(execution, prepared.statement, exposure).copying(prepared.effects.first());
+        let effects = Arc::clone(&prepared.effects);
+        let ticket = self.expect(OpKind::Execute, Operation::Execute { started, effects }, &mut events)?;
+        if let (Some(ticket), Right::Admitted(admitted), [effects]) = (ticket, &right, &*prepared.effects) {
+            self.declare(ticket, *admitted, &[(effects.clone(), prepared.statement, prepared.exposure)]);
+        }
         self.segment.begin_transaction();
         Ok(Taken::Permit(match right {
             Right::Admitted(admitted) => Permit::run(admitted, client, events),
@@ -432,6 +470,10 @@ fn names_of<'a>(message: &FrontendMessage<'a>) -> [&'a str; 2] {
 pub(super) fn exposure(ruled: &policy::StatementRuling) -> Exposure {
     match (ruled.scrub_diagnostics, ruled.class) {
         (false, _) => Exposure::Open,
+        // The rows of a cursor that is to outlive its transaction are read when that commits.
+        (true, _) if matches!(ruled.effects.cursor, Cursor::Declared { held: true, .. }) => {
+            Exposure::WithheldUntilCommit
+        }
         (true, Class::Insert | Class::Update | Class::Delete | Class::CopyIn) => Exposure::WithheldUntilCommit,
         (true, _) => Exposure::Withheld,
     }

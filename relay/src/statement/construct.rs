@@ -8,8 +8,6 @@ pub(super) fn construct(kind: &NodeEnum) -> &'static str {
         NodeEnum::MergeStmt(_) | NodeEnum::MergeWhenClause(_) | NodeEnum::MergeSupportFunc(_) => "MERGE",
         NodeEnum::PrepareStmt(_) => "PREPARE",
         NodeEnum::ExecuteStmt(_) => "EXECUTE",
-        NodeEnum::DeclareCursorStmt(_) => "DECLARE CURSOR",
-        NodeEnum::FetchStmt(_) => "FETCH",
         NodeEnum::DoStmt(_) => "DO",
         NodeEnum::CallStmt(_) => "CALL",
         NodeEnum::ListenStmt(_) => "LISTEN",

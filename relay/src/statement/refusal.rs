@@ -52,6 +52,12 @@ impl Refusal {
         Self::new("58030", message.into())
     }
 
+    /// The session has no such cursor (`34000`, invalid_cursor_name). As with relations, evidence does not repeat the name.
+    pub(crate) fn unknown_cursor(name: &str) -> Self {
+        let reason = "a cursor of this name was not declared through the relay".to_owned();
+        Self { reason, ..Self::new("34000", format!("cursor \"{name}\" does not exist")) }
+    }
+
     /// What it would run in does not allow it (`55000`, object_not_in_prerequisite_state).
     pub(crate) fn prerequisite(message: impl Into<String>) -> Self {
         Self::new("55000", message.into())

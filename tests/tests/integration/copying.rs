@@ -172,6 +172,38 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
     print(connection.execute("SELECT 1").fetchone()[0])
 "#;
 
+#[test]
+fn a_value_of_many_megabytes_goes_through_both_ways_and_is_kept_nowhere() {
+    skip_without!(have_psycopg(), "psycopg");
+    let table = Table::new("copied_long");
+    let mut relay = Relay::fresh();
+    relay.psql("alice", &["SELECT count(*) FROM clinic.visits"]).ok();
+    let before = relay.peak_memory();
+    let script = format!("TABLE = {:?}\n{LONG}", table.0);
+    assert_eq!(relay.psycopg("alice", &script).ok(), "90000000 90000000\n90000000\n");
+    let grown = relay.peak_memory() - before;
+    assert!(grown < 64 << 20, "the relay grew by {grown} bytes");
+    relay.stop();
+    relay.verify(&relay.evidence()).ok();
+}
+
+/// Longer than any message that is taken whole.
+const LONG: &str = r#"
+import sys, psycopg
+with psycopg.connect(sys.argv[1]) as connection:
+    cursor = connection.cursor()
+    cursor.execute("SELECT repeat('x', 90000000), length(repeat('x', 90000000))")
+    print(*(value if isinstance(value, int) else len(value) for value in cursor.fetchone()))
+    connection.pgconn.nonblocking = 0
+    connection.pgconn.exec_(f"COPY {TABLE} (id, name) FROM STDIN".encode())
+    connection.pgconn.put_copy_data(b"1\t" + b"y" * 90000000 + b"\n")
+    connection.pgconn.put_copy_end()
+    while result := connection.pgconn.get_result():
+        print(result.error_message.decode()[:300], end="")
+    connection.commit()
+    print(cursor.execute(f"SELECT length(name) FROM {TABLE}").fetchone()[0])
+"#;
+
 /// A table of a test's own, which alice may write. A relay that is started afterwards knows it; one that runs reads the
 /// catalogue for an unknown name only every few seconds.
 struct Table(String);

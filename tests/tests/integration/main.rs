@@ -21,6 +21,8 @@ mod copying;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod cursors;
+#[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod drivers;

@@ -1,6 +1,7 @@
 //! The published ways around masking, and our own: each is refused, or sees masks alone.
 
 use super::*;
+use crate::rewrite::Class;
 
 /// Outside of the scans that the profile made, what runs upstream names no protected relation and no view over one.
 fn assert_masked(scans: &[String], attack: &str, upstream: &str) {
@@ -12,7 +13,7 @@ fn assert_masked(scans: &[String], attack: &str, upstream: &str) {
     let words: Vec<&str> = tokens.iter().map(|t| &rest[t.start as usize..t.end as usize]).collect();
     for (index, window) in words.windows(4).enumerate() {
         let listed = window[0] == "," && same_level(&words[..index]).any(|word| word == "FROM");
-        let of_from = ["FROM", "JOIN", "ONLY", "COPY"].contains(&window[0]) || listed;
+        let of_from = ["FROM", "JOIN", "ONLY", "COPY", "TABLE"].contains(&window[0]) || listed;
         let protected = window[1] == "clinic" && window[2] == "." && HIDDEN.contains(&window[3]);
         assert!(!(of_from && protected), "{attack}\nreads unmasked: {rest}");
         assert!(window[1] != "scan" || window[2] != ".", "{attack}\nscans otherwise: {rest}");
@@ -137,6 +138,10 @@ const SEES_MASKS: &[&str] = &[
     "COPY (TABLE clinic.contacts) TO STDOUT (FORMAT binary)",
     "COPY (WITH q AS (SELECT * FROM clinic.visits) SELECT notes FROM q ORDER BY notes) TO STDOUT (FORMAT csv)",
     "COPY (VALUES ((SELECT ssn FROM clinic.patients LIMIT 1))) TO STDOUT",
+    "DECLARE c CURSOR FOR SELECT ssn FROM clinic.patients",
+    "DECLARE \"C\" BINARY NO SCROLL CURSOR WITH HOLD FOR TABLE patients",
+    "DECLARE c INSENSITIVE SCROLL CURSOR FOR SELECT p FROM clinic.patients p; FETCH BACKWARD 5 FROM c; MOVE LAST IN c; CLOSE c",
+    "FETCH ALL FROM c",
     "COPY billing.payers TO STDOUT; COPY clinic.patients TO STDOUT",
 ];
 
@@ -246,8 +251,9 @@ const REFUSED: &[(&str, &str)] = &[
     ("COPY clinic.patients TO STDOUT (surprise)", "surprise"),
     ("PREPARE p AS SELECT ssn FROM clinic.patients", "PREPARE"),
     ("EXECUTE p", "EXECUTE"),
-    ("DECLARE c CURSOR FOR SELECT ssn FROM clinic.patients", "DECLARE"),
-    ("FETCH ALL FROM c", "FETCH"),
+    ("DECLARE c CURSOR FOR SELECT leak(id) FROM billing.payers", "leak"),
+    ("DECLARE c CURSOR FOR SELECT * FROM clinic.patients FOR UPDATE", "FOR UPDATE"),
+    ("DECLARE c CURSOR FOR SELECT * FROM pg_authid", "pg_authid"),
     ("LISTEN x", "LISTEN"),
     ("NOTIFY x, 'y'", "NOTIFY"),
     ("LOAD 'auto_explain'", "LOAD"),
@@ -393,7 +399,7 @@ fn attacks_spliced_at_random_are_refused_or_see_masks_alone() {
         if let Outcome::Permitted { upstream_sql } = clinic.decide(&attack).outcome {
             ran += 1;
             let class = clinic.decide(&attack).statements.first().map(|s| s.class);
-            if matches!(class, Some(crate::rewrite::Class::Select | crate::rewrite::Class::CopyOut)) {
+            if matches!(class, Some(Class::Select | Class::CopyOut | Class::Cursor)) {
                 assert_masked(&scans, &attack, &upstream_sql);
             }
         }

@@ -2,8 +2,9 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    ClosePortalStmt, ColumnDef, Constraint, CopyStmt, CreateStmt, DeallocateStmt, DefElem, DiscardStmt, DropStmt,
-    ExplainStmt, IndexStmt, TransactionStmt, TruncateStmt, UnlistenStmt, VariableSetStmt, VariableShowStmt,
+    ClosePortalStmt, ColumnDef, Constraint, CopyStmt, CreateStmt, DeallocateStmt, DeclareCursorStmt, DefElem,
+    DiscardStmt, DropStmt, ExplainStmt, FetchStmt, IndexStmt, TransactionStmt, TruncateStmt, UnlistenStmt,
+    VariableSetStmt, VariableShowStmt,
 };
 
 use super::{Visit, each, expression, one, range_var, type_name};
@@ -32,6 +33,11 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
         | NodeEnum::ClosePortalStmt(ClosePortalStmt { portalname: _ })
         | NodeEnum::UnlistenStmt(UnlistenStmt { conditionname: _ }) => {}
         NodeEnum::DeallocateStmt(DeallocateStmt { name: _, isall: _, location }) => *location = 0,
+        NodeEnum::DeclareCursorStmt(statement) => {
+            let DeclareCursorStmt { portalname: _, options: _, query } = statement.as_mut();
+            one(query, visit)?;
+        }
+        NodeEnum::FetchStmt(FetchStmt { direction: _, how_many: _, portalname: _, ismove: _ }) => {}
         NodeEnum::CopyStmt(statement) => copy(statement, visit)?,
         NodeEnum::ExplainStmt(statement) => {
             let ExplainStmt { query, options } = statement.as_mut();

@@ -2,6 +2,7 @@
 
 use super::direction::Direction;
 use super::error::Error;
+use super::limits::PIECEMEAL_MAX;
 use super::message::{Batch, HEADER, RawMessage};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
@@ -15,6 +16,8 @@ use std::marker::PhantomData;
 pub struct Deframer<D: Direction> {
     buffer: BytesMut,
     ceiling: u32,
+    /// Type of the long message that is taken in pieces, and how much of it is still to come.
+    long: Option<(u8, usize)>,
     direction: PhantomData<D>,
 }
 
@@ -29,7 +32,7 @@ impl<D: Direction> Deframer<D> {
     /// [`PASSWORD_MAX`](super::limits::PASSWORD_MAX) is all that authentication needs.
     #[must_use]
     pub fn with_ceiling(ceiling: u32) -> Self {
-        Self { buffer: BytesMut::new(), ceiling, direction: PhantomData }
+        Self { buffer: BytesMut::new(), ceiling, long: None, direction: PhantomData }
     }
 
     /// Changes the ceiling, for messages not yet taken; `u32::MAX` leaves the limits of the protocol.
@@ -59,6 +62,34 @@ impl<D: Direction> Deframer<D> {
             Some((tag, length)) => Ok(Some(RawMessage::new(tag, self.take(length)))),
             None => Ok(None),
         }
+    }
+
+    /// The next piece of a long message of data: one whose length is over `whole_max` and at most
+    /// [`PIECEMEAL_MAX`](super::limits::PIECEMEAL_MAX). `None` if what comes next is no such message, or has not come: then
+    /// [`next`](Self::next) tells. Nothing waits here for the rest of such a message.
+    ///
+    /// # Errors
+    /// [`Error::Length`], which is final.
+    pub fn next_piece(&mut self, whole_max: u32) -> Result<Option<Piece>, Error> {
+        let (tag, left, first) = match self.long {
+            Some((tag, left)) => (tag, left, false),
+            None => match long::<D>(&self.buffer, whole_max, self.ceiling)? {
+                Some((tag, size)) => (tag, size, true),
+                None => return Ok(None),
+            },
+        };
+        let here = left.min(self.buffer.len());
+        if here == 0 {
+            return Ok(None);
+        }
+        self.long = Some((tag, left - here)).filter(|(_, left)| *left > 0);
+        Ok(Some(Piece { tag, first, bytes: self.buffer.split_to(here).freeze() }))
+    }
+
+    /// Whether the end of a long message is still to come, of which pieces were taken.
+    #[must_use]
+    pub fn is_inside(&self) -> bool {
+        self.long.is_some()
     }
 
     /// All whole messages that are there, as one piece of memory; `None` if there is none. What follows them is not
@@ -112,6 +143,38 @@ impl<D: Direction> fmt::Debug for Deframer<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Deframer ({}, {} bytes buffered)", D::SIDE, self.buffer.len())
     }
+}
+
+/// A part of one long message, as it came.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The message's type byte.
+    pub tag: u8,
+    /// It begins the message, with type and length.
+    pub first: bool,
+    /// The bytes, at least one.
+    pub bytes: Bytes,
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "piece of {} bytes", self.bytes.len())
+    }
+}
+
+/// Type and whole size of the message of data that `bytes` begins with, if it is a long one.
+fn long<D: Direction>(bytes: &[u8], whole_max: u32, ceiling: u32) -> Result<Option<(u8, usize)>, Error> {
+    let Some(&[tag, a, b, c, d]) = bytes.first_chunk::<HEADER>() else { return Ok(None) };
+    let length = u32::from_be_bytes([a, b, c, d]);
+    if !D::is_data(tag) || length <= whole_max {
+        return Ok(None);
+    }
+    let maximum = PIECEMEAL_MAX.min(ceiling);
+    if length > maximum {
+        let message = D::bounds(tag).map_or("message", |bounds| bounds.name);
+        return Err(Error::Length { message, length, minimum: whole_max, maximum });
+    }
+    Ok(usize::try_from(length).ok().map(|length| (tag, length.saturating_add(1))))
 }
 
 /// Type and whole size of the message that `bytes` begins with; `None` if it is not all there.

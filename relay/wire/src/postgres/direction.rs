@@ -11,6 +11,11 @@ pub trait Direction: sealed::Sealed + Copy + Eq + fmt::Debug + Send + Sync + 'st
     /// Name and allowed lengths of a message type; `None` if the direction has no such type.
     #[must_use]
     fn bounds(tag: u8) -> Option<limits::Bounds>;
+
+    /// Whether messages of this type are data that pass without being looked into: rows, COPY data. Long ones may be taken in
+    /// pieces.
+    #[must_use]
+    fn is_data(tag: u8) -> bool;
 }
 
 /// Messages from the frontend: the client, and the relay where it speaks to the target.
@@ -27,6 +32,10 @@ impl Direction for Frontend {
     fn bounds(tag: u8) -> Option<limits::Bounds> {
         limits::frontend(tag)
     }
+
+    fn is_data(tag: u8) -> bool {
+        tag == b'd'
+    }
 }
 
 impl Direction for Backend {
@@ -34,6 +43,10 @@ impl Direction for Backend {
 
     fn bounds(tag: u8) -> Option<limits::Bounds> {
         limits::backend(tag)
+    }
+
+    fn is_data(tag: u8) -> bool {
+        matches!(tag, b'D' | b'd')
     }
 }
 

@@ -18,6 +18,10 @@ pub const FRONTEND_MAX: u32 = 16 << 20;
 /// Any other backend message. PostgreSQL may send 1 GiB; a row is recorded whole before it is released.
 pub const BACKEND_MAX: u32 = 64 << 20;
 
+/// Rows and COPY data that are passed on in pieces: what PostgreSQL sends and takes (`MaxAllocSize`), and with it every
+/// value that it can hold.
+pub const PIECEMEAL_MAX: u32 = 0x3fff_ffff;
+
 /// Descriptions of a result: at most 1,664 columns, each a name of at most 63 bytes and 19 more, is 138 kB.
 /// Servers built with longer names get room.
 pub const DESCRIPTION_MAX: u32 = 1 << 20;

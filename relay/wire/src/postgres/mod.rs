@@ -29,7 +29,7 @@ pub mod transcript;
 
 pub use backend::{BackendMessage, TransactionStatus};
 pub use conversation::Conversation;
-pub use deframer::Deframer;
+pub use deframer::{Deframer, Piece};
 pub use direction::{Backend, Direction, Frontend, Side};
 pub use error::{EncodeError, Error};
 pub use error_fields::{ErrorFields, Severity};

@@ -138,6 +138,13 @@ impl Relay {
         self.held.take().unwrap().kill();
     }
 
+    /// The most memory that its process has had in use, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.held.as_ref().unwrap().pid)).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// A fresh token from the process's own issuer.
     pub(crate) fn token(&self, name: &str) -> String {
         let mut local = Command::new(Programs::built().executable("local"));

@@ -57,6 +57,43 @@ proptest! {
     }
 
     #[test]
+    fn long_data_come_in_pieces_that_are_the_stream_however_it_is_cut(
+        all in vec(parts(), 0..12),
+        cuts in vec(1_usize..40, 1..20),
+        whole_max in 8_u32..64,
+    ) {
+        let mut stream = BytesMut::new();
+        all.iter().for_each(|parts| stream.put_slice(&parts.backend()));
+        let mut deframer = Deframer::<Backend>::new();
+        let (mut joined, mut messages, mut rest) = (BytesMut::new(), 0, &stream[..]);
+        for cut in cuts.iter().cycle() {
+            let (read, after) = rest.split_at((*cut).min(rest.len()));
+            rest = after;
+            deframer.push(read);
+            loop {
+                if let Some(piece) = deframer.next_piece(whole_max).unwrap() {
+                    messages += usize::from(piece.first);
+                    joined.put_slice(&piece.bytes);
+                    prop_assert!(matches!(piece.tag, b'D' | b'd'));
+                } else if let Some(message) = deframer.next().unwrap() {
+                    prop_assert!(!matches!(message.tag(), b'D' | b'd') || message.bytes().len() <= whole_max as usize + 1);
+                    messages += 1;
+                    joined.put_slice(message.bytes());
+                } else {
+                    break;
+                }
+            }
+            prop_assert!(deframer.buffered() == 0 || !deframer.is_inside(), "a long message waits for nothing");
+            if rest.is_empty() {
+                break;
+            }
+        }
+        prop_assert_eq!(messages, all.len());
+        prop_assert_eq!(joined, stream);
+        prop_assert!(!deframer.is_inside());
+    }
+
+    #[test]
     fn a_startup_packet_is_read_as_it_was_written(
         parameters in prop::collection::btree_map("[^\0]{1,10}", "[^\0]{0,10}", 0..6),
         minor in 0_u16..4,

@@ -16,11 +16,12 @@ pub use gathered::{Column, CopyPiece, Table};
 pub use values::{render, type_name};
 
 use super::backend::{BackendMessage, TransactionStatus};
-use super::conversation::{Conversation, ConversationError, FrontendOp, OpKind, Reply};
+use super::conversation::{Conversation, ConversationError, FrontendOp, Incoming, OpKind, Reply};
 use super::direction::{Backend, Frontend, Side};
 use super::frontend::FrontendMessage;
-use super::message::RawMessage;
-use super::{Deframer, Error};
+use super::limits;
+use super::message::{HEADER, RawMessage};
+use super::{Deframer, Error, Piece};
 use gathered::{Copying, Rows};
 use request::Request;
 use server::Server;
@@ -90,18 +91,59 @@ impl Transcript {
 
     fn feed_frontend(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.frontend.push(bytes);
-        while let Some(message) = self.frontend.next()? {
-            self.asked(&message);
+        loop {
+            if let Some(piece) = self.frontend.next_piece(limits::FRONTEND_MAX)? {
+                self.asked_long(&piece);
+            } else if let Some(message) = self.frontend.next()? {
+                self.asked(&message);
+            } else {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     fn feed_backend(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.backend.push(bytes);
-        while let Some(message) = self.backend.next()? {
-            self.answered(&message);
+        loop {
+            if let Some(piece) = self.backend.next_piece(limits::BACKEND_MAX)? {
+                self.answered_long(&piece);
+            } else if let Some(message) = self.backend.next()? {
+                self.answered(&message);
+            } else {
+                return Ok(());
+            }
         }
-        Ok(())
+    }
+
+    /// COPY data of such a length may begin and end anywhere, so each piece of it is told as it comes.
+    fn asked_long(&mut self, piece: &Piece) {
+        if piece.first {
+            let op = FrontendOp { kind: OpKind::CopyData, ticket: self.next_ticket };
+            self.next_ticket += 1;
+            if let Err(error) = self.conversation.on_frontend(op) {
+                self.out_of_step(error);
+            }
+        }
+        let told = self.copy_in.add(without_header(piece));
+        self.entries.extend(told.map(|piece| Entry::Copy { side: Side::Frontend, piece }));
+    }
+
+    /// A row of such a length is told as one that is too long to be shown.
+    fn answered_long(&mut self, piece: &Piece) {
+        let row = piece.tag == b'D';
+        if piece.first {
+            let message = if row { Incoming::DataRow } else { Incoming::CopyData };
+            if let Err(error) = self.conversation.on_backend(message) {
+                self.out_of_step(error);
+            }
+        }
+        if row && piece.first {
+            let reason = "a row that is too long to be shown".to_owned();
+            self.entries.push(Entry::Unreadable { side: Side::Backend, reason });
+        } else if !row {
+            let told = self.copy_out.add(without_header(piece));
+            self.entries.extend(told.map(|piece| Entry::Copy { side: Side::Backend, piece }));
+        }
     }
 
     fn asked(&mut self, message: &RawMessage<Frontend>) {
@@ -300,6 +342,11 @@ fn is_before_conversation(message: &BackendMessage<'_>) -> bool {
             | BackendMessage::BackendKeyData { .. }
             | BackendMessage::NegotiateProtocolVersion { .. }
     )
+}
+
+/// The data of a piece.
+fn without_header(piece: &Piece) -> &[u8] {
+    piece.bytes.get(if piece.first { HEADER } else { 0 }..).unwrap_or_default()
 }
 
 #[cfg(test)]

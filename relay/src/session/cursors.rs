@@ -1,0 +1,102 @@
+//! Cursors by name: only those that were declared, and so decided on, in this session are read from.
+
+use std::sync::Arc;
+
+use crate::policy::{Admitted, Cursor, Effects, Refusal, Ruling};
+
+use super::Session;
+use super::diagnostics::Exposure;
+use super::names::Lookup;
+use super::operation::{Lasts, Prepared, Standing};
+use super::requests::exposure;
+
+/// What the cursors of a text allow.
+pub(super) enum Cursors {
+    /// All are there: what may be said of each statement's errors.
+    There(Vec<Exposure>),
+    /// The target has not said yet whether one is there.
+    Unconfirmed,
+    /// One is not.
+    Missing(Refusal),
+}
+
+impl Session {
+    /// Looks up the cursors that the statements of a text use, in order; earlier ones may declare what later ones use.
+    pub(super) fn cursors(&self, ruling: &Ruling) -> Cursors {
+        let mut declared: Vec<(&str, Exposure)> = Vec::new();
+        let mut exposures = Vec::new();
+        for statement in &ruling.statements {
+            let own = exposure(statement);
+            exposures.push(match &statement.effects.cursor {
+                Cursor::Declared { name, .. } => {
+                    declared.push((name, own));
+                    own
+                }
+                Cursor::Used(name) => match declared.iter().rev().find(|(known, _)| known == name) {
+                    Some((_, exposure)) => *exposure,
+                    None => match self.cursor(name) {
+                        Lookup::Known(exposure) => exposure,
+                        Lookup::Unconfirmed => return Cursors::Unconfirmed,
+                        Lookup::Unknown => return Cursors::Missing(Refusal::unknown_cursor(name)),
+                    },
+                },
+                Cursor::None | Cursor::Closed(_) => own,
+            });
+        }
+        Cursors::There(exposures)
+    }
+
+    /// What may be said of the errors of a cursor that may be read from. A portal that was approved is for one run.
+    pub(super) fn cursor(&self, name: &str) -> Lookup<Exposure> {
+        match self.portals.lookup(name, self.numbers.segment) {
+            Lookup::Known(Prepared { standing: Standing::Admitted(_), exposure, .. }) => Lookup::Known(exposure),
+            Lookup::Known(_) | Lookup::Unknown => Lookup::Unknown,
+            Lookup::Unconfirmed => Lookup::Unconfirmed,
+        }
+    }
+
+    /// Statements are sent under this ticket that may declare cursors: known by name from now on, once the target agrees.
+    pub(super) fn declare(&mut self, ticket: u64, admitted: Admitted, sent: &[(Effects, u64, Exposure)]) {
+        for (effects, statement, exposure) in sent {
+            let Cursor::Declared { name, held } = &effects.cursor else { continue };
+            let cursor = Prepared {
+                statement: *statement,
+                exposure: *exposure,
+                parameter_types: Arc::default(),
+                effects: Arc::default(),
+                standing: Standing::Admitted(admitted),
+                lasts: if *held { Lasts::BeyondCommit } else { Lasts::Transaction },
+            };
+            self.portals.change(name, ticket, self.numbers.segment, Some(cursor));
+        }
+    }
+
+    /// Work was undone, up to a savepoint or all of it. Which portals went with it only the target knows; a name that it has
+    /// forgotten could be taken by code of the database's, so only those of earlier transactions are still known.
+    pub(super) fn portals_undone(&mut self) {
+        self.portals.forget_unless(|portal| portal.lasts == Lasts::Session);
+    }
+
+    /// A transaction is over, and portals with it (PostgreSQL, "Extended Query"), but for cursors `WITH HOLD`.
+    pub(super) fn transaction_over(&mut self) {
+        if std::mem::take(&mut self.undone) {
+            self.portals_undone();
+        }
+        self.portals.forget_unless(|portal| {
+            let kept = portal.lasts != Lasts::Transaction;
+            portal.lasts = if kept { Lasts::Session } else { Lasts::Transaction };
+            kept
+        });
+    }
+
+    /// The target has answered all that was sent under this ticket.
+    pub(super) fn declared(&mut self, ticket: u64, effects: &[Effects], done: bool) {
+        for effect in effects {
+            match &effect.cursor {
+                Cursor::Declared { name, .. } => self.portals.answered(name, ticket, done),
+                Cursor::Closed(name) if done => self.portals.forget(name),
+                Cursor::None | Cursor::Used(_) | Cursor::Closed(_) => {}
+            }
+        }
+    }
+}
