@@ -65,7 +65,7 @@ impl<D: Direction> Deframer<D> {
     }
 
     /// The next piece of a long message of data: one whose length is over `whole_max` and at most
-    /// [`PIECEMEAL_MAX`](super::limits::PIECEMEAL_MAX). `None` if what comes next is no such message, or has not come: then
+    /// [`PIECEMEAL_MAX`]. `None` if what comes next is no such message, or has not come: then
     /// [`next`](Self::next) tells. Nothing waits here for the rest of such a message.
     ///
     /// # Errors
