@@ -572,7 +572,8 @@ class Verifier:
         numbers = {int(EVIDENCE.fullmatch(key)["statement"]) for key in keys if "/approval-" in key} | set(held or {})
         for statement in sorted(numbers):
             hold = None if held is None else held.get(statement) or {"requested": None, "decided": None, "executed": False}
-            self.check_approval(prefix, own, statement, keys, hold, bool(close) and not recovered)
+            in_order = bool(close) and close["reason"] != "aborted" and not recovered
+            self.check_approval(prefix, own, statement, keys, hold, in_order)
         if recovered:
             self.find(prefix, "session.recovered", "a part was sealed by another incarnation than the session's own")
         if close and walk.ledger and (walk.ledger.unanswered or walk.ledger.said_unknown):

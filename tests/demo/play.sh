@@ -202,7 +202,7 @@ shows_true_names() {
 target_never_ran() {
     local log
     log="$(sed -n 's/^SERVER_LOG=//p' "$SCENE/postgres/env")"
-    grep -q 'affidavit_relay@clinic LOG: ' "$log" && ! grep -qiF "$1" "$log"
+    grep -q 'affidavit_relay@clinic .*LOG: ' "$log" && ! grep -qiF "$1" "$log"
 }
 
 # check WORDS COMMAND...: the demo ends where something it says is not true.

@@ -56,6 +56,12 @@ fn the_stored_tree_verifies_and_its_weaknesses_are_named() {
 
 #[test]
 fn a_relay_whose_disk_failed_while_a_request_waited_could_not_record_its_end() {
+    let report = verify(&aborted_while_a_request_waited(), TestKeys::read().root(), &Options::default()).unwrap();
+    assert!(report.holds(), "{:#?}", report.findings);
+}
+
+/// The stored tree with one more session: the end of its request is stored, and not on record.
+pub(super) fn aborted_while_a_request_waited() -> Tree {
     let (keys, mut tree) = (TestKeys::read(), read_tree());
     let mut session = super::tree::Writer::open(&mut tree, &keys, &keys.second, 3);
     session.approval(&keys.second, &keys.approvals);
@@ -64,8 +70,7 @@ fn a_relay_whose_disk_failed_while_a_request_waited_could_not_record_its_end() {
     session.chunk(&keys.second, events, &[], true);
     session.close(&keys.second, crate::event::CloseReason::Aborted);
     super::tree::retire(&mut tree, &keys.second, &keys.second, 3, T0 + 200 * SECOND);
-    let report = verify(&tree, keys.root(), &Options::default()).unwrap();
-    assert!(report.holds(), "{:#?}", report.findings);
+    tree
 }
 
 #[test]
