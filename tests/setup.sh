@@ -109,12 +109,15 @@ release_default_cluster() {
 
 has_libclang() {
     [ -z "${LIBCLANG_PATH:-}" ] || return 0
-    local -a found
-    shopt -s nullglob
-    found=(/usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib64/libclang*.so* /usr/lib/libclang*.so*
-        /opt/homebrew/opt/llvm/lib/libclang*.dylib)
-    shopt -u nullglob
-    [ "${#found[@]}" -gt 0 ]
+    local folder file
+    for folder in /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu /usr/lib64 /usr/lib /opt/homebrew/opt/llvm/lib; do
+        for file in "$folder"/libclang{,-*}.so* "$folder"/libclang.dylib; do
+            # The C++ library has the name in common and nothing that bindgen could load.
+            case "${file##*/}" in libclang-cpp*) continue ;; esac
+            [ ! -e "$file" ] || return 0
+        done
+    done
+    return 1
 }
 
 # A browser for the pages; playwright drives it.
