@@ -1,6 +1,8 @@
 //! A relay that dies, at every point where it leaves a trace. What survives a death is what is on the disk and in the
 //! store: a copy of both is a death at that moment.
 
+use std::path::Path;
+
 use schemas::data_block::Direction;
 use schemas::event::{CloseReason, Durability, EventBody, Recovered};
 
