@@ -6,7 +6,7 @@ use pg_query::protobuf::{Alias, JoinExpr, Node, RangeFunction, RangeSubselect, R
 use super::access::RelationAccess;
 use super::rewriter::Rewriter;
 use super::scope::Item;
-use super::{scan, setting_calls};
+use super::{scan, setting_calls, unnest};
 use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, resolve};
 use crate::statement::Refusal;
 
@@ -46,6 +46,7 @@ impl<'a> Rewriter<'a> {
 
     /// `ROWS FROM` and plain functions: each entry is a call and its column definitions.
     fn range_function(&mut self, function: &mut RangeFunction) -> Result<(), Refusal> {
+        unnest::spread(function);
         self.expressions(&mut function.functions)?;
         self.expressions(&mut function.coldeflist)?;
         let name = match function.functions.first().and_then(|node| node.node.as_ref()) {

@@ -18,6 +18,7 @@ mod setting_calls;
 mod settings;
 mod statement;
 mod types;
+mod unnest;
 mod verify;
 mod view;
 mod write;

@@ -165,6 +165,9 @@ const SETTABLE: &[&str] = &[
 ];
 
 const SHOWABLE: &[&str] = &[
+    // What kind of storage a table has that names none.
+    "default_table_access_method",
+    "default_tablespace",
     "in_hot_standby",
     "integer_datetimes",
     "is_superuser",
