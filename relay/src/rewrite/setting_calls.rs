@@ -4,11 +4,11 @@
 //! an application keeps in a setting of its own) or change what a statement means.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, SelectStmt};
+use pg_query::protobuf::{Node, SelectStmt, TypeName};
 
 use super::{scan, settings};
 use crate::catalog::literal;
-use crate::statement::Refusal;
+use crate::statement::{Refusal, shape};
 
 /// What becomes of a call.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,43 +23,65 @@ pub(super) enum Call {
 
 /// Decides on a call of one of these two functions of `pg_catalog`; refused where its arguments are not admitted.
 pub(super) fn call(function: &str, args: &mut [Node]) -> Result<Call, Refusal> {
-    if let ("current_setting", [name] | [name, _]) = (function, &mut *args)
-        && let Some(parameter) = parameter(name)
-    {
-        return checked_when_it_runs(name, parameter).map(Call::Checked);
+    match (function, &mut *args) {
+        ("current_setting", [name] | [name, _]) if is_told_later(name) => {
+            return checked_when_it_runs(name, settings::shown(), &literal(UNLISTED)).map(Call::Checked);
+        }
+        // pg_dump changes a setting that not every server has by a query of `pg_settings`.
+        ("set_config", [name, value, local]) if matches!(name.node, Some(NodeEnum::ColumnRef(_))) => {
+            named(value).and_then(|_| named(local))?;
+            return checked_when_it_runs(name, settings::settable_to(value), "NULL").map(Call::Checked);
+        }
+        _ => {}
     }
     Ok(if admitted(function, args)? { Call::Admitted } else { Call::Other })
 }
 
-/// The name comes as a parameter (SQLAlchemy sends it so): looked up in the list when it is known. One that is not on the
-/// list becomes the name of no setting, with the error or the NULL that belongs to that.
-fn checked_when_it_runs(name: &mut Node, parameter: i32) -> Result<Vec<String>, Refusal> {
-    let names: Vec<String> = settings::shown().map(literal).collect();
+/// The name is known only when the statement runs (SQLAlchemy sends a parameter): it is looked up in the list then. One that
+/// is not on the list becomes `otherwise`, which names no setting.
+fn checked_when_it_runs(
+    name: &mut Node,
+    listed: impl Iterator<Item = &'static str>,
+    otherwise: &str,
+) -> Result<Vec<String>, Refusal> {
+    let names: Vec<String> = listed.map(literal).collect();
     let text = format!(
-        "SELECT CASE WHEN pg_catalog.lower(${parameter}::pg_catalog.text) OPERATOR(pg_catalog.=) \
-         ANY (ARRAY[{}]::pg_catalog.text[]) THEN ${parameter}::pg_catalog.text ELSE {} END",
+        "SELECT CASE WHEN pg_catalog.lower($1::pg_catalog.text) OPERATOR(pg_catalog.=) \
+         ANY (ARRAY[{}]::pg_catalog.text[]) THEN $1::pg_catalog.text ELSE {otherwise} END",
         names.join(", "),
-        literal(UNLISTED),
     );
     let mut select = scan::select_of(&text)?;
-    match select.target_list.pop().and_then(|target| target.node) {
-        Some(NodeEnum::ResTarget(target)) => *name = target.val.map(|value| *value).unwrap_or_default(),
-        _ => return Err(plain()),
-    }
+    let value = match select.target_list.pop().and_then(|target| target.node) {
+        Some(NodeEnum::ResTarget(target)) => target.val,
+        _ => None,
+    };
+    let mut checked = *value.ok_or_else(plain)?;
+    in_place_of_parameters(&mut checked, name)?;
+    *name = checked;
     Ok(scan::string_constants(&text))
 }
 
-/// The number of a parameter that stands alone, or cast to a text.
-fn parameter(node: &Node) -> Option<i32> {
+fn in_place_of_parameters(node: &mut Node, name: &Node) -> Result<(), Refusal> {
+    if matches!(node.node, Some(NodeEnum::ParamRef(_))) {
+        node.clone_from(name);
+        return Ok(());
+    }
+    shape::children(node, &mut |child| in_place_of_parameters(child, name))
+}
+
+/// A parameter that stands alone, or is cast to a text.
+fn is_told_later(node: &Node) -> bool {
     match &node.node {
-        Some(NodeEnum::ParamRef(parameter)) => Some(parameter.number),
+        Some(NodeEnum::ParamRef(_)) => true,
         Some(NodeEnum::TypeCast(cast)) => {
-            let to = cast.type_name.as_ref().filter(|name| name.typmods.is_empty() && name.array_bounds.is_empty())?;
-            let named = to.names.last().and_then(super::expression::name)?;
-            let text = to.names.len() <= 2 && ["text", "varchar"].contains(&named.as_str());
-            cast.arg.as_deref().filter(|_| text).and_then(parameter)
+            let text = |to: &TypeName| {
+                let named = to.names.last().and_then(super::expression::name);
+                let plain = to.typmods.is_empty() && to.array_bounds.is_empty();
+                plain && named.is_some_and(|named| ["text", "varchar"].contains(&named.as_str()))
+            };
+            cast.type_name.as_ref().is_some_and(text) && cast.arg.as_deref().is_some_and(is_told_later)
         }
-        _ => None,
+        _ => false,
     }
 }
 
@@ -179,6 +201,20 @@ mod tests {
             "set_config('search_path', $1, false)",
             "set_config('client_encoding', $1, false)",
         ] {
+            assert!(ask(call).is_err(), "{call}");
+        }
+    }
+
+    #[test]
+    fn a_setting_named_by_a_column_is_changed_where_the_value_is_permitted() {
+        let Call::Checked(constants) = decide("set_config(name, 'on', false)").unwrap() else { panic!("not checked") };
+        assert!(constants.contains(&literal("row_security")));
+        for never in ["client_encoding", "search_path", "synchronize_seqscans", "client_min_messages", "role"] {
+            assert!(!constants.contains(&literal(never)), "{never}");
+        }
+        for call in
+            ["set_config(name, $1, false)", "set_config(name, setting, false)", "set_config(name || '', '', true)"]
+        {
             assert!(ask(call).is_err(), "{call}");
         }
     }

@@ -31,6 +31,24 @@ fn what_touches_nothing_protected_only_gets_its_guard() {
 }
 
 #[test]
+fn what_is_prepared_by_sql_is_masked_and_guarded_like_anything_else() {
+    let clinic = Clinic::analyst();
+    let plain = clinic.upstream("SELECT ssn FROM clinic.patients WHERE id = $1");
+    assert_eq!(
+        clinic.upstream("PREPARE p(int) AS SELECT ssn FROM clinic.patients WHERE id = $1"),
+        format!("PREPARE p(int) AS {plain}")
+    );
+    let extended = clinic.decide_by(Path::Extended, "PREPARE p AS SELECT 1");
+    assert!(matches!(extended.outcome, Outcome::Refused { refusal } if refusal.message.contains("simple queries")));
+}
+
+#[test]
+fn of_a_subscription_everything_but_its_connection_is_seen() {
+    let sql = Clinic::analyst().upstream("SELECT * FROM pg_subscription");
+    assert!(sql.contains("s.subname") && !sql.contains("subconninfo"), "{sql}");
+}
+
+#[test]
 fn a_function_that_users_made_visible_later_is_refused_by_its_name() {
     let plain = Clinic::analyst();
     plain.upstream("SELECT upper('a')");
@@ -131,6 +149,18 @@ const FORMS: &[&str] = &[
     "deallocate all",
     "deallocate \"_pg3_0\"",
     "close all",
+    "prepare p (pg_catalog.oid, varchar(3)[], int) as select relname from pg_class where oid = $1",
+    "prepare p as insert into billing.payers (id, name) values ($1, $2) returning id",
+    "prepare p as delete from billing.payers where id = $1",
+    "execute p",
+    "execute p ('6100', -1, null, array[1,2], 'x'::text)",
+    "deallocate p",
+    "lock table billing.payers, clinic.patients in access share mode",
+    "lock clinic.visits in access share mode nowait",
+    "set row_security = off",
+    "set synchronize_seqscans to off",
+    "select set_config(name, 'view, foreign-table', false) from pg_settings where name = 'restrict_nonsystem_relation_kind'",
+    "select count(*) from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())",
     "unlisten *",
     "explain select * from billing.payers",
     "explain (format json, verbose, costs off) select 1",

@@ -28,6 +28,7 @@ macro_rules! clients {
 }
 
 clients!(
+    programs::pg_dump,
     programs::pgbench,
     programs::psql,
     rust::sqlx,

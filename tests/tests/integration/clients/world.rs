@@ -31,7 +31,13 @@ pub(crate) struct Account {
 impl World {
     /// A schema `name` with one table of many types, which engineers may read, write and change through the relay.
     pub(crate) fn new(database: &'static Database, name: &'static str) -> Self {
+        Self::with(database, name, "SELECT")
+    }
+
+    /// The same with more in it, which exists before the relay starts.
+    pub(crate) fn with(database: &'static Database, name: &'static str, more: &str) -> Self {
         database.run(&SCHEMA.replace("{{name}}", name));
+        database.run(more);
         let relay = Relay::before(database, &POLICY.replace("{{name}}", name));
         let (host, port) = relay.address();
         let settings = vec![
@@ -108,8 +114,13 @@ impl World {
 
     /// What the target's log says that it ran for this client.
     fn ran(&self) -> Vec<String> {
-        let by = format!("affidavit_relay@clinic {} LOG:  ", application(self.name));
-        let log = self.database.log();
+        Self::ran_as(self.database, &application(self.name))
+    }
+
+    /// What the target's log says that it ran for a client of this name with the relay's login.
+    pub(crate) fn ran_as(database: &Database, application: &str) -> Vec<String> {
+        let by = format!("affidavit_relay@clinic {application} LOG:  ");
+        let log = database.log();
         let said = log.lines().filter_map(|line| line.split_once(&by)).map(|(_, said)| said);
         said.filter(|said| said.starts_with("statement: ") || said.starts_with("execute ")).map(str::to_owned).collect()
     }
