@@ -14,7 +14,7 @@ pub(super) fn tokio_postgres(database: &'static Database) {
     let world = World::new(database, "tokio_postgres");
     let tally = Tally::default();
     run(driver::session(&world, &tally));
-    tally.is_answered_for(world);
+    tally.account_in(world);
 }
 
 /// sqlx.
@@ -22,7 +22,7 @@ pub(super) fn sqlx(database: &'static Database) {
     let world = World::new(database, "sqlx");
     let tally = Tally::default();
     run(toolkit::session(&world, &tally));
-    tally.is_answered_for(world);
+    tally.account_in(world);
 }
 
 /// What was sent and what came back.
@@ -51,7 +51,7 @@ impl Tally {
     }
 
     #[track_caller]
-    fn is_answered_for(self, world: World) {
+    fn account_in(self, world: World) {
         let said = self.said.into_inner();
         assert!(said.contains("***"), "something masked was read: {said}");
         world.names_nobody(&said);
