@@ -52,6 +52,20 @@ pub struct Effects {
     pub copies: Copies,
     /// What it does with a cursor.
     pub cursor: Cursor,
+    /// What it does to its transaction.
+    pub on_transaction: OnTransaction,
+}
+
+/// What a statement does to its transaction beyond what its command tag tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnTransaction {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Undoes a part of it, `ROLLBACK TO SAVEPOINT`; the tag is that of a `ROLLBACK`.
+    UndoesPart,
+    /// Commits it, with all that went before, as `CREATE INDEX CONCURRENTLY` does.
+    Commits,
 }
 
 /// What a statement does with a cursor.

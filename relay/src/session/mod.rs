@@ -19,6 +19,7 @@ mod replies;
 mod requests;
 mod segment;
 mod settings;
+mod uncommitted;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use names::Names;
 use operation::{Operation, Prepared};
 use pump::{Activity, Pump};
 use segment::Segment;
+use uncommitted::Uncommitted;
 
 pub(crate) use open::serve;
 
@@ -71,6 +73,7 @@ struct Session {
     catalog_changed: bool,
     /// Something failed or was rolled back since the last transaction, and no COMMIT came after it.
     undone: bool,
+    uncommitted: Uncommitted,
     /// Bytes of COPY data sent before it is known which COPY takes them.
     copied_ahead: u64,
     finishing: bool,
@@ -221,6 +224,7 @@ impl Session {
         tracing::info!(session = %self.recorder.session(), reason = ?ending.reason, "session ends");
         let mut unknown = self.without_outcome();
         unknown.extend(self.abandon_held());
+        unknown.extend(self.undone_by_ending(ending.reason));
         // In the middle of a message nothing can be said.
         let told = ending.told.filter(|_| !self.from_target.is_inside());
         let told = told.map(|fields| backend::error_response(&fields)).unwrap_or_default();
@@ -229,6 +233,13 @@ impl Session {
         }
         self.pump.client.queue(&told);
         self.pump.close().await;
+    }
+
+    /// A transaction that is open when its connection ends is undone. Not said while something is in flight, which could
+    /// be its commit, nor where the outcomes may not be on record.
+    fn undone_by_ending(&mut self, reason: CloseReason) -> Option<EventBody> {
+        let known = self.conversation.is_idle() && reason != CloseReason::EvidenceFailure;
+        self.uncommitted.undone().filter(|_| known).map(EventBody::RolledBack)
     }
 
     /// Executions that were sent and have not been answered: they may or may not have run.

@@ -31,6 +31,7 @@ use super::names::Names;
 use super::pump::Pump;
 use super::segment::Segment;
 use super::settings::{Settings, is_for_reading};
+use super::uncommitted::Uncommitted;
 use super::{Limits, Numbers, Session};
 
 /// Serves one accepted connection to its end.
@@ -362,6 +363,7 @@ impl Opened {
             from_target: Deframer::new(),
             catalog_changed: false,
             undone: false,
+            uncommitted: Uncommitted::default(),
             copied_ahead: 0,
             finishing: false,
             in_a_row: 0,

@@ -50,3 +50,5 @@ mod splits;
 mod staleness;
 #[cfg(test)]
 mod structure;
+#[cfg(test)]
+mod undoing;
