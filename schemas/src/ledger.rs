@@ -309,9 +309,8 @@ mod tests {
 
     #[test]
     fn what_completed_is_rolled_back_once_and_what_did_not_is_never() {
-        let rolled_back = |first_execution, last_execution| {
-            EventBody::RolledBack(RolledBack { first_execution, last_execution })
-        };
+        let rolled_back =
+            |first_execution, last_execution| EventBody::RolledBack(RolledBack { first_execution, last_execution });
         let ended = |execution, outcome| match sample::outcome(execution, 1) {
             EventBody::Outcome(told) => EventBody::Outcome(Outcome { outcome, ..told }),
             other => other,

@@ -10,6 +10,7 @@ mod diagnostics;
 mod held_requests;
 mod holding;
 mod interrupts;
+mod leaving;
 mod names;
 mod open;
 mod operation;
@@ -77,6 +78,8 @@ struct Session {
     /// Bytes of COPY data sent before it is known which COPY takes them.
     copied_ahead: u64,
     finishing: bool,
+    /// Nothing more comes from the client; why the session ends once it has its answers.
+    leaving: Option<CloseReason>,
     /// Steps since the session last looked at anything but its peers.
     in_a_row: u32,
     /// Absent when nobody can be asked.
@@ -129,20 +132,24 @@ impl Session {
     /// Serves until the session ends; returns after everything is recorded and said.
     async fn run(mut self, stop: Stop, cancellation: Cancellation) {
         let mut interrupts = Interrupts::new(&stop, &cancellation, self.limits.expires);
+        // What came with the password is here already, and perhaps nothing more will come.
+        let mut went = self.forward_requests().await;
         let ending = loop {
-            match self.step(&mut interrupts).await {
-                Ok(()) => {}
+            match went {
+                Ok(()) => went = self.step(&mut interrupts).await,
                 Err(ending) => break ending,
             }
         };
         drop(interrupts);
+        let ending = self.as_left(ending);
         self.end(ending).await;
     }
 
     async fn step(&mut self, interrupts: &mut Interrupts<'_>) -> Result<(), Ending> {
         // What the client sends meanwhile waits in its socket, not here.
         let room = self.holding.is_none() || self.from_client.buffered() < HELD_BYTES_MAX;
-        let may_read_client = room && self.delayed.is_none() && self.operations.len() < IN_FLIGHT_MAX;
+        let may_read_client =
+            room && self.leaving.is_none() && self.delayed.is_none() && self.operations.len() < IN_FLIGHT_MAX;
         // A peer that has something goes first, but not for ever: that must not keep a session from expiring.
         if self.in_a_row < STEPS_IN_A_ROW {
             let ready = self.pump.ready(may_read_client, &mut self.from_client, &mut self.from_target);
@@ -174,10 +181,12 @@ impl Session {
 
     async fn act(&mut self, activity: Activity) -> Result<(), Ending> {
         match activity {
-            Activity::Written => Ok(()),
-            Activity::FromTarget => self.release_replies().await,
-            Activity::FromClient => self.forward_requests().await,
+            Activity::Written => {}
+            Activity::FromTarget => self.release_replies().await?,
+            Activity::FromClient => self.forward_requests().await?,
+            Activity::ClientEnded => self.leaving = Some(CloseReason::ClientDisconnected),
         }
+        self.leave_if_answered()
     }
 
     /// When the session ends by itself, if nothing happens before.

@@ -366,6 +366,7 @@ impl Opened {
             uncommitted: Uncommitted::default(),
             copied_ahead: 0,
             finishing: false,
+            leaving: None,
             in_a_row: 0,
             approvals: self.approvals,
             holding: None,

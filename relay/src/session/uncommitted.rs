@@ -107,7 +107,9 @@ mod tests {
                     None
                 }
                 (None, "ROLLBACK TO") => uncommitted.completed(execution, "ROLLBACK", OnTransaction::UndoesPart),
-                (None, "INDEX CONCURRENTLY") => uncommitted.completed(execution, "CREATE INDEX", OnTransaction::Commits),
+                (None, "INDEX CONCURRENTLY") => {
+                    uncommitted.completed(execution, "CREATE INDEX", OnTransaction::Commits)
+                }
                 (None, tag) => uncommitted.completed(execution, tag, OnTransaction::Nothing),
             };
             undone.extend(said.map(|range| (range.first_execution, range.last_execution)));
@@ -129,7 +131,10 @@ mod tests {
 
     #[test]
     fn a_block_ends_as_its_last_tag_says() {
-        assert_eq!(undone_by(&["BEGIN", "Z in", "INSERT", "Z in", "error", "Z failed", "ROLLBACK", "Z idle"]), [(2, 2)]);
+        assert_eq!(
+            undone_by(&["BEGIN", "Z in", "INSERT", "Z in", "error", "Z failed", "ROLLBACK", "Z idle"]),
+            [(2, 2)]
+        );
         assert_eq!(undone_by(&["BEGIN", "Z in", "INSERT", "Z in", "COMMIT", "Z idle"]), []);
         assert_eq!(undone_by(&["BEGIN", "Z in", "INSERT", "Z in", "error", "Z idle"]), [(2, 2)], "COMMIT failed");
         assert_eq!(undone_by(&["BEGIN", "Z in", "ROLLBACK", "Z idle"]), [], "nothing was done in it");
