@@ -11,6 +11,8 @@ mod browser;
 #[cfg(test)]
 mod bundle;
 #[cfg(test)]
+mod cancelling;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod compile_fail;
