@@ -7,6 +7,8 @@
 //! the additional data. So nothing in a spool is clear, nothing can be moved between segments, and the first record
 //! that does not open is the end of what was written.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
 use schemas::data_block::Direction;
@@ -68,11 +70,11 @@ impl Origin {
 
 /// What a segment holds after its header. No `Debug`: it holds what clients sent and received.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Record {
+pub(crate) enum Record<'a> {
     /// An event, canonical JSON.
-    Event(Vec<u8>),
+    Event(Cow<'a, [u8]>),
     /// Bytes as the client sent or received them.
-    Data { direction: Direction, time_us: u64, bytes: Vec<u8> },
+    Data { direction: Direction, time_us: u64, bytes: Cow<'a, [u8]> },
 }
 
 /// A record that is about to be written; borrows what it holds.
@@ -119,12 +121,11 @@ impl Cipher {
         Ok(())
     }
 
-    /// Opens the next record; `None` when it is not what was sealed as that record.
-    pub(crate) fn open(&mut self, payload: &[u8]) -> Option<Record> {
+    /// Opens the next record where it stands, and gives it; `None` when it is not what was sealed as that record.
+    pub(crate) fn open<'p>(&mut self, payload: &'p mut [u8]) -> Option<&'p [u8]> {
         let nonce = self.nonce().ok()?;
-        let mut buffer = payload.to_vec();
-        let plain = self.key.open_in_place(nonce, Aad::from(self.header.as_bytes()), &mut buffer).ok()?;
-        Record::decode(plain)
+        let plain = self.key.open_in_place(nonce, Aad::from(self.header.as_bytes()), payload).ok()?;
+        Some(plain)
     }
 
     fn nonce(&mut self) -> Result<Nonce, SpoolError> {
@@ -156,15 +157,16 @@ impl Draft<'_> {
     }
 }
 
-impl Record {
-    fn decode(plain: &[u8]) -> Option<Self> {
+impl<'a> Record<'a> {
+    /// Reads an opened record.
+    pub(crate) fn decode(plain: &'a [u8]) -> Option<Self> {
         let (kind, rest) = plain.split_first()?;
         match *kind {
-            EVENT => Some(Self::Event(rest.to_vec())),
+            EVENT => Some(Self::Event(rest.into())),
             FRONTEND | BACKEND => {
                 let (time, bytes) = rest.split_first_chunk::<8>()?;
                 let direction = if *kind == FRONTEND { Direction::Frontend } else { Direction::Backend };
-                Some(Self::Data { direction, time_us: u64::from_be_bytes(*time), bytes: bytes.to_vec() })
+                Some(Self::Data { direction, time_us: u64::from_be_bytes(*time), bytes: bytes.into() })
             }
             _ => None,
         }

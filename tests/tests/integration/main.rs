@@ -41,6 +41,8 @@ mod leaving;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod outage;
 #[cfg(test)]
 mod pipelines;
