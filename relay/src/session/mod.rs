@@ -9,6 +9,7 @@ mod deciding;
 mod diagnostics;
 mod held_requests;
 mod holding;
+mod in_flight;
 mod interrupts;
 mod leaving;
 mod names;
@@ -22,7 +23,7 @@ mod segment;
 mod settings;
 mod uncommitted;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,9 +40,10 @@ use crate::recorder::{RecordError, Recorder};
 use crate::stop::Stop;
 
 use holding::Holding;
+use in_flight::InFlight;
 use interrupts::{Interrupt, Interrupts};
 use names::Names;
-use operation::{Operation, Prepared};
+use operation::Prepared;
 use pump::{Activity, Pump};
 use segment::Segment;
 use uncommitted::Uncommitted;
@@ -58,7 +60,7 @@ struct Session {
     search_path: Vec<String>,
     decisions: Decisions,
     conversation: Conversation,
-    operations: HashMap<u64, Operation>,
+    operations: InFlight,
     prepared: Names<Prepared>,
     portals: Names<Prepared>,
     transaction: TransactionStatus,
@@ -253,9 +255,8 @@ impl Session {
 
     /// Executions that were sent and have not been answered: they may or may not have run.
     fn without_outcome(&mut self) -> Vec<EventBody> {
-        let mut open: Vec<_> = self.operations.iter_mut().collect();
-        open.sort_by_key(|(ticket, _)| **ticket);
-        let outcomes = open.into_iter().flat_map(|(_, operation)| operation.unfinished(OutcomeKind::Unknown, None));
+        let open = self.operations.iter_mut();
+        let outcomes = open.flat_map(|operation| operation.unfinished(OutcomeKind::Unknown, None));
         outcomes.map(EventBody::Outcome).collect()
     }
 }

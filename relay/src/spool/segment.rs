@@ -10,7 +10,7 @@ use schemas::session_key::SpoolKey;
 use tokio::time::Instant;
 
 use super::folder::Entry;
-use super::record::{Cipher, Draft, Header, Record, split};
+use super::record::{Cipher, Draft, Header, Record, split, together};
 use super::{Folder, Kind, SpoolError};
 
 /// A segment that grows.
@@ -29,8 +29,8 @@ pub(crate) struct Segment {
 pub(crate) struct Contents {
     pub(crate) header: Header,
     bytes: Vec<u8>,
-    /// Opened records in `bytes`.
-    records: Vec<Range<usize>>,
+    /// Opened payloads in `bytes`.
+    payloads: Vec<Range<usize>>,
     /// Bytes after the last whole record: a torn write.
     pub(crate) discarded_bytes: u64,
 }
@@ -59,8 +59,8 @@ impl Segment {
     /// its record numbers are used up.
     pub(crate) fn append(&mut self, drafts: &[Draft<'_>], scratch: &mut Vec<u8>) -> Result<(), SpoolError> {
         scratch.clear();
-        for draft in drafts {
-            self.cipher.seal(*draft, scratch)?;
+        for payload in together(drafts) {
+            self.cipher.seal(payload, scratch)?;
         }
         let mut file = self.file.as_ref();
         if let Err(source) = file.write_all(scratch) {
@@ -101,23 +101,24 @@ impl Contents {
         let Some((header, digest)) = Header::decode(payload) else { return Ok(None) };
         let mut at = bytes.len() - rest.len();
         let mut cipher = Cipher::new(spool_key, header.sequence, digest)?;
-        let mut records = Vec::new();
+        let mut payloads = Vec::new();
         while let Some((payload, next)) = bytes.get(at..).and_then(split) {
             let end = bytes.len() - next.len();
             let start = end - payload.len();
             let Some(plain) = bytes.get_mut(start..end).and_then(|payload| cipher.open(payload)) else { break };
-            if Record::decode(plain).is_none() {
+            if Record::decode_all(plain).is_none() {
                 break;
             }
-            records.push(start..start + plain.len());
+            payloads.push(start..start + plain.len());
             at = end;
         }
         let discarded_bytes = u64::try_from(bytes.len() - at).unwrap_or(u64::MAX);
-        Ok(Some(Self { header, bytes, records, discarded_bytes }))
+        Ok(Some(Self { header, bytes, payloads, discarded_bytes }))
     }
 
     /// The records, in order.
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        self.records.iter().filter_map(|range| Record::decode(self.bytes.get(range.clone())?))
+        let opened = self.payloads.iter().filter_map(|range| self.bytes.get(range.clone()));
+        opened.filter_map(Record::decode_all).flatten()
     }
 }
