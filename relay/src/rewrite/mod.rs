@@ -26,7 +26,7 @@ mod view;
 mod write;
 
 pub use mask::{Misfit, Style, StyleError};
-pub use outcome::{ByName, Class, Copies, Cursor, Effects, EndsPrepared, ReasonChange};
+pub use outcome::{ByName, Class, Copies, Cursor, Effects, EndsPrepared, OnTransaction, ReasonChange};
 pub use scan::ScanError;
 
 pub(crate) use mask::check as check_style;

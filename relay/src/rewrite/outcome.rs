@@ -58,6 +58,8 @@ pub struct Effects {
     pub cursor: Cursor,
     /// What it does with a prepared statement, by name.
     pub by_name: ByName,
+    /// What it does to its transaction.
+    pub on_transaction: OnTransaction,
 }
 
 /// What a statement does with a prepared statement. SQL and the protocol give names in one space.
@@ -70,6 +72,18 @@ pub enum ByName {
     Prepares(String),
     /// `EXECUTE`.
     Executes(String),
+}
+
+/// What a statement does to its transaction beyond what its command tag tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnTransaction {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Undoes a part of it, `ROLLBACK TO SAVEPOINT`; the tag is that of a `ROLLBACK`.
+    UndoesPart,
+    /// Commits it, with all that went before, as `CREATE INDEX CONCURRENTLY` does.
+    Commits,
 }
 
 /// What a statement does with a cursor.

@@ -4,7 +4,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{DiscardMode, ExplainStmt, Node, TransactionStmt, TransactionStmtKind};
 
 use super::cursor;
-use super::outcome::{Class, Effects, EndsPrepared, ReasonChange};
+use super::outcome::{Class, Effects, EndsPrepared, OnTransaction, ReasonChange};
 use super::rewriter::Rewriter;
 use super::settings;
 use crate::statement::Refusal;
@@ -65,7 +65,7 @@ impl Rewriter<'_> {
             Some(NodeEnum::ExecuteStmt(statement)) => self.execute(statement),
             Some(NodeEnum::LockStmt(statement)) => self.lock(statement).map(|()| none),
             Some(NodeEnum::ExplainStmt(explain)) => self.explain(explain).map(|()| none),
-            Some(NodeEnum::TransactionStmt(statement)) => transaction(statement).map(|()| none),
+            Some(NodeEnum::TransactionStmt(statement)) => transaction(statement),
             Some(NodeEnum::VariableSetStmt(statement)) => settings::set(statement),
             Some(NodeEnum::VariableShowStmt(statement)) => settings::show(&statement.name).map(|()| none),
             Some(NodeEnum::DropStmt(statement)) => self.drop_tables(statement),
@@ -117,7 +117,8 @@ impl Rewriter<'_> {
     }
 }
 
-fn transaction(statement: &TransactionStmt) -> Result<(), Refusal> {
+fn transaction(statement: &TransactionStmt) -> Result<Effects, Refusal> {
+    let mut effects = Effects::default();
     match TransactionStmtKind::try_from(statement.kind) {
         Ok(
             TransactionStmtKind::TransStmtBegin
@@ -125,11 +126,13 @@ fn transaction(statement: &TransactionStmt) -> Result<(), Refusal> {
             | TransactionStmtKind::TransStmtCommit
             | TransactionStmtKind::TransStmtRollback
             | TransactionStmtKind::TransStmtSavepoint
-            | TransactionStmtKind::TransStmtRelease
-            | TransactionStmtKind::TransStmtRollbackTo,
-        ) => settings::transaction_options(&statement.options),
-        _ => Err(Refusal::unsupported("two-phase commit is not supported by the relay")),
+            | TransactionStmtKind::TransStmtRelease,
+        ) => {}
+        Ok(TransactionStmtKind::TransStmtRollbackTo) => effects.on_transaction = OnTransaction::UndoesPart,
+        _ => return Err(Refusal::unsupported("two-phase commit is not supported by the relay")),
     }
+    settings::transaction_options(&statement.options)?;
+    Ok(effects)
 }
 
 fn discard(kind: &NodeEnum) -> Result<Effects, Refusal> {

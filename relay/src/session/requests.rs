@@ -57,7 +57,7 @@ impl Session {
     async fn take_requests(&mut self, permits: &mut Vec<Permit>) -> Result<(), Ending> {
         // The target's answers alone tell of a changed catalog, and none are taken in between: once is enough.
         let mut fresh = false;
-        while self.holding.is_none() {
+        while self.holding.is_none() && !self.has_terminated() {
             if self.delayed.is_none()
                 && let Some(piece) =
                     self.from_client.next_piece(WHOLE_MAX).map_err(|error| Ending::violation(&error))?
@@ -89,7 +89,8 @@ impl Session {
                 }
             }
             if matches!(decoded, FrontendMessage::Terminate) {
-                return Err(Ending::silent(CloseReason::ClientTerminated));
+                self.leaving = Some(CloseReason::ClientTerminated);
+                self.pump.upstream.expect_end();
             }
         }
         Ok(())
