@@ -6,6 +6,7 @@
 mod approval_row;
 pub mod contract;
 mod evidence_store;
+pub mod export;
 pub mod file_store;
 mod index;
 pub mod key_files;
