@@ -29,9 +29,7 @@ fn the_sdk_of_aws_is_below_its_adapters_alone() {
     }
     let below = graph.below("aws");
     assert!(below.contains("aws-sdk-s3"), "the adapters have it, or this test sees nothing");
-    for absent in ["relay", "functions", "local", "auditor", "ring", "openssl", "p256", "aws-config"] {
-        assert!(!below.contains(absent), "aws reaches {absent}");
-    }
+    assert!(!below.contains("aws-config"), "credentials are the program's to find");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use schemas::approval::DecisionVerdict;
 use schemas::digest::Sha256Digest;
 use seams::{ApprovalRow, ApprovalState, ChunkRow, Index, IndexError, SessionRow};
 
-use super::{faults, proxy, tells_nothing};
+use super::{faults, faults_of_reading, proxy, tells_nothing, times};
 use crate::emulator;
 use crate::harness::{Emulator, Fault};
 
@@ -20,11 +20,12 @@ async fn a_table_keeps_the_contract_of_an_index() {
 async fn every_call_bears_every_fault() {
     let emulator = emulator!();
     let proxy = proxy(emulator);
-    let throttled = Fault::Status(400, "ProvisionedThroughputExceededException");
-    let cases = faults().chain([(throttled, false), (Fault::Torn, true)]);
-    for (fault, persists) in cases {
-        for call in [".putitem", ".getitem", ".query", ".transactwriteitems"] {
-            for times in [1, 3] {
+    let throttled = (Fault::Status(400, "ProvisionedThroughputExceededException"), false);
+    let writes = faults().chain([throttled]).map(|fault| (&[".putitem", ".transactwriteitems"], fault));
+    let reads = faults_of_reading().chain([throttled]).map(|fault| (&[".getitem", ".query"], fault));
+    for (calls, (fault, persists)) in writes.chain(reads) {
+        for call in calls {
+            for &times in times(fault) {
                 let case = format!("{call} {fault:?} {persists} {times}");
                 let index = DynamoIndex::new(&Emulator::connection_to(proxy.address()), emulator.table().await);
                 proxy.fail(call, fault, persists, times);

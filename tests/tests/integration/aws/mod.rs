@@ -24,9 +24,23 @@ macro_rules! emulator {
 }
 
 /// What every call must bear: what networks do, and what services answer when they have no time.
+const FAULTS: [Fault; 4] =
+    [Fault::Cut, Fault::Silence, Fault::Status(500, "InternalError"), Fault::Status(503, "SlowDown")];
+
+/// Each fault of a call that changes something, twice: not done, and done but reported as failed.
 fn faults() -> impl Iterator<Item = (Fault, bool)> {
-    let faults = [Fault::Cut, Fault::Silence, Fault::Status(500, "InternalError"), Fault::Status(503, "SlowDown")];
-    faults.into_iter().flat_map(|fault| [(fault, false), (fault, true)])
+    FAULTS.into_iter().flat_map(|fault| [(fault, false), (fault, true)]).chain([(Fault::Torn, true)])
+}
+
+/// Each fault of a call that changes nothing.
+fn faults_of_reading() -> impl Iterator<Item = (Fault, bool)> {
+    FAULTS.into_iter().map(|fault| (fault, false)).chain([(Fault::Torn, true)])
+}
+
+/// How many requests one after the other fail: one, which a retry mends; or all attempts. The latter is the same to the
+/// caller whatever fails, but for half an answer, which may tell enough.
+fn times(fault: Fault) -> &'static [usize] {
+    if fault == Fault::Cut { &[1, 3] } else { &[1] }
 }
 
 fn proxy(emulator: &Emulator) -> FaultProxy {

@@ -1,10 +1,12 @@
 //! The evidence store in S3.
 
+use std::time::{Duration, Instant};
+
 use aws::{LockMode, S3Settings, S3Store};
 use aws_sdk_s3::types::ObjectLockMode;
 use seams::{EvidenceStore, PutOutcome, Retention, StoreError};
 
-use super::{faults, proxy, tells_nothing};
+use super::{faults, faults_of_reading, proxy, tells_nothing, times};
 use crate::emulator;
 use crate::harness::{Emulator, Fault, now_s, store};
 
@@ -56,7 +58,7 @@ async fn a_put_that_fails_is_done_once() {
     for (number, (fault, persists)) in faults().enumerate() {
         let case = format!("{fault:?} {persists}");
         let retried = if persists { PutOutcome::AlreadyIdentical } else { PutOutcome::Created };
-        for times in [1, 3] {
+        for &times in times(fault) {
             let key = format!("evidence/{number}-{times}");
             proxy.fail("x-id=putobject", fault, persists, times);
             let first = store.put(&key, b"content of it", Retention::days(1)).await;
@@ -107,11 +109,9 @@ async fn every_other_call_bears_every_fault() {
     let (settings, proxy) = (emulator.bucket().await, proxy(emulator));
     let store = store(&Emulator::connection_to(proxy.address()), &settings).await;
     store.put("evidence/x", b"content of it", Retention::days(1)).await.unwrap();
-    let calls = ["x-id=getobject", "head /", "?versions", "delete /"];
-    let cases = calls.into_iter().flat_map(|call| faults().map(move |(fault, persists)| (call, fault, persists)));
-    for (call, fault, persists) in
-        cases.chain([("x-id=getobject", Fault::Torn, true), ("?versions", Fault::Torn, true)])
-    {
+    let reads = ["x-id=getobject", "head /", "?versions"];
+    let reads = reads.into_iter().flat_map(|call| faults_of_reading().map(move |(fault, _)| (call, fault, false)));
+    for (call, fault, persists) in reads.chain(faults().map(|(fault, persists)| ("delete /", fault, persists))) {
         let case = format!("{call} {fault:?} {persists}");
         store.put("keys/x", b"key", Retention::none()).await.unwrap();
         proxy.fail(call, fault, persists, 1);
@@ -145,6 +145,22 @@ async fn a_store_that_is_away_is_told_as_such() {
         }
         proxy.heal();
     }
+}
+
+#[tokio::test]
+async fn no_call_takes_longer_than_its_deadline() {
+    let emulator = emulator!();
+    let (settings, proxy) = (emulator.bucket().await, proxy(emulator));
+    let mut connection = Emulator::connection_to(proxy.address());
+    connection.deadlines.operation = Duration::from_secs(2);
+    let store = store(&connection, &settings).await;
+    proxy.fail("", Fault::Silence, true, usize::MAX);
+    let began = Instant::now();
+    let (put, got) = tokio::join!(store.put("evidence/x", b"x", Retention::days(1)), store.get("evidence/x"));
+    let cause = |error: StoreError| std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(cause(put.unwrap_err()), "PutObject: no answer in time");
+    assert_eq!(cause(got.unwrap_err()), "ListObjectVersions: no answer in time");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 /// The one version under this key: its id, its lock, and until when.

@@ -66,7 +66,7 @@ impl Emulator {
             credentials: credentials(),
             deadlines: Deadlines {
                 connect: Duration::from_secs(2),
-                attempt: Duration::from_millis(1500),
+                attempt: Duration::from_secs(1),
                 operation: Duration::from_secs(30),
                 attempts: 3,
                 longest_wait: Duration::from_millis(20),

@@ -88,11 +88,11 @@ pub(super) fn of_chunk(row: &ChunkRow) -> Place {
 }
 
 pub(super) fn read<T: DeserializeOwned>(row: &str) -> Result<T, IndexError> {
-    serde_json::from_str(row).map_err(unreadable)
+    serde_json::from_str(row).map_err(|error| unreadable(&error))
 }
 
 pub(super) fn write<T: Serialize>(row: &T) -> Result<String, IndexError> {
-    serde_json::to_string(row).map_err(unreadable)
+    serde_json::to_string(row).map_err(|error| unreadable(&error))
 }
 
 /// An id is its incarnation, a hyphen, and the rest: so within an incarnation the rests are in the order of ids.
@@ -103,7 +103,7 @@ fn below_incarnation(session: &SessionId, id: &str) -> String {
 }
 
 // What serde says may quote the row.
-fn unreadable(error: serde_json::Error) -> IndexError {
+fn unreadable(error: &serde_json::Error) -> IndexError {
     let kind = format!("a row of another shape, at column {}", error.column());
     IndexError::Unavailable("index".to_owned(), kind.into())
 }

@@ -128,7 +128,7 @@ impl<'a> Objects<'a> {
         if next == (Next::From { key, version }) {
             return Err(failed(&self.prefix, CallFailed::new(LIST, "pages without an end")));
         }
-        let entries = entries(answer).ok_or_else(unreadable)?;
+        let entries = entries(&answer).ok_or_else(unreadable)?;
         self.next = next;
         Ok(Some(entries))
     }
@@ -173,11 +173,11 @@ fn next(answer: &ListObjectVersionsOutput) -> Option<Next> {
     Some(Next::From { key, version: answer.next_version_id_marker.clone() })
 }
 
-fn entries(answer: ListObjectVersionsOutput) -> Option<Vec<Entry>> {
+fn entries(answer: &ListObjectVersionsOutput) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();
     for version in answer.versions() {
         entries.push(Entry {
-            key: decoded(&answer, version.key()?)?,
+            key: decoded(answer, version.key()?)?,
             id: version.version_id()?.to_owned(),
             is_marker: false,
             is_latest: version.is_latest()?,
@@ -186,7 +186,7 @@ fn entries(answer: ListObjectVersionsOutput) -> Option<Vec<Entry>> {
     }
     for marker in answer.delete_markers() {
         entries.push(Entry {
-            key: decoded(&answer, marker.key()?)?,
+            key: decoded(answer, marker.key()?)?,
             id: marker.version_id()?.to_owned(),
             is_marker: true,
             is_latest: marker.is_latest()?,
