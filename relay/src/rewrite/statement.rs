@@ -16,7 +16,9 @@ pub(crate) fn class(node: &Node) -> Class {
         Some(NodeEnum::InsertStmt(_)) => Class::Insert,
         Some(NodeEnum::UpdateStmt(_)) => Class::Update,
         Some(NodeEnum::DeleteStmt(_)) => Class::Delete,
-        Some(NodeEnum::TransactionStmt(_)) => Class::Transaction,
+        Some(NodeEnum::TransactionStmt(_) | NodeEnum::LockStmt(_)) => Class::Transaction,
+        Some(NodeEnum::PrepareStmt(_)) => Class::Prepare,
+        Some(NodeEnum::ExecuteStmt(_)) => Class::Execute,
         Some(NodeEnum::VariableSetStmt(_)) => Class::Set,
         Some(NodeEnum::VariableShowStmt(_)) => Class::Show,
         Some(NodeEnum::ExplainStmt(_)) => Class::Explain,
@@ -44,7 +46,7 @@ impl Rewriter<'_> {
         Ok(effects)
     }
 
-    fn any(&mut self, node: &mut Node) -> Result<Effects, Refusal> {
+    pub(super) fn any(&mut self, node: &mut Node) -> Result<Effects, Refusal> {
         let none = Effects::default();
         match node.node.as_mut() {
             Some(NodeEnum::SelectStmt(select)) => {
@@ -59,6 +61,9 @@ impl Rewriter<'_> {
             Some(NodeEnum::DeclareCursorStmt(statement)) => self.declare(statement),
             Some(NodeEnum::FetchStmt(statement)) => Ok(cursor::fetch(statement)),
             Some(NodeEnum::ClosePortalStmt(statement)) => Ok(cursor::close(statement)),
+            Some(NodeEnum::PrepareStmt(statement)) => self.prepare(statement),
+            Some(NodeEnum::ExecuteStmt(statement)) => self.execute(statement),
+            Some(NodeEnum::LockStmt(statement)) => self.lock(statement).map(|()| none),
             Some(NodeEnum::ExplainStmt(explain)) => self.explain(explain).map(|()| none),
             Some(NodeEnum::TransactionStmt(statement)) => transaction(statement).map(|()| none),
             Some(NodeEnum::VariableSetStmt(statement)) => settings::set(statement),

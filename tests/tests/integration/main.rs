@@ -44,6 +44,8 @@ mod outage;
 #[cfg(test)]
 mod pipelines;
 #[cfg(test)]
+mod prepared;
+#[cfg(test)]
 mod protocol;
 #[cfg(test)]
 mod refusals;
