@@ -14,6 +14,7 @@ pub mod dsse;
 pub mod entropy;
 mod error;
 pub mod event;
+pub mod export_notes;
 pub mod frame;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

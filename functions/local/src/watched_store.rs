@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use seams::{EvidenceStore, PutOutcome, Retention, StoreError};
+use seams::{EvidenceStore, Overlay, PutOutcome, Retention, StoreError};
 use tokio::sync::mpsc;
 
 /// A store that tells the key of each object it was given.
@@ -43,5 +43,9 @@ impl EvidenceStore for WatchedStore {
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.store.delete(key).await
+    }
+
+    async fn overlays(&self, prefix: &str, limit: usize) -> Result<Vec<Overlay>, StoreError> {
+        self.store.overlays(prefix, limit).await
     }
 }

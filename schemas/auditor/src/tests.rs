@@ -56,6 +56,10 @@ impl Copy {
         auditor(&["verify", &self.dir(), "--root", &self.root()])
     }
 
+    fn note(&self, notes: &str) {
+        fs::write(self.folder.path().join("tree/export-notes.json"), notes).unwrap();
+    }
+
     /// The session with the most chunks that its own relay closed.
     fn session(&self) -> String {
         let answer = auditor(&["verify", &self.dir(), "--root", &self.root(), "--json"]);
@@ -99,6 +103,25 @@ fn flip(path: &Path) {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn what_the_store_told_is_shown_and_changes_no_verdict() {
+    let copy = Copy::new();
+    copy.note(
+        r#"{"objects": 1, "overlays": [{"key": "evidence/a", "what": "a delete marker lies over it", "at_s": 86400}],
+            "strangers": ["evidence/\u001b[2J"]}"#,
+    );
+    let answer = copy.verify();
+    assert_eq!(answer.exit, Exit::Holds, "{}", answer.problems);
+    let told = "evidence/a: a delete marker lies over it, since 1970-01-02T00:00:00";
+    assert!(answer.out.contains(told) && answer.out.contains("evidence/\\u{1b}[2J: not copied"), "{}", answer.out);
+    let json = auditor(&["verify", &copy.dir(), "--root", &copy.root(), "--json"]).out;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["told_by_the_store"]["overlays"][0]["key"], "evidence/a");
+    copy.note("{}");
+    let answer = copy.verify();
+    assert!(answer.exit == Exit::Unreadable && answer.problems.contains("export-notes.json"), "{}", answer.problems);
 }
 
 #[test]

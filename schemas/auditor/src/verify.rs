@@ -1,6 +1,7 @@
 //! `auditor verify`: what was checked, and every finding.
 
 mod bundle;
+mod notes;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -19,11 +20,14 @@ pub(crate) fn run(dir: &Path, grounds: &Grounds, json: bool, out: &mut dyn Write
     if let Some(folder) = Folder::bundle(dir) {
         return bundle::run(&folder, grounds, json, out);
     }
-    let report = trust::verify(&Folder::open(dir)?, grounds)?;
+    let folder = Folder::open(dir)?;
+    let report = trust::verify(&folder, grounds)?;
+    let notes = notes::read(&folder)?;
     if json {
-        let whole = serde_json::json!({ "holds": report.holds(), "report": report });
+        let whole = serde_json::json!({ "holds": report.holds(), "report": report, "told_by_the_store": notes });
         writeln!(out, "{whole:#}")?;
     } else {
+        notes::print(notes.as_ref(), out)?;
         print(&report, out)?;
     }
     Ok(if report.holds() { Exit::Holds } else { Exit::Findings })

@@ -3,12 +3,15 @@ use async_trait::async_trait;
 /// Write-once objects with retention.
 ///
 /// Contract: an object that was put is complete, durable and visible to `get` and `list` before `put` returns; no
-/// reader ever sees a part of one; nothing that this trait offers can replace an object.
+/// reader ever sees a part of one; nothing that this trait offers can replace an object. Whatever others did to a store
+/// behind its back, `get` and `list` answer what was put here, or fail; keys are those of [`crate::object_key`].
 #[async_trait]
 pub trait EvidenceStore: Send + Sync {
     /// Stores `bytes` under `key` if nothing stands there (S3: `If-None-Match: *`). If an object stands there, nothing
     /// changes: with equal bytes that is success, for delivery may be repeated; with others it is
-    /// [`StoreError::Conflict`], and the caller must stop.
+    /// [`StoreError::Conflict`], and the caller must stop. Of several at once exactly one creates. The object is then
+    /// under this retention at least, whoever put it first. After [`StoreError::Unavailable`] it may be stored or not;
+    /// the same put again tells.
     async fn put(&self, key: &str, bytes: &[u8], retention: Retention) -> Result<PutOutcome, StoreError>;
 
     /// The object's bytes; nothing when there is none.
@@ -29,6 +32,32 @@ pub trait EvidenceStore: Send + Sync {
     /// Deletes an object that is under no retention (crypto-shredding of wrapped keys). Deleting nothing is success.
     /// Under retention it is [`StoreError::Retained`].
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
+
+    /// The first `limit` objects with this prefix over which somebody laid something, or took them away though they are
+    /// under retention, as far as the store itself can tell: a hint for people, never proof. Nothing here does that.
+    async fn overlays(&self, prefix: &str, limit: usize) -> Result<Vec<Overlay>, StoreError>;
+}
+
+/// What somebody did to an object, past this trait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay {
+    /// Object key.
+    pub key: String,
+    /// What was done.
+    pub kind: OverlayKind,
+    /// When, seconds since 1970, by the store's clock, where it tells.
+    pub at_s: Option<u64>,
+}
+
+/// See [`Overlay`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverlayKind {
+    /// A delete marker lies over it: to others it looks deleted.
+    Hidden,
+    /// A later version lies over it: others read that one.
+    Overwritten,
+    /// It is gone before its retention ended; or whoever put it died before it was there, and has not come again.
+    Missing,
 }
 
 /// How long an object cannot be deleted.
@@ -72,6 +101,18 @@ pub enum StoreError {
     /// The store is away or broken; the same call may succeed later.
     #[error("{0}: store unavailable")]
     Unavailable(String, #[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl OverlayKind {
+    /// The kind as words that follow the key.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hidden => "a delete marker lies over it",
+            Self::Overwritten => "a later version lies over it",
+            Self::Missing => "under retention, and not there",
+        }
+    }
 }
 
 impl Retention {

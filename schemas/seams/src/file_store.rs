@@ -8,6 +8,8 @@
 //! The operating system enforces write-once (`link(2)` refuses an existing name); retention is kept by this program
 //! only. Whoever owns the folder can remove files: the chain of signatures shows it, nothing here prevents it.
 
+mod listing;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -16,7 +18,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
-use crate::evidence_store::{EvidenceStore, PutOutcome, Retention, StoreError};
+use crate::evidence_store::{EvidenceStore, Overlay, OverlayKind, PutOutcome, Retention, StoreError};
+use crate::object_key;
 
 /// An [`EvidenceStore`] in a folder of a local file system.
 #[derive(Clone)]
@@ -89,16 +92,27 @@ impl EvidenceStore for FileStore {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        self.run(prefix, Folder::list).await
+        self.run(prefix, |folder, prefix| {
+            listing::all(&folder.root.join(OBJECTS), prefix).map_err(|error| unavailable(prefix, error))
+        })
+        .await
     }
 
     async fn list_after(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
         let after = after.to_owned();
-        self.run(prefix, move |folder, prefix| folder.list_after(prefix, &after, limit)).await
+        self.run(prefix, move |folder, prefix| {
+            let page = listing::page(&folder.root.join(OBJECTS), prefix, &after, limit);
+            page.map_err(|error| unavailable(prefix, error))
+        })
+        .await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.run(key, Folder::delete).await
+    }
+
+    async fn overlays(&self, prefix: &str, limit: usize) -> Result<Vec<Overlay>, StoreError> {
+        self.run(prefix, move |folder, prefix| folder.overlays(prefix, limit)).await
     }
 }
 
@@ -106,14 +120,11 @@ impl Folder {
     fn put(&self, key: &str, bytes: &[u8], retention: Retention) -> Result<PutOutcome, StoreError> {
         let object = self.path(OBJECTS, key)?;
         if object.exists() {
-            return self.compare(key, bytes);
+            return self.compare(key, bytes, retention);
         }
         let failed = |error| unavailable(key, error);
         // The retention first: an object without one must not exist, not even after a crash between the two.
-        if retention.in_days() > 0 {
-            let until_s = (self.now_s)().saturating_add(u64::from(retention.in_days()).saturating_mul(DAY_S));
-            self.extend_retention(key, until_s).map_err(failed)?;
-        }
+        self.retain(key, retention)?;
         let incoming = self.write_incoming(bytes).map_err(failed)?;
         let linked = link_durably(&incoming, &object);
         let removed = fs::remove_file(&incoming);
@@ -122,7 +133,7 @@ impl Folder {
                 removed.map_err(failed)?;
                 Ok(PutOutcome::Created)
             }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.compare(key, bytes),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.compare(key, bytes, retention),
             Err(error) => Err(failed(error)),
         }
     }
@@ -135,49 +146,40 @@ impl Folder {
         }
     }
 
-    fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        let objects = self.root.join(OBJECTS);
-        // Start at the deepest whole folder of the prefix, so that one session's listing does not walk all evidence.
-        let (folder, _) = prefix.rsplit_once('/').unwrap_or(("", prefix));
-        if !folder.is_empty() && !is_key(folder) {
-            return Ok(Vec::new());
-        }
-        let mut keys = Vec::new();
-        let mut folders = vec![objects.join(folder)];
-        while let Some(folder) = folders.pop() {
-            list_folder(&objects, &folder, &mut folders, &mut keys).map_err(|error| unavailable(prefix, error))?;
-        }
-        keys.retain(|key| key.starts_with(prefix));
-        keys.sort_unstable();
-        Ok(keys)
-    }
-
-    fn list_after(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
-        let objects = self.root.join(OBJECTS);
-        let mut page = Page { objects: &objects, prefix, after, limit, keys: Vec::new() };
-        let parent = prefix.rsplit_once('/').map_or("", |(parent, _)| parent);
-        if parent.is_empty() || is_key(parent) {
-            let below = if parent.is_empty() { String::new() } else { format!("{parent}/") };
-            page.collect(&below).map_err(|error| unavailable(prefix, error))?;
-        }
-        Ok(page.keys)
-    }
-
     fn delete(&self, key: &str) -> Result<(), StoreError> {
         let object = self.path(OBJECTS, key)?;
         let until_s = self.retained_until(key)?;
         if until_s > (self.now_s)() {
             return Err(StoreError::Retained { key: key.to_owned(), until_s });
         }
-        let removed = fs::remove_file(&object).and_then(|()| sync_parent(&object));
-        match removed {
-            Err(error) if !is_absence(&error) => Err(unavailable(key, error)),
-            _ => Ok(()),
+        // The retention last, so that one without an object tells that the object is missing.
+        for path in [object, self.path(RETENTION, key)?] {
+            match fs::remove_file(&path).and_then(|()| sync_parent(&path)) {
+                Err(error) if !is_absence(&error) => return Err(unavailable(key, error)),
+                _ => {}
+            }
         }
+        Ok(())
     }
 
-    fn compare(&self, key: &str, bytes: &[u8]) -> Result<PutOutcome, StoreError> {
+    /// A file has no versions: one that was changed is not told from one that was not. The chain of signatures does.
+    fn overlays(&self, prefix: &str, limit: usize) -> Result<Vec<Overlay>, StoreError> {
+        let retained = listing::all(&self.root.join(RETENTION), prefix).map_err(|error| unavailable(prefix, error))?;
+        let mut overlays = Vec::new();
+        for key in retained {
+            if overlays.len() >= limit {
+                break;
+            }
+            if !self.path(OBJECTS, &key)?.exists() && self.retained_until(&key)? > (self.now_s)() {
+                overlays.push(Overlay { key, kind: OverlayKind::Missing, at_s: None });
+            }
+        }
+        Ok(overlays)
+    }
+
+    fn compare(&self, key: &str, bytes: &[u8], retention: Retention) -> Result<PutOutcome, StoreError> {
         if self.get(key)?.as_deref() == Some(bytes) {
+            self.retain(key, retention)?;
             // The first writer may have died between the link and its folder's fsync.
             sync_parent(&self.path(OBJECTS, key)?).map_err(|error| unavailable(key, error))?;
             Ok(PutOutcome::AlreadyIdentical)
@@ -195,10 +197,23 @@ impl Folder {
         }
     }
 
+    /// Sees to it that the object stays as long as `retention` says from now on, a day more or less.
+    fn retain(&self, key: &str, retention: Retention) -> Result<(), StoreError> {
+        let until_s = (self.now_s)().saturating_add(u64::from(retention.in_days()).saturating_mul(DAY_S));
+        let held_s = self.retained_until(key)?;
+        if retention.in_days() == 0 || held_s.saturating_add(DAY_S) >= until_s && held_s > (self.now_s)() {
+            return Ok(());
+        }
+        self.write_retention(key, until_s, held_s).map_err(|error| unavailable(key, error))
+    }
+
     // Two writers of one new object may both come here; whoever is second leaves the first one's retention.
-    fn extend_retention(&self, key: &str, until_s: u64) -> io::Result<()> {
+    fn write_retention(&self, key: &str, until_s: u64, held_s: u64) -> io::Result<()> {
         let path = self.root.join(RETENTION).join(key);
         let incoming = self.write_incoming(until_s.to_string().as_bytes())?;
+        if held_s > 0 {
+            return fs::rename(&incoming, &path).and_then(|()| sync_parent(&path));
+        }
         let linked = link_durably(&incoming, &path);
         fs::remove_file(&incoming)?;
         match linked {
@@ -220,79 +235,9 @@ impl Folder {
     }
 
     fn path(&self, area: &str, key: &str) -> Result<PathBuf, StoreError> {
-        if is_key(key) {
-            Ok(self.root.join(area).join(key))
-        } else {
-            Err(StoreError::InvalidKey { key: key.to_owned() })
-        }
+        object_key::check(key)?;
+        Ok(self.root.join(area).join(key))
     }
-}
-
-/// A page of keys being gathered.
-struct Page<'a> {
-    objects: &'a Path,
-    prefix: &'a str,
-    after: &'a str,
-    limit: usize,
-    keys: Vec<String>,
-}
-
-impl Page<'_> {
-    /// Gathers from the folder of this key prefix (empty, or with its slash), in the order of keys.
-    fn collect(&mut self, below: &str) -> io::Result<()> {
-        let entries = match fs::read_dir(self.objects.join(below)) {
-            Err(error) if is_absence(&error) => return Ok(()),
-            entries => entries?,
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            // With its slash a folder sorts where the keys in it do.
-            let slash = if entry.file_type()?.is_dir() { "/" } else { "" };
-            names.extend(entry.file_name().to_str().map(|name| format!("{below}{name}{slash}")));
-        }
-        names.sort_unstable();
-        for name in names {
-            let name = name.as_str();
-            if self.keys.len() >= self.limit {
-                break;
-            }
-            if !name.ends_with('/') {
-                if name > self.after && name.starts_with(self.prefix) {
-                    self.keys.push(name.to_owned());
-                }
-            } else if (name > self.after || self.after.starts_with(name))
-                && (name.starts_with(self.prefix) || self.prefix.starts_with(name))
-            {
-                self.collect(name)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Segments of `A-Z a-z 0-9 - _ .`, none empty or starting with a dot: nothing that leaves the folder. The layout has no
-/// two keys that differ in case alone, which some file systems would take for one.
-fn is_key(key: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let segment = |segment: &str| !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(allowed);
-    key.len() <= KEY_MAX && key.split('/').all(segment)
-}
-
-fn list_folder(objects: &Path, folder: &Path, folders: &mut Vec<PathBuf>, keys: &mut Vec<String>) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if is_absence(&error) => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            folders.push(entry.path());
-        } else if let Some(key) = entry.path().strip_prefix(objects).ok().and_then(Path::to_str) {
-            keys.push(key.to_owned());
-        }
-    }
-    Ok(())
 }
 
 fn link_durably(from: &Path, to: &Path) -> io::Result<()> {
@@ -336,8 +281,6 @@ const OBJECTS: &str = "objects";
 const RETENTION: &str = "retention";
 const INCOMING: &str = "incoming";
 const DAY_S: u64 = 86_400;
-/// S3's limit on an object key, in bytes, so that the local store accepts nothing S3 would refuse.
-const KEY_MAX: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -359,6 +302,32 @@ mod tests {
         store_at(folder.path(), 0).put("evidence/x", b"x", Retention::days(2)).await.unwrap();
         assert!(store_at(folder.path(), 2 * DAY_S - 1).delete("evidence/x").await.is_err());
         store_at(folder.path(), 2 * DAY_S).delete("evidence/x").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_used_again_has_a_retention_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        store_at(folder.path(), 0).put("evidence/x", b"x", Retention::days(2)).await.unwrap();
+        store_at(folder.path(), 2 * DAY_S).delete("evidence/x").await.unwrap();
+        store_at(folder.path(), 3 * DAY_S).put("evidence/x", b"y", Retention::days(2)).await.unwrap();
+        assert!(store_at(folder.path(), 4 * DAY_S).delete("evidence/x").await.is_err());
+        store_at(folder.path(), 5 * DAY_S).delete("evidence/x").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_before_its_retention_ended_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_at(folder.path(), DAY_S);
+        for key in ["evidence/x", "evidence/y", "keys/x"] {
+            store.put(key, b"x", Retention::days(2)).await.unwrap();
+            fs::remove_file(folder.path().join(OBJECTS).join(key)).unwrap();
+        }
+        store.put("evidence/y", b"x", Retention::days(2)).await.unwrap();
+        let missing = Overlay { key: "evidence/x".to_owned(), kind: OverlayKind::Missing, at_s: None };
+        assert_eq!(store.overlays("evidence/", 9).await.unwrap(), std::slice::from_ref(&missing));
+        assert_eq!(FileStore::for_reading(folder.path()).overlays("evidence/", 9).await.unwrap(), [missing]);
+        assert_eq!(store.overlays("", 1).await.unwrap().len(), 1);
+        assert!(store_at(folder.path(), 3 * DAY_S).overlays("", 9).await.unwrap().is_empty(), "it ended");
     }
 
     #[tokio::test]

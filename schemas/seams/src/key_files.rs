@@ -79,6 +79,9 @@ impl Keys for KeyFiles {
     }
 
     async fn unwrap(&self, wrapped: &WrappedKey, session: &SessionId) -> Result<SessionKey, KeysError> {
+        if wrapped.key_id != self.data.id() {
+            return Err(KeysError::NotOurs);
+        }
         self.data.unwrap(wrapped, session).map_err(|_| KeysError::NotOurs)
     }
 }

@@ -1,19 +1,21 @@
 //! The three seams between Affidavit and where it runs: [`EvidenceStore`], [`Keys`], [`Index`].
 //!
 //! Each trait's comments are its contract; [`contract`] holds one test suite a trait, which every adapter passes. The
-//! local adapters stand here: files, key files, an embedded database.
+//! local adapters stand here: files, key files, an embedded database; those on AWS are a crate of their own, `aws`.
 
 mod approval_row;
 pub mod contract;
 mod evidence_store;
+pub mod export;
 pub mod file_store;
 mod index;
 pub mod key_files;
 mod keys;
+pub mod object_key;
 pub mod redb_index;
 
 pub use approval_row::{ApprovalRow, ApprovalState};
-pub use evidence_store::{EvidenceStore, PutOutcome, Retention, StoreError};
+pub use evidence_store::{EvidenceStore, Overlay, OverlayKind, PutOutcome, Retention, StoreError};
 pub use file_store::FileStore;
 pub use index::{ChunkRow, Index, IndexError, SessionRow};
 pub use key_files::KeyFiles;

@@ -1,4 +1,5 @@
-//! One binary for all integration tests: real PostgreSQL, the real all-in-one process, real clients.
+//! One binary for all integration tests: real PostgreSQL, the real all-in-one process, real clients, an
+//! emulator where AWS would be.
 //!
 //! `tests/setup.sh` installs what they need; a test that lacks something all the same says `SKIPPED` and why.
 
@@ -6,6 +7,8 @@
 mod approvals;
 #[cfg(test)]
 mod authentication;
+#[cfg(test)]
+mod aws;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]

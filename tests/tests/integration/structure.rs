@@ -18,6 +18,20 @@ fn codecs_formats_and_the_auditor_do_no_asynchronous_io() {
     assert!(graph.below("relay").contains("tokio"), "the relay has it, or this test sees nothing");
 }
 
+/// Their adapters know them, not the other way: what runs on one machine builds no SDK.
+#[test]
+fn the_sdk_of_aws_is_below_its_adapters_alone() {
+    let graph = Graph::read();
+    for package in ["schemas", "seams", "auditor", "wire", "identity", "relay", "functions", "local"] {
+        let below = graph.below(package);
+        let sdk: Vec<&&str> = below.iter().filter(|name| name.starts_with("aws-s") || **name == "aws").collect();
+        assert!(sdk.is_empty(), "{package} reaches {sdk:?}");
+    }
+    let below = graph.below("aws");
+    assert!(below.contains("aws-sdk-s3"), "the adapters have it, or this test sees nothing");
+    assert!(!below.contains("aws-config"), "credentials are the program's to find");
+}
+
 #[test]
 fn the_auditor_contains_nothing_that_wrote_the_evidence() {
     let graph = Graph::read();
@@ -32,7 +46,8 @@ fn lower_packages_never_import_higher_ones() {
     let graph = Graph::read();
     for (package, absent) in [
         ("schemas", &["seams", "wire", "identity", "relay", "functions", "local", "auditor"][..]),
-        ("seams", &["wire", "identity", "relay", "functions", "local", "auditor"]),
+        ("aws", &["wire", "identity", "relay", "functions", "local", "auditor"]),
+        ("seams", &["aws", "wire", "identity", "relay", "functions", "local", "auditor"]),
         ("wire", &["seams", "identity", "relay", "functions", "local", "auditor"]),
         ("identity", &["seams", "wire", "relay", "functions", "local", "auditor"]),
         ("relay", &["functions", "local", "auditor"]),

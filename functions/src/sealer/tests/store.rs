@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use seams::{EvidenceStore, PutOutcome, Retention, StoreError};
+use seams::{EvidenceStore, Overlay, PutOutcome, Retention, StoreError};
 
 /// Bytes, and days of retention.
 pub(crate) type Objects = BTreeMap<String, (Vec<u8>, u32)>;
@@ -87,8 +87,11 @@ impl MemoryStore {
 impl EvidenceStore for MemoryStore {
     async fn put(&self, key: &str, bytes: &[u8], retention: Retention) -> Result<PutOutcome, StoreError> {
         self.let_others_run().await;
-        self.change(key, |objects| match objects.get(key) {
-            Some((stored, _)) if stored == bytes => Ok(PutOutcome::AlreadyIdentical),
+        self.change(key, |objects| match objects.get_mut(key) {
+            Some((stored, days)) if stored == bytes => {
+                *days = retention.in_days().max(*days);
+                Ok(PutOutcome::AlreadyIdentical)
+            }
             Some(_) => Err(StoreError::Conflict { key: key.to_owned() }),
             None => {
                 objects.insert(key.to_owned(), (bytes.to_vec(), retention.in_days()));
@@ -134,6 +137,10 @@ impl EvidenceStore for MemoryStore {
                 Ok(())
             }
         })
+    }
+
+    async fn overlays(&self, _: &str, _: usize) -> Result<Vec<Overlay>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

@@ -21,7 +21,7 @@ use schemas::leaf::{Certificate, SessionCloseLeaf};
 use schemas::payload_type::PayloadType;
 use schemas::verify::{Options, Report, Retirement};
 use schemas::wrapped_key::WrappedKey;
-use seams::{EvidenceStore, FileStore, KeyFiles, KeyName, Keys, PutOutcome, Retention, StoreError};
+use seams::{EvidenceStore, FileStore, KeyFiles, KeyName, Keys, Overlay, PutOutcome, Retention, StoreError};
 use tempfile::TempDir;
 
 use crate::clock::Clock;
@@ -287,6 +287,10 @@ impl EvidenceStore for FaultyStore {
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.inner.delete(key).await
+    }
+
+    async fn overlays(&self, prefix: &str, limit: usize) -> Result<Vec<Overlay>, StoreError> {
+        self.inner.overlays(prefix, limit).await
     }
 }
 

@@ -22,7 +22,34 @@ pub(super) async fn approvals(index: &dyn Index) -> Result<(), Breach> {
         "a page begins after the request named and is no longer than asked",
     )?;
     let pending = index.approvals(ApprovalState::Pending, Some(&first.request), 100).await.map_err(failed)?;
-    clause(all.get(2..3) == Some(pending.as_slice()), "pages of pending requests hold no others")
+    clause(all.get(2..3) == Some(pending.as_slice()), "pages of pending requests hold no others")?;
+    requests_of_several_relays_come_in_pages(index, all).await
+}
+
+async fn requests_of_several_relays_come_in_pages(index: &dyn Index, known: Vec<ApprovalRow>) -> Result<(), Breach> {
+    let mut all = known;
+    for (incarnation, statement) in [("ff", 1_000_000), ("00", 7), ("ff", 999_999)] {
+        let id = format!("{}-0000000001-{statement:06}", incarnation.repeat(16));
+        let row = ApprovalRow { request: id.parse().map_err(failed)?, ..details(&sample(1).map_err(failed)?) };
+        index.record_approval(row.clone()).await.map_err(failed)?;
+        all.push(row);
+    }
+    all.sort_by_key(|row| row.request.to_string());
+    for limit in [1, 2, 100] {
+        for state in [ApprovalState::Any, ApprovalState::Pending] {
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let page = index.approvals(state, after.as_ref(), limit).await.map_err(failed)?;
+                clause(page.len() <= limit, "a page has no more requests than asked for")?;
+                let Some(last) = page.last() else { break };
+                after = Some(last.request.clone());
+                found.extend(page);
+            }
+            let expected = all.iter().filter(|row| state == ApprovalState::Any || row.is_pending());
+            clause(found.iter().eq(expected), "pages give each request once, by the text of its id")?;
+        }
+    }
+    clause(index.approvals(ApprovalState::Any, None, 0).await.map_err(failed)?.is_empty(), "a page of none is empty")
 }
 
 fn sample(statement: u64) -> Result<ApprovalRow, InvalidIdentifier> {

@@ -7,9 +7,14 @@ use crate::evidence_store::{EvidenceStore, PutOutcome, Retention, StoreError};
 /// The first clause that is broken.
 pub async fn evidence_store(store: &dyn EvidenceStore) -> Result<(), Breach> {
     written_once(store).await?;
+    written_by_one_of_several(store).await?;
+    kept_as_long_as_anyone_asked(store).await?;
     listed_by_prefix(store).await?;
     listed_in_pages(store).await?;
     deleted_only_without_retention(store).await?;
+    used_again_after_deletion(store).await?;
+    let overlays = store.overlays("", 100).await.map_err(failed)?;
+    clause(overlays.is_empty(), "ordinary use lays nothing over an object")?;
     strange_keys(store).await
 }
 
@@ -35,6 +40,42 @@ async fn written_once(store: &dyn EvidenceStore) -> Result<(), Breach> {
     clause(empty.as_deref() == Some(b"".as_slice()), "an empty object is an object")
 }
 
+/// At once, in the same task or not.
+async fn written_by_one_of_several(store: &dyn EvidenceStore) -> Result<(), Breach> {
+    let put = |key: &'static str, bytes: &'static [u8]| store.put(key, bytes, Retention::none());
+    let key = "several/different";
+    let (a, b, c, d) = tokio::join!(put(key, b"a"), put(key, b"b"), put(key, b"c"), put(key, b"d"));
+    let mut winner = None;
+    for (result, bytes) in [(a, b"a"), (b, b"b"), (c, b"c"), (d, b"d")] {
+        match result {
+            Ok(PutOutcome::Created) if winner.is_none() => winner = Some(bytes.to_vec()),
+            Err(StoreError::Conflict { .. }) => {}
+            _ => return clause(false, "of several puts of different bytes one creates, the others are conflicts"),
+        }
+    }
+    clause(store.get(key).await.map_err(failed)? == winner, "what the one that created put is there")?;
+    let key = "several/equal";
+    let (a, b, c, d) = tokio::join!(put(key, b"e"), put(key, b"e"), put(key, b"e"), put(key, b"e"));
+    let mut created = 0;
+    for result in [a, b, c, d] {
+        created += usize::from(result.map_err(failed)? == PutOutcome::Created);
+    }
+    clause(created == 1, "of several puts of equal bytes one creates, and all succeed")?;
+    store.delete("several/different").await.map_err(failed)?;
+    store.delete("several/equal").await.map_err(failed)
+}
+
+/// Whoever knows what will be put could put it first, to delete it later.
+async fn kept_as_long_as_anyone_asked(store: &dyn EvidenceStore) -> Result<(), Breach> {
+    let key = "kept/one";
+    store.put(key, b"kept", Retention::none()).await.map_err(failed)?;
+    let again = store.put(key, b"kept", Retention::days(1)).await.map_err(failed)?;
+    clause(again == PutOutcome::AlreadyIdentical, "a put with a longer retention is the same put")?;
+    store.put(key, b"kept", Retention::none()).await.map_err(failed)?;
+    let refused = store.delete(key).await;
+    clause(matches!(refused, Err(StoreError::Retained { .. })), "an object is kept as long as any put of it asked")
+}
+
 async fn listed_by_prefix(store: &dyn EvidenceStore) -> Result<(), Breach> {
     for key in ["evidence/b/2", "evidence/b/1", "evidence/ba/1", "keys/b/1"] {
         store.put(key, key.as_bytes(), Retention::none()).await.map_err(failed)?;
@@ -49,7 +90,7 @@ async fn listed_by_prefix(store: &dyn EvidenceStore) -> Result<(), Breach> {
         let found = store.list(prefix).await.map_err(failed)?;
         clause(found == expected, "list gives the keys with the prefix, sorted")?;
     }
-    clause(store.list("").await.map_err(failed)?.len() == 6, "the empty prefix lists all")
+    clause(store.list("").await.map_err(failed)?.len() == 7, "the empty prefix lists all")
 }
 
 /// `-` and `.` come before `/`: the order of keys is not that of folders.
@@ -69,6 +110,7 @@ async fn listed_in_pages(store: &dyn EvidenceStore) -> Result<(), Breach> {
         }
         clause(found == keys, "pages give the keys with the prefix, sorted, each once")?;
     }
+    clause(store.list_after("p/", "", 0).await.map_err(failed)?.is_empty(), "a page of none is empty")?;
     for (prefix, after, expected) in [
         ("p/", "p/a/~", Some("p/ab")),
         ("p/", "p/a/2/~", Some("p/a/3")),
@@ -95,10 +137,33 @@ async fn deleted_only_without_retention(store: &dyn EvidenceStore) -> Result<(),
     store.delete("keys/b/1").await.map_err(failed)
 }
 
-async fn strange_keys(store: &dyn EvidenceStore) -> Result<(), Breach> {
-    for key in ["", "/", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "a/./b", "a\\b", "a\0b", "evidence/.hidden"] {
-        let refused = store.put(key, b"x", Retention::none()).await;
-        clause(matches!(refused, Err(StoreError::InvalidKey { .. })), "a key outside the layout's letters is refused")?;
+/// What was deleted is not there in any way: not listed, and in nobody's way.
+async fn used_again_after_deletion(store: &dyn EvidenceStore) -> Result<(), Breach> {
+    let key = "again/one";
+    for bytes in [b"first".as_slice(), b"second"] {
+        let put = store.put(key, bytes, Retention::none()).await.map_err(failed)?;
+        clause(put == PutOutcome::Created, "after a deletion nothing stands there")?;
+        clause(store.get(key).await.map_err(failed)?.as_deref() == Some(bytes), "and what is put then is there")?;
+        store.delete(key).await.map_err(failed)?;
+        clause(store.list("again/").await.map_err(failed)?.is_empty(), "what was deleted is not listed")?;
     }
     Ok(())
+}
+
+async fn strange_keys(store: &dyn EvidenceStore) -> Result<(), Breach> {
+    let long_segment = format!("a/{}", "b".repeat(256));
+    let longest = vec!["k".repeat(204); 5].join("/");
+    let too_long = format!("{longest}k");
+    let strange = ["", "/", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "a/./b", "a\\b", "a\0b", "evidence/.hidden"];
+    let odd = ["a b", "a\tb", "a+b", "a%2Fb", "é", "a/\u{1f512}", "a\u{202e}b", "a?b", "a#b", "a&b", "a:b", "a*b", "~"];
+    for key in strange.into_iter().chain(odd).chain([long_segment.as_str(), too_long.as_str()]) {
+        let is_refused = |refused: &StoreError| matches!(refused, StoreError::InvalidKey { .. });
+        let put = store.put(key, b"x", Retention::none()).await;
+        clause(put.as_ref().is_err_and(is_refused), "a key outside the layout's letters is refused")?;
+        let got = store.get(key).await;
+        clause(got.as_ref().is_err_and(is_refused), "and is not read")?;
+        clause(store.delete(key).await.as_ref().is_err_and(is_refused), "nor deleted")?;
+    }
+    store.put(&longest, b"x", Retention::none()).await.map_err(failed)?;
+    store.delete(&longest).await.map_err(failed)
 }

@@ -22,6 +22,10 @@ async fn signatures(keys: &dyn Keys) -> Result<(), Breach> {
         let signature = keys.sign(name, b"message").await.map_err(failed)?;
         clause(public.verify(b"message", &signature).is_ok(), "a signature verifies under the name's key")?;
         clause(public.verify(b"another", &signature).is_err(), "a signature holds for one message")?;
+        for message in [Vec::new(), vec![7; LONG_MESSAGE]] {
+            let signature = keys.sign(name, &message).await.map_err(failed)?;
+            clause(public.verify(&message, &signature).is_ok(), "a message of any length is signed")?;
+        }
         clause(keys.public_key(name).await.map_err(failed)? == public, "a name's key stays the same")?;
         clause(!seen.contains(&public), "each name has a key of its own")?;
         seen.push(public);
@@ -43,6 +47,13 @@ async fn wrapping(keys: &dyn Keys) -> Result<(), Breach> {
     let opened = keys.unwrap(&wrapped, &first).await.map_err(failed)?;
     clause(opened.as_bytes() == key.as_bytes(), "a wrapped key opens to what was wrapped")?;
     clause(keys.unwrap(&wrapped, &second).await.is_err(), "a wrapped key opens for no other session")?;
+    let renamed = WrappedKey { key_id: format!("{}0", wrapped.key_id), ..wrapped.clone() };
+    clause(keys.unwrap(&renamed, &first).await.is_err(), "a wrapped key opens under the key that it names")?;
+    let emptied = WrappedKey { wrapped: String::new(), ..wrapped.clone() };
+    clause(keys.unwrap(&emptied, &first).await.is_err(), "nothing is no wrapped key")?;
     let moved = WrappedKey { session: second.clone(), ..wrapped };
     clause(keys.unwrap(&moved, &second).await.is_err(), "renaming a wrapped key does not move it")
 }
+
+/// More than a key service takes: KMS signs messages of 4,096 bytes, and digests.
+const LONG_MESSAGE: usize = 100_000;

@@ -3,6 +3,8 @@
 pub(crate) mod approvals;
 mod clients;
 mod database;
+mod emulator;
+mod fault_proxy;
 mod outage;
 mod programs;
 pub(crate) mod raw;
@@ -13,6 +15,8 @@ use std::path::PathBuf;
 
 pub(crate) use clients::{Said, have_program, have_psycopg, have_python, interpreter, node_modules, psycopg, python};
 pub(crate) use database::Database;
+pub(crate) use emulator::{Emulator, SECRET, now_s, store};
+pub(crate) use fault_proxy::{Fault, FaultProxy};
 pub(crate) use outage::Outage;
 pub(crate) use programs::Programs;
 pub(crate) use raw::RawClient;
