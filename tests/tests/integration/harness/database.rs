@@ -34,9 +34,19 @@ impl Database {
         EIGHTEEN.get_or_init(|| installed().then(|| Self::start(&mut script()))).as_ref()
     }
 
-    /// As the shared one, for a test that looks at all of its definitions and wants nobody else to change them.
-    pub(crate) fn alone() -> &'static Self {
-        Box::leak(Box::new(Self::start(&mut Command::new(script()))))
+    /// Another one of this version, for a test that looks at all of its definitions and wants nobody else to change them.
+    pub(crate) fn alone(&self) -> &'static Self {
+        let mut script = Command::new(script());
+        if self.version() == 18 {
+            script.env("AFFIDAVIT_TEST_POSTGRES", "18");
+        }
+        Box::leak(Box::new(Self::start(&mut script)))
+    }
+
+    /// The server's major version.
+    pub(crate) fn version(&self) -> u32 {
+        let number: u32 = self.values("SHOW server_version_num")[0].parse().unwrap();
+        number / 10_000
     }
 
     fn start(script: &mut Command) -> Self {

@@ -13,7 +13,9 @@ pub(crate) mod workload;
 
 use std::path::PathBuf;
 
-pub(crate) use clients::{Said, have_program, have_psycopg, have_python, interpreter, node_modules, psycopg, python};
+pub(crate) use clients::{
+    Said, have_program, have_psycopg, have_python, interpreter, node_modules, pg_dump_18, psycopg, python,
+};
 pub(crate) use database::Database;
 pub(crate) use emulator::{Emulator, SECRET, now_s, store};
 pub(crate) use fault_proxy::{Fault, FaultProxy};
