@@ -81,6 +81,12 @@ def is_key(value):
 def number(value):
     return type(value) is int and 0 <= value < 1 << 53
 
+def positive(value):
+    return number(value) and value > 0
+
+def settings(value):
+    return type(value) is dict and len(value) > 0 and all(map(string, value.values()))
+
 def string(value):
     return isinstance(value, str)
 
@@ -122,7 +128,7 @@ STATEMENTS = {
     "approval-decided": PLACE | {"request": request, "commitment": digest, "verdict": VERDICTS, "decision_sha256?": digest, "time_us": number},
     "approval-request": PLACE | {
         "request": request, "commitment": digest, "actor": ACTOR, "connection": name, "target": string, "target_role": string,
-        "text": string, "parameters": [{"type_oid": number, "value?": string}], "reason?": string, "policy_sha256": digest,
+        "text": string, "parameters": [{"type_oid": number, "value?": string}], "reason?": string, "policy_sha256": digest, "settings?": settings,
         "objects": [{"object": string, "oid": number, "verb": string, "held": flag}], "requested_us": number, "expires_us": number},
     "key-certificate": {"tenant": name, "environment": name, "checkpoints": is_key, "approvals": is_key, "bundles": is_key,
                         "not_before_us": number, "not_after_us": number},
@@ -143,10 +149,11 @@ EVENTS = {
         "text_token": string, "literals": [TOKEN], "upstream_text?": string, "objects": [OBJECT],
         "decision": {"outcome": {"permitted", "held", "refused"}, "policies": [string], "sqlstate?": string, "reason?": string}},
     "bind": {"statement": number, "parameters": [TOKEN]},
-    "execute": {"execution": number, "statement": number, "row_limit": number},
+    "execute": {"execution": number, "statement": number, "row_limit": number, "rows_kept?": number},
     "outcome": {
         "execution": number, "statement": number, "command?": string, "rows_returned": number, "rows_affected": number,
-        "outcome": {"completed", "failed", "suspended", "skipped", "refused", "unknown"}, "bytes_returned": number, "sqlstate?": string},
+        "outcome": {"completed", "failed", "suspended", "skipped", "refused", "unknown"}, "bytes_returned": number, "sqlstate?": string,
+        "bytes_received?": positive, "rows_recorded?": number, "result_hmac?": digest},
     "cancel": {},
     "approval-requested": {"statement": number, "request": request, "commitment": digest, "expires_us": number, "reason?": string},
     "approval-decided": {"statement": number, "request": request, "verdict": VERDICTS, "approver?": ACTOR, "rationale?": string,
@@ -380,10 +387,12 @@ class Ledger:
             if hold:
                 self.require((hold["decided"] or [0])[0] == "approved" and not hold["executed"], "approval", event)
                 hold["executed"] = True
-            self.executions, self.unanswered[execution] = execution, statement
-        elif kind == "outcome" and execution:
-            self.require(self.unanswered.pop(execution, None) == statement, "reference", event)
-            self.said_unknown += [execution] if event["outcome"] == "unknown" else []
+            self.executions, self.unanswered[execution] = execution, (statement, event.get("rows_kept"))
+        elif kind == "outcome":
+            started = self.unanswered.pop(execution, (None, None)) if execution else (statement, None)
+            self.require(started[0] == statement, "reference", event)
+            self.check_result(event, started[1])
+            self.said_unknown += [execution] if execution and event["outcome"] == "unknown" else []
         elif kind.startswith("approval-"):
             asked = hold and int(event["request"].split("-")[2]) == statement and hold["decided"] is None
             self.require(asked and (hold["requested"] is None) == (kind == "approval-requested"), "approval", event)
@@ -398,6 +407,14 @@ class Ledger:
             self.require(event["outcome_unknown"] == sorted(self.unanswered), "recovered", event)
             self.recovered = True
         self.events += 1
+
+    def check_result(self, event, kept):
+        recorded, both = event.get("rows_recorded"), ("rows_recorded" in event) + ("result_hmac" in event)
+        if kept is None:
+            self.require(both == 0, "result", event)
+        else:
+            self.require(both == 2 and recorded <= kept or both == 0 and event["outcome"] not in ("completed", "suspended"),
+                         "result", event)
 
 # The verifier ------------------------------------------------------------------------------------------------------
 

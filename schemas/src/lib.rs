@@ -29,6 +29,7 @@ pub mod manifest;
 pub mod payload_type;
 mod pem;
 pub mod period;
+pub mod result_digest;
 pub mod rule;
 pub mod safeguards;
 #[cfg(test)]

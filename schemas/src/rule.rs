@@ -77,6 +77,7 @@ rules! {
     EventOrder = "event.order", "A session's first event, and no other, is session-open; nothing but recovered follows session-close.";
     EventReference = "event.reference", "Statements and executions are numbered from 1 without gaps, and what refers to one refers to one that is there.";
     EventApproval = "event.approval", "A held statement is asked for once, decided once after that, and executed at most once and only when approved.";
+    EventResult = "event.result", "Rows of a result are off the record only where the execution says so, at most so many as it keeps are on it, and a keyed digest of all is in its outcome.";
     EventTotals = "event.totals", "The session-close event's totals are those of the events before.";
     EventRecovered = "event.recovered", "A recovered event is the last, stands in a recovered chunk, and names its signer and the executions without outcome.";
     ApprovalRequestedSignature = "approval-requested.signature", "An approval-requested is signed by the session's own incarnation.";

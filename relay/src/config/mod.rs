@@ -3,6 +3,7 @@
 mod connection;
 mod evidence;
 mod listener;
+mod results;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use serde::Deserialize;
 pub use connection::{Classification, ClassifiedTable, Connection, PasswordSource, TargetTls};
 pub use evidence::Evidence;
 pub use listener::{Listener, ListenerTls};
+pub use results::Results;
 
 /// Everything `relay serve` needs to know.
 #[derive(Debug, Clone, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::policy::{Admitted, Cursor, Effects, Refusal, Ruling};
+use crate::policy::{Admitted, Cursor, Effects, Refusal, Ruling, StatementRuling};
 
 use super::Session;
 use super::diagnostics::Exposure;
@@ -10,10 +10,19 @@ use super::names::Lookup;
 use super::operation::{Lasts, Prepared, Standing};
 use super::requests::exposure;
 
+/// What holds for the rows that a statement returns, its own or those of a cursor that it reads from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source {
+    /// What may be said of errors.
+    pub(super) exposure: Exposure,
+    /// How many rows go on record at most; none where all do.
+    pub(super) rows_kept: Option<u64>,
+}
+
 /// What the cursors of a text allow.
 pub(super) enum Cursors {
-    /// All are there: what may be said of each statement's errors.
-    There(Vec<Exposure>),
+    /// All are there: what holds for each statement's rows.
+    There(Vec<Source>),
     /// The target has not said yet whether one is there.
     Unconfirmed,
     /// One is not.
@@ -23,19 +32,19 @@ pub(super) enum Cursors {
 impl Session {
     /// Looks up the cursors that the statements of a text use, in order; earlier ones may declare what later ones use.
     pub(super) fn cursors(&self, ruling: &Ruling) -> Cursors {
-        let mut declared: Vec<(&str, Exposure)> = Vec::new();
-        let mut exposures = Vec::new();
+        let mut declared: Vec<(&str, Source)> = Vec::new();
+        let mut sources = Vec::new();
         for statement in &ruling.statements {
-            let own = exposure(statement);
-            exposures.push(match &statement.effects.cursor {
+            let own = self.source(statement);
+            sources.push(match &statement.effects.cursor {
                 Cursor::Declared { name, .. } => {
                     declared.push((name, own));
                     own
                 }
                 Cursor::Used(name) => match declared.iter().rev().find(|(known, _)| known == name) {
-                    Some((_, exposure)) => *exposure,
+                    Some((_, source)) => *source,
                     None => match self.cursor(name) {
-                        Lookup::Known(exposure) => exposure,
+                        Lookup::Known(source) => source,
                         Lookup::Unconfirmed => return Cursors::Unconfirmed,
                         Lookup::Unknown => return Cursors::Missing(Refusal::unknown_cursor(name)),
                     },
@@ -43,25 +52,33 @@ impl Session {
                 Cursor::None | Cursor::Closed(_) => own,
             });
         }
-        Cursors::There(exposures)
+        Cursors::There(sources)
     }
 
-    /// What may be said of the errors of a cursor that may be read from. A portal that was approved is for one run.
-    pub(super) fn cursor(&self, name: &str) -> Lookup<Exposure> {
+    /// What holds for the rows of a statement itself.
+    pub(super) fn source(&self, ruled: &StatementRuling) -> Source {
+        Source { exposure: exposure(ruled), rows_kept: self.rows_kept(ruled) }
+    }
+
+    /// What holds for the rows of a cursor that may be read from. A portal that was approved is for one run.
+    pub(super) fn cursor(&self, name: &str) -> Lookup<Source> {
         match self.portals.lookup(name, self.numbers.segment) {
-            Lookup::Known(Prepared { standing: Standing::Admitted(_), exposure, .. }) => Lookup::Known(exposure),
+            Lookup::Known(Prepared { standing: Standing::Admitted(_), exposure, rows_kept, .. }) => {
+                Lookup::Known(Source { exposure, rows_kept })
+            }
             Lookup::Known(_) | Lookup::Unknown => Lookup::Unknown,
             Lookup::Unconfirmed => Lookup::Unconfirmed,
         }
     }
 
     /// Statements are sent under this ticket that may declare cursors: known by name from now on, once the target agrees.
-    pub(super) fn declare(&mut self, ticket: u64, admitted: Admitted, sent: &[(Effects, u64, Exposure)]) {
-        for (effects, statement, exposure) in sent {
+    pub(super) fn declare(&mut self, ticket: u64, admitted: Admitted, sent: &[(Effects, u64, Source)]) {
+        for (effects, statement, source) in sent {
             let Cursor::Declared { name, held } = &effects.cursor else { continue };
             let cursor = Prepared {
                 statement: *statement,
-                exposure: *exposure,
+                exposure: source.exposure,
+                rows_kept: source.rows_kept,
                 parameter_types: Arc::default(),
                 effects: Arc::default(),
                 standing: Standing::Admitted(admitted),

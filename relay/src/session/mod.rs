@@ -10,6 +10,7 @@ mod diagnostics;
 mod held_requests;
 mod holding;
 mod interrupts;
+mod kept;
 mod names;
 mod open;
 mod operation;

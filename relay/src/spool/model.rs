@@ -90,7 +90,8 @@ impl World {
     /// The next execution, which the model expects.
     fn execution(&mut self) -> EventBody {
         self.executions += 1;
-        let body = EventBody::Execute(Execute { execution: self.executions, statement: 1, row_limit: 0 });
+        let body =
+            EventBody::Execute(Execute { execution: self.executions, statement: 1, row_limit: 0, rows_kept: None });
         let event = Event { number: self.executions, time_us: self.time_us, body: body.clone() };
         self.model.push(Record::Event(schemas::canonical::to_vec(&event).unwrap()));
         body

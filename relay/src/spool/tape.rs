@@ -164,6 +164,15 @@ impl Tape {
         }
     }
 
+    /// Whether anything may still be written.
+    pub(crate) fn takes_more(&self) -> Result<(), SpoolError> {
+        match self.state {
+            State::Open => Ok(()),
+            State::Poisoned => Err(SpoolError::Poisoned),
+            State::Ended(_) => Err(SpoolError::Closed),
+        }
+    }
+
     pub(crate) fn progress(&self) -> Progress {
         let ending = match self.state {
             State::Ended(ending) => Some(ending),
@@ -199,11 +208,7 @@ impl Tape {
         now_us: u64,
         limited: bool,
     ) -> Result<Written, SpoolError> {
-        match self.state {
-            State::Open => {}
-            State::Poisoned => return Err(SpoolError::Poisoned),
-            State::Ended(_) => return Err(SpoolError::Closed),
-        }
+        self.takes_more()?;
         // A clock that steps back must not make evidence go backwards.
         let time_us = self.last_time_us.max(now_us);
         let (lines, tally) = self.encode(events, time_us)?;
@@ -331,6 +336,8 @@ fn unknown(execution: u64, statement: u64) -> Outcome {
         bytes_returned: 0,
         bytes_received: 0,
         sqlstate: None,
+        rows_recorded: None,
+        result_hmac: None,
     }
 }
 

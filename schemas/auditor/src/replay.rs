@@ -38,13 +38,14 @@ pub(crate) fn run(
     let folder = Folder::open(dir)?;
     let listed = listing::find(&folder, session)?;
     let trust = trust::decide(&folder, arguments, keys, Some(&listed.session))?;
-    let key = keys.map(|keys| unlock::data_key(&folder, &listed, keys)).transpose()?;
+    let key = keys.map(|keys| unlock::session_key(&folder, &listed, keys)).transpose()?;
     let told = if trust == Trust::Verified { "verified" } else { "NOT VERIFIED" };
     writeln!(out, "session   {} ({told})", listed.session)?;
     if matches!(key, Some(None)) {
         writeln!(out, "data      gone: the session's key was shredded, or is not among the evidence")?;
     }
-    let mut exact = key.flatten().map(Exact::new);
+    let key = key.flatten().map(|key| key.data_key()).transpose();
+    let mut exact = key.map_err(|error| Error::content(folder.root(), error))?.map(Exact::new);
     let mut expected = 1;
     for chunk in listed.open(&folder) {
         let chunk = chunk?;

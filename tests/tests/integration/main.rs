@@ -45,6 +45,8 @@ mod protocol;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod results;
+#[cfg(test)]
 mod splits;
 #[cfg(test)]
 mod staleness;

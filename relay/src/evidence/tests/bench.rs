@@ -380,7 +380,7 @@ pub(super) fn query(number: u64, text: &str) -> Permit {
         client: Bytes::from(text.to_owned()),
         events: vec![
             EventBody::Statement(statement),
-            EventBody::Execute(Execute { execution: number, statement: number, row_limit: 0 }),
+            EventBody::Execute(Execute { execution: number, statement: number, row_limit: 0, rows_kept: None }),
         ],
     }
 }
@@ -396,6 +396,8 @@ pub(super) fn outcome(number: u64) -> EventBody {
         bytes_returned: 1,
         bytes_received: 0,
         sqlstate: None,
+        rows_recorded: None,
+        result_hmac: None,
     })
 }
 

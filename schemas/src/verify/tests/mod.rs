@@ -1,6 +1,7 @@
 pub(in crate::verify) mod agreement;
 mod insider;
 mod log;
+mod results;
 mod tampering;
 pub(crate) mod tree;
 mod vectors;

@@ -12,8 +12,9 @@ use super::vectors::read_tree;
 use crate::approval::{ApprovalDecidedLeaf, ApprovalRequestedLeaf, ApprovalVerdict};
 use crate::canonical;
 use crate::chunk::{self, Container, append_envelope};
+use crate::digest::Sha256Digest;
 use crate::dsse::{Envelope, Statement};
-use crate::event::{CloseReason, Event, EventBody, SessionOpen};
+use crate::event::{CloseReason, Event, EventBody, Outcome, SessionOpen};
 use crate::frame::{Frame, Frames, Kind};
 use crate::identifiers::{RequestId, SessionId};
 use crate::layout::EVIDENCE_PREFIX;
@@ -117,6 +118,7 @@ const WITH_KEY: &[Case] = &[
     ("an execution of nothing", |s| s.replace_event(4, execute(1, 9)), Rule::EventReference),
     ("a statement left out", |s| s.replace_event(2, EventBody::Cancel), Rule::EventReference),
     ("a statement more than the close says", |s| s.replace_event(4, sample::statement(2)), Rule::EventTotals),
+    ("rows off the record that nobody spoke of", |s| s.replace_event(3, off_record()), Rule::EventResult),
     ("a request with another expiry", |s| s.resign_requested(|r| r.expires_us += 1), Rule::ApprovalRequested),
     ("another verdict", |s| s.resign_decided(|d| d.verdict = ApprovalVerdict::Denied), Rule::ApprovalDecided),
     ("a decision that nobody made", |s| s.resign_decided(|d| d.decision_sha256 = None), Rule::ApprovalDecided),
@@ -572,6 +574,12 @@ impl Scene {
             events.iter().for_each(|event| append_event(content, event));
         });
     }
+}
+
+fn off_record() -> EventBody {
+    let EventBody::Outcome(outcome) = sample::outcome(0, 1) else { unreachable!() };
+    let result_hmac = Some(Sha256Digest::of(b"rows"));
+    EventBody::Outcome(Outcome { rows_recorded: Some(0), result_hmac, ..outcome })
 }
 
 fn spoilt(envelope: &Envelope) -> Envelope {
