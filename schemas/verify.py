@@ -17,8 +17,8 @@ GRACE_US = 300_000_000
 ENVELOPE_MAX, FRAME_MAX, DECODED_MAX, STORED_MAX = 65_535, 16 << 20, 96 << 20, 100 << 20
 MANIFEST_MAX, NOTE_MAX, BUNDLE_MAX, STAGED_MAX, WINDOW_MAX = 64 << 20, 128 << 10, 256 * 65_537, 128 << 20, 8 << 20
 WARNINGS = {"incarnation.recovered", "session.recovered", "outcome.unknown", "log.absent", "log.key",
-            "approval.details", "approval.decision"}
-NOTICES = {"incarnation.unretired", "log.pending"}
+            "approval.details", "approval.decision", "shredding.key", "session.key"}
+NOTICES = {"incarnation.unretired", "log.pending", "session.shredded"}
 
 class Malformed(ValueError):
     """Bytes that are not what SPEC.md says."""
@@ -126,6 +126,7 @@ STATEMENTS = {
                        "sealed_time_us": number, "last": flag},
     "approval-requested": PLACE | {"request": request, "commitment": digest, "expires_us": number, "time_us": number},
     "approval-decided": PLACE | {"request": request, "commitment": digest, "verdict": VERDICTS, "decision_sha256?": digest, "time_us": number},
+    "session-shredded": PLACE | {"session": session, "wrapped_key_sha256": digest, "time_us": number},
     "approval-request": PLACE | {
         "request": request, "commitment": digest, "actor": ACTOR, "connection": name, "target": string, "target_role": string,
         "text": string, "parameters": [{"type_oid": number, "value?": string}], "reason?": string, "policy_sha256": digest, "settings?": settings,
@@ -133,7 +134,7 @@ STATEMENTS = {
     "key-certificate": {"tenant": name, "environment": name, "checkpoints": is_key, "approvals": is_key, "bundles": is_key,
                         "not_before_us": number, "not_after_us": number},
 }
-LOGGED = [kind for kind in STATEMENTS if kind not in ("approval-request", "key-certificate")]
+LOGGED = [kind for kind in STATEMENTS if kind not in ("approval-request", "key-certificate", "session-shredded")]
 IN_TOTO = "application/vnd.in-toto+json"
 ENVELOPE = {"payload": is_base64, "payloadType": {TYPE.format(kind) for kind in [*STATEMENTS, "approval-decision"]} | {IN_TOTO},
             "signatures": ({"keyid": digest, "sig": is_base64},)}
@@ -209,6 +210,7 @@ class Envelope:
 
 # Objects -----------------------------------------------------------------------------------------------------------
 
+SHREDDED = re.compile(rf"shredded/(?P<relay>{NAME}/{NAME}/{NAME})/(?P<life>{LIFE})/(?P<counter>{COUNTER})\.json")
 SESSION_OBJECT = (rf"sessions/(?P<counter>{COUNTER})/(?:(?P<own>open|close|void)\.json|chunk-(?P<chunk>(?!0{{8}})[0-9]{{8}}|"
                   rf"[1-9][0-9]{{8,18}})\.zst|approval-(?P<statement>{STATEMENT})\.(?P<approval>requested|decided)\.json)")
 EVIDENCE = re.compile(rf"evidence/(?P<relay>{NAME}/{NAME}/{NAME})/(?P<life>{LIFE})/"
@@ -457,6 +459,7 @@ class Verifier:
 
     def run(self):
         relays, trust, logs = collections.defaultdict(lambda: collections.defaultdict(list)), [], collections.defaultdict(list)
+        shreddings, wrapped = [], set()
         keys = sorted(self.source.keys())
         self.details = {key for key in keys if DETAILS.fullmatch(key)}
         for key in keys:
@@ -466,7 +469,11 @@ class Verifier:
                 logs[found["origin"]].append(found)
             elif TRUST.fullmatch(key):
                 trust.append(key)
-            elif key.startswith(("evidence/", "keys/", "log/", "trust/")) and not WRAPPED.fullmatch(key):
+            elif SHREDDED.fullmatch(key):
+                shreddings.append(key)
+            elif WRAPPED.fullmatch(key):
+                wrapped.add(key)
+            elif key.startswith(("evidence/", "keys/", "log/", "shredded/", "trust/")):
                 self.find(key, "object.layout", "expected a key of the layout")
         self.lives = [(relay, own) for relay in sorted(relays) for own in sorted(relays[relay])]
         for relay, lives in sorted(relays.items()):
@@ -476,6 +483,7 @@ class Verifier:
             for own in sorted(lives):
                 self.check_life(own, set(lives[own]))
         self.trusted = [said for said in (self.key_certificate(key) for key in trust) if said]
+        self.check_shreddings(shreddings, wrapped)
         check_logs(self, logs)
         return self.checked["certificates"] > 0 and not any(found["severity"] == "error" for found in self.findings)
 
@@ -629,6 +637,35 @@ class Verifier:
                 raise Malformed("are not the details that were signed for this request")
         except Malformed as problem:
             self.find(key, "approval.details", problem)
+
+    def check_shreddings(self, keys, wrapped):
+        shredded = set()
+        for key in keys:
+            place, data = SHREDDED.fullmatch(key), self.read(key, ENVELOPE_MAX)
+            own = f"keys/{place['relay']}/{place['life']}/{place['counter']}.json"
+            try:
+                if data is None:
+                    continue
+                envelope = Envelope(data)
+                said = envelope.statement("session-shredded")
+            except Malformed as problem:
+                self.find(key, "envelope.form", problem)
+                continue
+            if not any(c["not_before_us"] <= said["time_us"] <= c["not_after_us"] and envelope.is_signed_by(key_of(c["approvals"]))
+                       for c in self.trusted if all(c[part] == said[part] for part in ("tenant", "environment"))):
+                self.find(key, "shredding.signature", "is not signed by an approvals key that the root certified for it")
+            elif ("/".join(said[part] for part in PLACE), said["session"]) != (place["relay"], f"{place['life']}-{place['counter']}"):
+                self.find(key, "shredding.identity", "names something else than the place it stands in")
+            else:
+                shredded.add(own)
+                if own in wrapped:
+                    self.find(key, "shredding.key", "the session's wrapped key is still there")
+        for state in self.sessions:
+            own = f"keys/{state['key'][9:].replace('/sessions/', '/')[:-1]}.json"
+            if own in shredded:
+                self.find(state["key"], "session.shredded", "its key was destroyed, and nobody reads its data")
+            elif wrapped and own not in wrapped:
+                self.find(state["key"], "session.key", "its wrapped key is gone, and nobody says that it was destroyed")
 
     def key_certificate(self, key, limit=ENVELOPE_MAX):
         data = self.read(key, limit)
@@ -984,7 +1021,7 @@ REQUIRED = ["VERIFY.md", "verify.py", "report.html", "safeguards.json", "safegua
 
 def is_object(path):
     found = parse_log(path)
-    return bool(parse(path) or TRUST.fullmatch(path) or found and (found["checkpoint"] or found["tile"]))
+    return bool(parse(path) or TRUST.fullmatch(path) or SHREDDED.fullmatch(path) or found and (found["checkpoint"] or found["tile"]))
 
 class Objects:
     """What of a bundle is evidence."""
@@ -1044,7 +1081,7 @@ def verify(folder, root, **options):
     folder = store if os.path.isdir(store) else folder
     if not os.path.isdir(os.path.join(folder, "evidence")):
         raise OSError(f"{folder}: expected a folder that holds evidence/ or objects/evidence/, or a bundle")
-    verifier = Verifier(Folder(folder, ["log", "trust", "evidence", "approvals", "keys"]), root, **options)
+    verifier = Verifier(Folder(folder, ["log", "trust", "shredded", "evidence", "approvals", "keys"]), root, **options)
     return verifier.run(), verifier
 
 def read_pem(path):

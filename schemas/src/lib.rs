@@ -36,6 +36,7 @@ pub mod safeguards;
 mod sample;
 mod sealed;
 pub mod session_key;
+pub mod shredding;
 pub mod signature;
 pub mod tables;
 pub mod token;

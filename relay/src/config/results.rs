@@ -2,20 +2,25 @@
 
 use serde::Deserialize;
 
-/// How much of a result goes on record. Counts of rows and bytes always do, and of what is not kept a keyed digest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// How much of a result goes on record (the braces make serde refuse a member too many). Counts of rows and bytes always do, and of what is not kept a keyed digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "keep")]
 pub enum Results {
     /// All rows, as the client got them.
-    #[default]
-    Full,
+    Full {},
     /// The first rows and a keyed digest of all of them.
     Digest {
         /// How many rows of each execution (of a COPY: messages of data), at least 1.
         rows: u64,
     },
     /// No rows: counts and a keyed digest of all of them.
-    Counts,
+    Counts {},
+}
+
+impl Default for Results {
+    fn default() -> Self {
+        Self::Full {}
+    }
 }
 
 impl Results {
@@ -23,14 +28,14 @@ impl Results {
     #[must_use]
     pub fn rows_kept(self) -> Option<u64> {
         match self {
-            Self::Full => None,
+            Self::Full {} => None,
             Self::Digest { rows } => Some(rows),
-            Self::Counts => Some(0),
+            Self::Counts {} => Some(0),
         }
     }
 
     pub(super) fn of_revealing() -> Self {
-        Self::Counts
+        Self::Counts {}
     }
 
     pub(super) fn check(self) -> Result<(), String> {

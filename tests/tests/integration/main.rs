@@ -47,6 +47,8 @@ mod refusals;
 #[cfg(test)]
 mod results;
 #[cfg(test)]
+mod shredding;
+#[cfg(test)]
 mod splits;
 #[cfg(test)]
 mod staleness;

@@ -148,9 +148,9 @@ pub(super) fn asks() -> Vec<Ask> {
     WITHOUT_KEY.iter().chain(WITH_KEY).map(ask).collect()
 }
 
-/// Those have their cases in `verify::bundle` and in `log`.
+/// Those have their cases in `verify::bundle`, in `log` and in `shredding`.
 fn is_of_others(rule: Rule) -> bool {
-    ["bundle.", "key-certificate", "table.", "safeguards.", "log.", "checkpoint."]
+    ["bundle.", "key-certificate", "table.", "safeguards.", "log.", "checkpoint.", "shredding."]
         .iter()
         .any(|prefix| rule.id().starts_with(prefix))
 }
