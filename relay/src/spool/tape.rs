@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::record::{DATA_MAX, Draft, EVENT_MAX, Header, SessionFacts, VERSION, framed_length};
 use super::segment::Segment;
-use super::{Folder, SpoolError};
+use super::{Folder, SpoolError, disk};
 
 /// One session's recording. Written by its recorder, rotated by size here and by age from sealing.
 pub(crate) struct Tape {
@@ -308,13 +308,15 @@ impl Tape {
 impl Written {
     /// Puts content and name on the disk. Blocks.
     pub(crate) fn flush(&self) -> Result<(), SpoolError> {
-        self.file.sync_data().map_err(SpoolError::disk("cannot flush a segment in", self.folder.path()))?;
+        disk::flush_segment(&self.file, self.folder.path())
+            .map_err(SpoolError::disk("cannot flush a segment in", self.folder.path()))?;
         super::folder::sync(self.folder.path())
     }
 
     /// As [`Written::flush`], for a segment whose name is on the disk already.
     pub(crate) fn flush_content(&self) -> Result<(), SpoolError> {
-        self.file.sync_data().map_err(SpoolError::disk("cannot flush a segment in", self.folder.path()))
+        disk::flush_segment(&self.file, self.folder.path())
+            .map_err(SpoolError::disk("cannot flush a segment in", self.folder.path()))
     }
 }
 

@@ -297,6 +297,10 @@ impl Clock for Ticking {
 }
 
 impl Ticking {
+    pub(super) fn retreat(&self, by: Duration) {
+        self.0.fetch_sub(u64::try_from(by.as_micros()).unwrap(), Ordering::Relaxed);
+    }
+
     pub(super) fn advance(&self, by: Duration) {
         self.0.fetch_add(u64::try_from(by.as_micros()).unwrap(), Ordering::Relaxed);
     }
