@@ -17,8 +17,8 @@ GRACE_US = 300_000_000
 ENVELOPE_MAX, FRAME_MAX, DECODED_MAX, STORED_MAX = 65_535, 16 << 20, 96 << 20, 100 << 20
 MANIFEST_MAX, NOTE_MAX, BUNDLE_MAX, STAGED_MAX, WINDOW_MAX = 64 << 20, 128 << 10, 256 * 65_537, 128 << 20, 8 << 20
 WARNINGS = {"incarnation.recovered", "session.recovered", "outcome.unknown", "log.absent", "log.key",
-            "approval.details", "approval.decision"}
-NOTICES = {"incarnation.unretired", "log.pending"}
+            "approval.details", "approval.decision", "shredding.key", "session.key"}
+NOTICES = {"incarnation.unretired", "log.pending", "session.shredded"}
 
 class Malformed(ValueError):
     """Bytes that are not what SPEC.md says."""
@@ -81,6 +81,12 @@ def is_key(value):
 def number(value):
     return type(value) is int and 0 <= value < 1 << 53
 
+def positive(value):
+    return number(value) and value > 0
+
+def settings(value):
+    return type(value) is dict and len(value) > 0 and all(map(string, value.values()))
+
 def string(value):
     return isinstance(value, str)
 
@@ -120,14 +126,15 @@ STATEMENTS = {
                        "sealed_time_us": number, "last": flag},
     "approval-requested": PLACE | {"request": request, "commitment": digest, "expires_us": number, "time_us": number},
     "approval-decided": PLACE | {"request": request, "commitment": digest, "verdict": VERDICTS, "decision_sha256?": digest, "time_us": number},
+    "session-shredded": PLACE | {"session": session, "wrapped_key_sha256": digest, "time_us": number},
     "approval-request": PLACE | {
         "request": request, "commitment": digest, "actor": ACTOR, "connection": name, "target": string, "target_role": string,
-        "text": string, "parameters": [{"type_oid": number, "value?": string}], "reason?": string, "policy_sha256": digest,
+        "text": string, "parameters": [{"type_oid": number, "value?": string}], "reason?": string, "policy_sha256": digest, "settings?": settings,
         "objects": [{"object": string, "oid": number, "verb": string, "held": flag}], "requested_us": number, "expires_us": number},
     "key-certificate": {"tenant": name, "environment": name, "checkpoints": is_key, "approvals": is_key, "bundles": is_key,
                         "not_before_us": number, "not_after_us": number},
 }
-LOGGED = [kind for kind in STATEMENTS if kind not in ("approval-request", "key-certificate")]
+LOGGED = [kind for kind in STATEMENTS if kind not in ("approval-request", "key-certificate", "session-shredded")]
 IN_TOTO = "application/vnd.in-toto+json"
 ENVELOPE = {"payload": is_base64, "payloadType": {TYPE.format(kind) for kind in [*STATEMENTS, "approval-decision"]} | {IN_TOTO},
             "signatures": ({"keyid": digest, "sig": is_base64},)}
@@ -143,11 +150,11 @@ EVENTS = {
         "text_token": string, "literals": [TOKEN], "upstream_text?": string, "objects": [OBJECT],
         "decision": {"outcome": {"permitted", "held", "refused"}, "policies": [string], "sqlstate?": string, "reason?": string}},
     "bind": {"statement": number, "parameters": [TOKEN]},
-    "execute": {"execution": number, "statement": number, "row_limit": number},
+    "execute": {"execution": number, "statement": number, "row_limit": number, "rows_kept?": number},
     "outcome": {
         "execution": number, "statement": number, "command?": string, "rows_returned": number, "rows_affected": number,
-        "outcome": {"completed", "failed", "suspended", "skipped", "refused", "unknown"}, "bytes_returned": number,
-        "bytes_received?": number, "sqlstate?": string},
+        "outcome": {"completed", "failed", "suspended", "skipped", "refused", "unknown"}, "bytes_returned": number, "sqlstate?": string,
+        "bytes_received?": positive, "rows_recorded?": number, "result_hmac?": digest},
     "rolled-back": {"first_execution": number, "last_execution": number},
     "cancel": {},
     "approval-requested": {"statement": number, "request": request, "commitment": digest, "expires_us": number, "reason?": string},
@@ -204,6 +211,7 @@ class Envelope:
 
 # Objects -----------------------------------------------------------------------------------------------------------
 
+SHREDDED = re.compile(rf"shredded/(?P<relay>{NAME}/{NAME}/{NAME})/(?P<life>{LIFE})/(?P<counter>{COUNTER})\.json")
 SESSION_OBJECT = (rf"sessions/(?P<counter>{COUNTER})/(?:(?P<own>open|close|void)\.json|chunk-(?P<chunk>(?!0{{8}})[0-9]{{8}}|"
                   rf"[1-9][0-9]{{8,18}})\.zst|approval-(?P<statement>{STATEMENT})\.(?P<approval>requested|decided)\.json)")
 EVIDENCE = re.compile(rf"evidence/(?P<relay>{NAME}/{NAME}/{NAME})/(?P<life>{LIFE})/"
@@ -383,11 +391,13 @@ class Ledger:
             if hold:
                 self.require((hold["decided"] or [0])[0] == "approved" and not hold["executed"], "approval", event)
                 hold["executed"] = True
-            self.executions, self.unanswered[execution] = execution, statement
-        elif kind == "outcome" and execution:
-            self.require(self.unanswered.pop(execution, None) == statement, "reference", event)
-            self.said_unknown += [execution] if event["outcome"] == "unknown" else []
-            self.done |= {execution} if event["outcome"] in ("completed", "suspended") else set()
+            self.executions, self.unanswered[execution] = execution, (statement, event.get("rows_kept"))
+        elif kind == "outcome":
+            started = self.unanswered.pop(execution, (None, None)) if execution else (statement, None)
+            self.require(started[0] == statement, "reference", event)
+            self.check_result(event, started[1])
+            self.said_unknown += [execution] if execution and event["outcome"] == "unknown" else []
+            self.done |= {execution} if execution and event["outcome"] in ("completed", "suspended") else set()
         elif kind == "rolled-back":
             first, last = event["first_execution"], event["last_execution"]
             self.require(first <= last and {first, last} <= self.done, "reference", event)
@@ -406,6 +416,14 @@ class Ledger:
             self.require(event["outcome_unknown"] == sorted(self.unanswered), "recovered", event)
             self.recovered = True
         self.events += 1
+
+    def check_result(self, event, kept):
+        recorded, both = event.get("rows_recorded"), ("rows_recorded" in event) + ("result_hmac" in event)
+        if kept is None:
+            self.require(both == 0, "result", event)
+        else:
+            self.require(both == 2 and recorded <= kept or both == 0 and event["outcome"] not in ("completed", "suspended"),
+                         "result", event)
 
 # The verifier ------------------------------------------------------------------------------------------------------
 
@@ -448,6 +466,7 @@ class Verifier:
 
     def run(self):
         relays, trust, logs = collections.defaultdict(lambda: collections.defaultdict(list)), [], collections.defaultdict(list)
+        shreddings, wrapped = [], set()
         keys = sorted(self.source.keys())
         self.details = {key for key in keys if DETAILS.fullmatch(key)}
         for key in keys:
@@ -457,7 +476,11 @@ class Verifier:
                 logs[found["origin"]].append(found)
             elif TRUST.fullmatch(key):
                 trust.append(key)
-            elif key.startswith(("evidence/", "keys/", "log/", "trust/")) and not WRAPPED.fullmatch(key):
+            elif SHREDDED.fullmatch(key):
+                shreddings.append(key)
+            elif WRAPPED.fullmatch(key):
+                wrapped.add(key)
+            elif key.startswith(("evidence/", "keys/", "log/", "shredded/", "trust/")):
                 self.find(key, "object.layout", "expected a key of the layout")
         self.lives = [(relay, own) for relay in sorted(relays) for own in sorted(relays[relay])]
         for relay, lives in sorted(relays.items()):
@@ -467,6 +490,7 @@ class Verifier:
             for own in sorted(lives):
                 self.check_life(own, set(lives[own]))
         self.trusted = [said for said in (self.key_certificate(key) for key in trust) if said]
+        self.check_shreddings(shreddings, wrapped)
         check_logs(self, logs)
         return self.checked["certificates"] > 0 and not any(found["severity"] == "error" for found in self.findings)
 
@@ -620,6 +644,35 @@ class Verifier:
                 raise Malformed("are not the details that were signed for this request")
         except Malformed as problem:
             self.find(key, "approval.details", problem)
+
+    def check_shreddings(self, keys, wrapped):
+        shredded = set()
+        for key in keys:
+            place, data = SHREDDED.fullmatch(key), self.read(key, ENVELOPE_MAX)
+            own = f"keys/{place['relay']}/{place['life']}/{place['counter']}.json"
+            try:
+                if data is None:
+                    continue
+                envelope = Envelope(data)
+                said = envelope.statement("session-shredded")
+            except Malformed as problem:
+                self.find(key, "envelope.form", problem)
+                continue
+            if not any(c["not_before_us"] <= said["time_us"] <= c["not_after_us"] and envelope.is_signed_by(key_of(c["approvals"]))
+                       for c in self.trusted if all(c[part] == said[part] for part in ("tenant", "environment"))):
+                self.find(key, "shredding.signature", "is not signed by an approvals key that the root certified for it")
+            elif ("/".join(said[part] for part in PLACE), said["session"]) != (place["relay"], f"{place['life']}-{place['counter']}"):
+                self.find(key, "shredding.identity", "names something else than the place it stands in")
+            else:
+                shredded.add(own)
+                if own in wrapped:
+                    self.find(key, "shredding.key", "the session's wrapped key is still there")
+        for state in self.sessions:
+            own = f"keys/{state['key'][9:].replace('/sessions/', '/')[:-1]}.json"
+            if own in shredded:
+                self.find(state["key"], "session.shredded", "its key was destroyed, and nobody reads its data")
+            elif wrapped and own not in wrapped:
+                self.find(state["key"], "session.key", "its wrapped key is gone, and nobody says that it was destroyed")
 
     def key_certificate(self, key, limit=ENVELOPE_MAX):
         data = self.read(key, limit)
@@ -975,7 +1028,7 @@ REQUIRED = ["VERIFY.md", "verify.py", "report.html", "safeguards.json", "safegua
 
 def is_object(path):
     found = parse_log(path)
-    return bool(parse(path) or TRUST.fullmatch(path) or found and (found["checkpoint"] or found["tile"]))
+    return bool(parse(path) or TRUST.fullmatch(path) or SHREDDED.fullmatch(path) or found and (found["checkpoint"] or found["tile"]))
 
 class Objects:
     """What of a bundle is evidence."""
@@ -1035,7 +1088,7 @@ def verify(folder, root, **options):
     folder = store if os.path.isdir(store) else folder
     if not os.path.isdir(os.path.join(folder, "evidence")):
         raise OSError(f"{folder}: expected a folder that holds evidence/ or objects/evidence/, or a bundle")
-    verifier = Verifier(Folder(folder, ["log", "trust", "evidence", "approvals", "keys"]), root, **options)
+    verifier = Verifier(Folder(folder, ["log", "trust", "shredded", "evidence", "approvals", "keys"]), root, **options)
     return verifier.run(), verifier
 
 def read_pem(path):

@@ -6,5 +6,6 @@ pub mod certifier;
 pub mod console;
 pub mod indexer;
 pub mod sealer;
+pub mod shredder;
 mod signers;
 pub mod trust;

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use schemas::data_block::Direction;
 use schemas::event::{CloseReason, Durability, EventBody};
 use schemas::identifiers::SessionId;
+use schemas::result_digest::{ResultDigest, ResultKey};
 use schemas::token::TokenKey;
 use tokio::sync::{Notify, watch};
 
@@ -18,13 +19,22 @@ use crate::spool::{End, SpoolError, Tape, Written};
 /// Records one session. Dropped without [`Recorder::close`], the session is recorded as aborted.
 pub struct Recorder {
     session: SessionId,
-    token_key: TokenKey,
+    keys: RecordKeys,
     durability: Durability,
     clock: Arc<dyn Clock>,
     /// From here on the incarnation's key could not seal what is recorded. Microseconds since 1970.
     until_us: u64,
     reel: Arc<Reel>,
     closed: bool,
+}
+
+/// Keys of what events tell of values.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordKeys {
+    /// Of tokens.
+    pub(crate) token: TokenKey,
+    /// Of digests of results.
+    pub(crate) result: ResultKey,
 }
 
 /// What a target may be sent: the exact bytes, recorded. Made by [`Recorder::record`] alone and consumed by sending.
@@ -71,13 +81,13 @@ pub enum RecordError {
 impl Recorder {
     pub(crate) fn new(
         session: SessionId,
-        token_key: TokenKey,
+        keys: RecordKeys,
         durability: Durability,
         clock: Arc<dyn Clock>,
         until_us: u64,
         reel: Arc<Reel>,
     ) -> Self {
-        Self { session, token_key, durability, clock, until_us, reel, closed: false }
+        Self { session, keys, durability, clock, until_us, reel, closed: false }
     }
 
     /// The session's identifier.
@@ -89,7 +99,13 @@ impl Recorder {
     /// Key of this session's tokens.
     #[must_use]
     pub fn token_key(&self) -> &TokenKey {
-        &self.token_key
+        &self.keys.token
+    }
+
+    /// The digest of a result of which no row has come yet.
+    #[must_use]
+    pub fn begin_result(&self) -> ResultDigest {
+        self.keys.result.begin()
     }
 
     /// Records a batch with one `write(2)`: the events of all permits in order, then what the client sent.
@@ -115,7 +131,8 @@ impl Recorder {
         Ok(Recorded { bytes })
     }
 
-    /// Records what the target answered and what it means, before any of it is released to the client.
+    /// Records what the target answered and what it means, before any of it is released to the client. Of rows that are
+    /// kept off the record nothing may be left: then this only tells whether recording can go on.
     ///
     /// # Errors
     /// [`RecordError`]; nothing may be released and the session must end.
@@ -169,12 +186,12 @@ impl Recorder {
     }
 
     async fn write(&mut self, events: Vec<EventBody>, data: &[u8], direction: Direction) -> Result<(), RecordError> {
-        if events.is_empty() && data.is_empty() {
-            return Ok(());
-        }
         let now_us = self.clock.now_us();
         if now_us >= self.until_us {
             return Err(RecordError::CertificateExpired);
+        }
+        if events.is_empty() && data.is_empty() {
+            return Ok(self.reel.tape().takes_more()?);
         }
         let written = self.reel.tape().append(events, data, direction, now_us);
         // A refused batch may have begun a segment all the same.

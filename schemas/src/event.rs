@@ -262,6 +262,10 @@ pub struct Execute {
     pub statement: u64,
     /// Row limit the client gave (`Execute`); 0 = none.
     pub row_limit: u64,
+    /// How many of its rows go on record at most; absent where all of them do. Its outcome then has a keyed digest of
+    /// all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_kept: Option<u64>,
 }
 
 /// How an execution ended.
@@ -307,6 +311,12 @@ pub struct Outcome {
     /// SQLSTATE, when it failed or was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
+    /// Rows that went on record (of a COPY: messages of data); absent where all of them did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_recorded: Option<u64>,
+    /// [Keyed digest](crate::result_digest) of all rows that were returned; there with `rows_recorded`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_hmac: Option<Sha256Digest>,
 }
 
 fn is_zero(count: &u64) -> bool {

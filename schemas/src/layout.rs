@@ -13,15 +13,18 @@
 //! approvals/<tenant>/<environment>/<relay>/<incarnation>/<counter>/<statement>.request.json
 //!                                                                  <statement>.decision.json
 //! keys/<tenant>/<environment>/<relay>/<incarnation>/<counter>.json
+//! shredded/<tenant>/<environment>/<relay>/<incarnation>/<counter>.json
 //! trust/<tenant>/<environment>/<statement digest>.json
 //! ```
 //! Counters have ten digits, sequences eight, statements at least six. Keys of logs: [`LogObject`].
 
 mod log;
+mod shredding;
 
 use serde::{Deserialize, Serialize};
 
 pub use log::{LOG_PREFIX, LogObject, LogObjectKind, parse_log};
+pub use shredding::{SHREDDED_PREFIX, parse_shredding, shreddings_prefix};
 
 use crate::bundle::layout::BundleFile;
 use crate::digest::Sha256Digest;

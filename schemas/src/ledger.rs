@@ -22,8 +22,8 @@ pub struct Ledger {
     events: u64,
     statements: u64,
     executions: u64,
-    /// Executions without outcome, each with its statement.
-    unanswered: BTreeMap<u64, u64>,
+    /// Executions without outcome.
+    unanswered: BTreeMap<u64, Started>,
     /// Executions whose recorded outcome is that it is unknown.
     said_unknown: Vec<u64>,
     /// Executions that completed or were suspended, and were not rolled back.
@@ -32,6 +32,13 @@ pub struct Ledger {
     held: BTreeMap<u64, Hold>,
     closed: Option<CloseReason>,
     recovered: bool,
+}
+
+/// An execution without outcome.
+#[derive(Debug, Clone, Copy)]
+struct Started {
+    statement: u64,
+    rows_kept: Option<u64>,
 }
 
 /// How far a held statement came.
@@ -174,18 +181,22 @@ impl Ledger {
             hold.executed = true;
         }
         self.executions = expected;
-        self.unanswered.insert(execute.execution, execute.statement);
+        let started = Started { statement: execute.statement, rows_kept: execute.rows_kept };
+        self.unanswered.insert(execute.execution, started);
         Ok(())
     }
 
     fn outcome(&mut self, number: u64, outcome: &Outcome) -> Result<(), Violation> {
         if outcome.execution == 0 {
-            return self.check_statement(number, outcome.statement);
+            self.check_statement(number, outcome.statement)?;
+            return check_result(number, outcome, None);
         }
-        if self.unanswered.get(&outcome.execution) != Some(&outcome.statement) {
+        let started = self.unanswered.get(&outcome.execution).filter(|started| started.statement == outcome.statement);
+        let Some(&Started { rows_kept, .. }) = started else {
             let found = format!("execution {} of statement {}", outcome.execution, outcome.statement);
             return Err(reference(number, format!("{found}: expected one that was started and has no outcome yet")));
-        }
+        };
+        check_result(number, outcome, rows_kept)?;
         self.unanswered.remove(&outcome.execution);
         match outcome.outcome {
             OutcomeKind::Completed | OutcomeKind::Suspended => self.done.insert(outcome.execution),
@@ -255,6 +266,22 @@ impl Ledger {
     }
 }
 
+/// Rows that are not on record are there by setting, said before they were, and have a digest in their place.
+fn check_result(number: u64, outcome: &Outcome, rows_kept: Option<u64>) -> Result<(), Violation> {
+    let ended = matches!(outcome.outcome, OutcomeKind::Completed | OutcomeKind::Suspended);
+    let holds = match (rows_kept, outcome.rows_recorded, outcome.result_hmac) {
+        (None, None, None) => true,
+        (Some(most), Some(recorded), Some(_)) => recorded <= most,
+        (Some(_), None, None) => !ended,
+        _ => false,
+    };
+    if holds {
+        return Ok(());
+    }
+    let message = format!("event {number}: expected rows_recorded and result_hmac as the execution's rows_kept asks");
+    Err(violation(Rule::EventResult, message))
+}
+
 fn reference(number: u64, message: impl Display) -> Violation {
     violation(Rule::EventReference, format!("event {number}: {message}"))
 }
@@ -282,7 +309,7 @@ mod tests {
     }
 
     fn execute(execution: u64, statement: u64) -> EventBody {
-        EventBody::Execute(Execute { execution, statement, row_limit: 0 })
+        EventBody::Execute(Execute { execution, statement, row_limit: 0, rows_kept: None })
     }
 
     fn close(statements: u64, executions: u64) -> EventBody {
@@ -367,6 +394,37 @@ mod tests {
         ] {
             let bodies = [vec![open.clone()], bad].concat();
             assert_eq!(observe(&bodies).1.unwrap_err().rule, Rule::EventApproval, "{bodies:?}");
+        }
+    }
+
+    #[test]
+    fn rows_are_off_the_record_only_where_that_was_said_before_and_with_a_digest() {
+        let said = |rows_kept, rows_recorded, digest: bool, kind| {
+            let EventBody::Outcome(outcome) = sample::outcome(1, 1) else { unreachable!() };
+            let result_hmac = digest.then(|| Sha256Digest::of(b"rows"));
+            let started = EventBody::Execute(Execute { execution: 1, statement: 1, row_limit: 0, rows_kept });
+            let ended = EventBody::Outcome(Outcome { outcome: kind, rows_recorded, result_hmac, ..outcome });
+            observe(&[sample::session_open(), sample::statement(1), started, ended]).1.map_err(|broken| broken.rule)
+        };
+        use OutcomeKind::{Completed, Failed, Suspended, Unknown};
+        for (kept, recorded, digest, kind) in [
+            (None, None, false, Completed),
+            (Some(0), Some(0), true, Completed),
+            (Some(2), Some(2), true, Suspended),
+            (Some(2), Some(1), true, Failed),
+            (Some(2), None, false, Unknown),
+        ] {
+            assert_eq!(said(kept, recorded, digest, kind), Ok(()), "{kept:?} {recorded:?}");
+        }
+        for (kept, recorded, digest, kind) in [
+            (None, Some(0), true, Completed),
+            (None, None, true, Failed),
+            (Some(2), Some(3), true, Completed),
+            (Some(2), None, false, Completed),
+            (Some(2), Some(1), false, Failed),
+            (Some(2), None, true, Failed),
+        ] {
+            assert_eq!(said(kept, recorded, digest, kind), Err(Rule::EventResult), "{kept:?} {recorded:?}");
         }
     }
 

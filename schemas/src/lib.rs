@@ -30,12 +30,14 @@ pub mod manifest;
 pub mod payload_type;
 mod pem;
 pub mod period;
+pub mod result_digest;
 pub mod rule;
 pub mod safeguards;
 #[cfg(test)]
 mod sample;
 mod sealed;
 pub mod session_key;
+pub mod shredding;
 pub mod signature;
 pub mod tables;
 pub mod token;

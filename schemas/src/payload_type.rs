@@ -41,6 +41,9 @@ pub enum PayloadType {
     /// [`crate::approval::ApprovalDecision`].
     #[serde(rename = "application/vnd.affidavit.approval-decision.v1+json")]
     ApprovalDecision,
+    /// [`crate::shredding::SessionShredded`].
+    #[serde(rename = "application/vnd.affidavit.session-shredded.v1+json")]
+    SessionShredded,
     /// [`crate::key_certificate::KeyCertificate`].
     #[serde(rename = "application/vnd.affidavit.key-certificate.v1+json")]
     KeyCertificate,
@@ -66,6 +69,7 @@ impl PayloadType {
             Self::ApprovalDecided => "application/vnd.affidavit.approval-decided.v1+json",
             Self::ApprovalRequest => "application/vnd.affidavit.approval-request.v1+json",
             Self::ApprovalDecision => "application/vnd.affidavit.approval-decision.v1+json",
+            Self::SessionShredded => "application/vnd.affidavit.session-shredded.v1+json",
             Self::KeyCertificate => "application/vnd.affidavit.key-certificate.v1+json",
             Self::InToto => "application/vnd.in-toto+json",
         }
@@ -106,6 +110,7 @@ mod tests {
             ApprovalDecided,
             ApprovalRequest,
             ApprovalDecision,
+            SessionShredded,
             KeyCertificate,
             InToto,
         ];

@@ -32,7 +32,7 @@ macro_rules! rules {
 }
 
 rules! {
-    ObjectLayout = "object.layout", "Every object under `evidence/`, `keys/`, `log/` and `trust/` has a key of the layout.";
+    ObjectLayout = "object.layout", "Every object under `evidence/`, `keys/`, `log/`, `shredded/` and `trust/` has a key of the layout.";
     ObjectRead = "object.read", "Every listed object can be read and is no longer than its limit.";
     EnvelopeForm = "envelope.form", "An envelope is canonical JSON of the kind its place asks for, with one signature.";
     CertificateMissing = "certificate.missing", "Every incarnation with evidence has a certificate.";
@@ -77,6 +77,7 @@ rules! {
     EventOrder = "event.order", "A session's first event, and no other, is session-open; nothing but recovered follows session-close.";
     EventReference = "event.reference", "Statements and executions are numbered from 1 without gaps, and what refers to one refers to one that is there.";
     EventApproval = "event.approval", "A held statement is asked for once, decided once after that, and executed at most once and only when approved.";
+    EventResult = "event.result", "Rows of a result are off the record only where the execution says so, at most so many as it keeps are on it, and a keyed digest of all is in its outcome.";
     EventTotals = "event.totals", "The session-close event's totals are those of the events before.";
     EventRecovered = "event.recovered", "A recovered event is the last, stands in a recovered chunk, and names its signer and the executions without outcome.";
     ApprovalRequestedSignature = "approval-requested.signature", "An approval-requested is signed by the session's own incarnation.";
@@ -87,6 +88,11 @@ rules! {
     ApprovalDecided = "approval.decided", "Every approval-decided event of a session that ended in order, or whose statement ran, has its approval-decided, with the request's commitment and the same verdict and digest; a session that ended in order has no other.";
     ApprovalDetails = "approval.details", "Stored details of a request are signed by the session's own incarnation, stand in their place, and have the request's commitment and expiry.";
     ApprovalDecision = "approval.decision", "A stored decision that a relay decided by has the digest that its approval-decided names.";
+    ShreddingSignature = "shredding.signature", "A shredding is signed by an approvals key that the certificates root certified for its tenant, environment and time.";
+    ShreddingIdentity = "shredding.identity", "A shredding names the place it stands in.";
+    ShreddingKey = "shredding.key", "The wrapped key of a session that was shredded is gone.";
+    SessionShredded = "session.shredded", "Whoever has a session's key can read its data; sessions whose key was destroyed are named.";
+    SessionKey = "session.key", "Where wrapped keys are given, every session has one, unless a shredding says that it was destroyed.";
     LogAbsent = "log.absent", "Statements are in the log that their relay-start names; without it nothing shows that all of them were given.";
     LogKey = "log.key", "The key that signs a log's checkpoints is given, or certified by the certificates root; without it anybody could have made the log.";
     CheckpointForm = "checkpoint.form", "A checkpoint is a signed note that names its log, a size and a root.";
@@ -132,9 +138,11 @@ impl Rule {
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
-            Self::IncarnationUnretired | Self::LogPending => Severity::Notice,
+            Self::IncarnationUnretired | Self::LogPending | Self::SessionShredded => Severity::Notice,
             Self::IncarnationRecovered | Self::SessionRecovered | Self::OutcomeUnknown => Severity::Warning,
             Self::LogAbsent | Self::LogKey => Severity::Warning,
+            // Whether data can be read is not whether evidence holds.
+            Self::ShreddingKey | Self::SessionKey => Severity::Warning,
             // Outside retention, deletable, and writable by the console: evidence does not rest on them.
             Self::ApprovalDetails | Self::ApprovalDecision => Severity::Warning,
             _ => Severity::Error,

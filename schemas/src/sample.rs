@@ -153,5 +153,7 @@ pub(crate) fn outcome(execution: u64, statement: u64) -> EventBody {
         bytes_returned: 27,
         bytes_received: 0,
         sqlstate: None,
+        rows_recorded: None,
+        result_hmac: None,
     })
 }

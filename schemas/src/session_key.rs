@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::entropy::Entropy;
 use crate::error::Error;
+use crate::result_digest::ResultKey;
 use crate::token::TokenKey;
 
 /// 32 random bytes, never stored unwrapped.
@@ -52,6 +53,15 @@ impl SessionKey {
     pub fn token_key(&self) -> Result<TokenKey, Error> {
         let key = self.derive(b"affidavit/token/v1")?;
         Ok(TokenKey::new(&key))
+    }
+
+    /// Key of the digests of results.
+    ///
+    /// # Errors
+    /// [`Error::Machine`] when the provider fails.
+    pub fn result_key(&self) -> Result<ResultKey, Error> {
+        let key = self.derive(b"affidavit/result/v1")?;
+        Ok(ResultKey::new(&key))
     }
 
     /// Key of the data blocks.

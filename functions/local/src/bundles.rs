@@ -63,7 +63,8 @@ pub fn print(bundled: &Bundled, path: &Path, out: &mut dyn Write) -> io::Result<
     )
 }
 
-async fn env(folder: &Folder) -> Result<bundler::Env, Error> {
+/// What bundles are made with beside a running `local`.
+pub(crate) async fn env(folder: &Folder) -> Result<bundler::Env, Error> {
     let config = Config::read(&folder.relay_config()).map_err(Error::of("relay"))?;
     let keys: Arc<dyn Keys> = Arc::new(KeyFiles::open(&folder.keys()).map_err(Error::of("keys"))?);
     let store: Arc<dyn EvidenceStore> = Arc::new(FileStore::beside(folder.evidence(), now));

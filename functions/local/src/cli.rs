@@ -71,6 +71,15 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Destroys the key of a session that has ended: what it recorded of queries and results can never be read again.
+    /// Its evidence still verifies, and says so.
+    Shred {
+        /// Session.
+        session: SessionId,
+        /// Where everything is.
+        #[command(flatten)]
+        data: Data,
+    },
     /// Lists the sessions in the index.
     Sessions {
         /// Where everything is.

@@ -20,6 +20,7 @@ mod sealing;
 mod serving;
 pub mod sessions;
 pub mod settings;
+pub mod shredding;
 pub mod tokens;
 pub mod users;
 mod watched_store;

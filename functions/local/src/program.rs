@@ -7,7 +7,7 @@ use relay::clock::{Clock, SystemClock};
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;
-use crate::{bundles, init, running, sessions, tokens};
+use crate::{bundles, init, running, sessions, shredding, tokens};
 
 /// Runs a command on the runtime that a relay needs.
 ///
@@ -41,6 +41,12 @@ async fn command(command: Command) -> Result<(), Error> {
         }
         Command::Replay { session, data, results, out } => {
             bundles::replay(&data.folder()?, &session, results, &out).await
+        }
+        Command::Shred { session, data } => {
+            let said = shredding::shred(&data.folder()?, &session).await?;
+            let at = schemas::instant::rfc3339(said.time_us);
+            writeln!(io::stdout(), "Session {session} is shredded ({at}): nobody can read what it recorded.")
+                .map_err(Error::of("output"))
         }
         Command::Sessions { data } => {
             let rows = sessions::read(&data.folder()?).await?;

@@ -34,6 +34,13 @@ pub async fn part(env: &Env, plan: &Plan, part: &Part, folder: &WorkFolder) -> R
         }
     }
     let mut drawing = Drawing::default();
+    for key in &plan.shreddings {
+        let Some((scope, session)) = layout::parse_shredding(key) else { continue };
+        if (&scope, &session.incarnation) == (&part.scope, &part.incarnation) {
+            bring(env, key, folder).await?;
+            drawing.shredded.insert(session);
+        }
+    }
     let evidence = OfPart { folder, objects: &part.objects, certificates: &certificates };
     let options = Options { period: Some(plan.period), ..Options::default() };
     verify::observe(&evidence, &env.root, &options, &mut drawing)

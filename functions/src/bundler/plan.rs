@@ -25,6 +25,9 @@ pub struct Plan {
     pub log: Option<LogHead>,
     /// One part each, by relay and name.
     pub parts: Vec<Part>,
+    /// Statements that a session's key was destroyed.
+    #[serde(default)]
+    pub shreddings: Vec<String>,
 }
 
 /// What one life of a relay gives to a bundle.
@@ -60,7 +63,9 @@ pub async fn plan(env: &Env, period: Period) -> Result<Plan, BundlerError> {
         parts.push(Part { objects, sessions: sessions.into_iter().collect(), scope, incarnation });
     }
     let made_us = (env.now_us)();
-    Ok(Plan { id: id::of(env, period, made_us, &parts)?, period, made_us, log, parts })
+    let mut shreddings = env.store.list(&layout::shreddings_prefix(&env.tenant, &env.environment)).await?;
+    shreddings.retain(|key| layout::parse_shredding(key).is_some());
+    Ok(Plan { id: id::of(env, period, made_us, &parts)?, period, made_us, log, parts, shreddings })
 }
 
 type Stored = BTreeMap<(Scope, Incarnation), Vec<(ObjectKind, String)>>;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use schemas::identifiers::Name;
 use serde::Deserialize;
 
+use super::Results;
+
 /// One target database.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +43,13 @@ pub struct Connection {
     /// Seconds for connecting and logging in at the target.
     #[serde(default = "default_connect_seconds")]
     pub connect_seconds: u64,
+    /// How much of results goes on record.
+    #[serde(default)]
+    pub results: Results,
+    /// The same for statements that touch an object of which policy reveals protected columns to who asks. By default
+    /// none of their rows: what is nowhere kept cannot leak from the evidence.
+    #[serde(default = "Results::of_revealing")]
+    pub revealed_results: Results,
 }
 
 /// Where a secret comes from; it is read when it is needed and never logged.
@@ -112,6 +121,9 @@ impl Connection {
         }
         if self.idle_seconds == 0 || self.connect_seconds == 0 {
             return Err("idle_seconds and connect_seconds must be at least 1".to_owned());
+        }
+        for (field, results) in [("results", self.results), ("revealed_results", self.revealed_results)] {
+            results.check().map_err(|problem| format!("{field}: {problem}"))?;
         }
         if !(1..=APPROVAL_SECONDS_MAX).contains(&self.approval_seconds) {
             return Err(format!("approval_seconds must be 1 to {APPROVAL_SECONDS_MAX}"));

@@ -4,6 +4,7 @@ mod connection;
 mod evidence;
 mod listener;
 mod peers;
+mod results;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ pub use connection::{Classification, ClassifiedTable, Connection, PasswordSource
 pub use evidence::Evidence;
 pub use listener::{Listener, ListenerTls};
 pub use peers::{Peer, Peers};
+pub use results::Results;
 
 /// Everything `relay serve` needs to know.
 #[derive(Debug, Clone, Deserialize)]

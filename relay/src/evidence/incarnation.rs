@@ -17,7 +17,7 @@ use super::announcement::{announce, certify};
 use super::core::{Core, Parts, blocking};
 use super::recovery::{Recovery, recover};
 use super::{Certifier, EvidenceError};
-use crate::clock::Clock;
+use crate::clock::{Clock, Steady};
 use crate::config;
 use crate::ship::Shipper;
 use crate::spool::{Folder, Ledger, Origin, Spool};
@@ -66,6 +66,7 @@ impl Incarnation {
         certifier: Arc<dyn Certifier>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, EvidenceError> {
+        let clock: Arc<dyn Clock> = Arc::new(Steady::new(clock));
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let key = P256Key::generate()?;
         let id = key.public_key().incarnation();

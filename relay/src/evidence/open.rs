@@ -10,14 +10,13 @@ use schemas::event::{CloseReason, EventBody, SessionOpen};
 use schemas::identifiers::{Name, SessionId};
 use schemas::leaf::{SessionOpenLeaf, commit_to};
 use schemas::session_key::SessionKey;
-use schemas::token::TokenKey;
 use seams::Retention;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::core::{Active, Case, blocking};
 use super::{EvidenceError, Incarnation};
-use crate::recorder::{Recorder, Reel};
+use crate::recorder::{RecordKeys, Recorder, Reel};
 use crate::spool::{SessionFacts, SpoolError, Tape};
 
 impl Incarnation {
@@ -96,7 +95,7 @@ struct Particulars {
 struct Prepared {
     facts: Arc<SessionFacts>,
     key: SessionKey,
-    token_key: TokenKey,
+    record_keys: RecordKeys,
     tape: Tape,
 }
 
@@ -108,7 +107,7 @@ impl Opening {
 
     async fn begin(self, details: SessionOpen, particulars: Particulars) -> Result<Recorder, EvidenceError> {
         let Self { case, until_us, active, permit } = self;
-        let Prepared { facts, key, token_key, tape } = match prepare(&case, details, particulars).await {
+        let Prepared { facts, key, record_keys, tape } = match prepare(&case, details, particulars).await {
             Ok(prepared) => prepared,
             Err(error) => {
                 tokio::spawn(async move { case.finish(case.void(), (active, permit)).await });
@@ -119,7 +118,7 @@ impl Opening {
         let reel = Arc::new(Reel::new(tape));
         let recorder = Recorder::new(
             case.session.clone(),
-            token_key,
+            record_keys,
             core.evidence.durability,
             Arc::clone(&core.clock),
             until_us,
@@ -175,7 +174,8 @@ async fn prepare(case: &Case, details: SessionOpen, particulars: Particulars) ->
         Ok(tape)
     })
     .await?;
-    Ok(Prepared { facts, token_key: key.token_key()?, key, tape })
+    let record_keys = RecordKeys { token: key.token_key()?, result: key.result_key()? };
+    Ok(Prepared { facts, record_keys, key, tape })
 }
 
 /// One attempt to store wrapped key and session-open leaf, in this order: no session in the log is without a key.

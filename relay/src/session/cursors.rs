@@ -3,13 +3,22 @@
 
 use std::sync::Arc;
 
-use crate::policy::{Admitted, ByName, Cursor, Effects, Refusal, Ruling};
+use crate::policy::{Admitted, ByName, Cursor, Effects, Refusal, Ruling, StatementRuling};
 
 use super::Session;
 use super::diagnostics::Exposure;
 use super::names::Lookup;
 use super::operation::{Lasts, Prepared, Standing};
 use super::requests::exposure;
+
+/// What holds for the rows that a statement returns, its own or those of a cursor or prepared statement that it runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source {
+    /// What may be said of errors.
+    pub(super) exposure: Exposure,
+    /// How many rows go on record at most; none where all do.
+    pub(super) rows_kept: Option<u64>,
+}
 
 /// What the cursors and prepared statements of a text allow.
 pub(super) enum Cursors {
@@ -24,8 +33,8 @@ pub(super) enum Cursors {
 /// What a statement runs.
 #[derive(Clone, Copy)]
 pub(super) struct Runs {
-    /// What may be said of its errors.
-    pub(super) exposure: Exposure,
+    /// What holds for its rows.
+    pub(super) source: Source,
     /// The number of the prepared statement, for EXECUTE.
     pub(super) prepared: Option<u64>,
 }
@@ -33,7 +42,7 @@ pub(super) struct Runs {
 impl Session {
     /// Looks up the cursors that the statements of a text use, in order; earlier ones may declare what later ones use.
     pub(super) fn cursors(&self, ruling: &Ruling) -> Cursors {
-        let mut declared: Vec<(&str, Exposure)> = Vec::new();
+        let mut declared: Vec<(&str, Source)> = Vec::new();
         let mut runs = Vec::new();
         for statement in &ruling.statements {
             if let ByName::Executes(name) = &statement.effects.by_name {
@@ -44,23 +53,23 @@ impl Session {
                 }
                 continue;
             }
-            let own = exposure(statement);
-            let exposure = match &statement.effects.cursor {
+            let own = self.source(statement);
+            let source = match &statement.effects.cursor {
                 Cursor::Declared { name, .. } => {
                     declared.push((name, own));
                     own
                 }
                 Cursor::Used(name) => match declared.iter().rev().find(|(known, _)| known == name) {
-                    Some((_, exposure)) => *exposure,
+                    Some((_, source)) => *source,
                     None => match self.cursor(name) {
-                        Lookup::Known(exposure) => exposure,
+                        Lookup::Known(source) => source,
                         Lookup::Unconfirmed => return Cursors::Unconfirmed,
                         Lookup::Unknown => return Cursors::Missing(Refusal::unknown_cursor(name)),
                     },
                 },
                 Cursor::None | Cursor::Closed(_) => own,
             };
-            runs.push(Runs { exposure, prepared: None });
+            runs.push(Runs { source, prepared: None });
         }
         Cursors::There(runs)
     }
@@ -71,7 +80,8 @@ impl Session {
         match self.prepared.lookup(name, self.numbers.segment) {
             Lookup::Known(prepared) => match prepared.standing {
                 Standing::Admitted(_) if prepared.effects.iter().all(|effects| *effects == Effects::default()) => {
-                    Lookup::Known(Runs { exposure: prepared.exposure, prepared: Some(prepared.statement) })
+                    let source = Source { exposure: prepared.exposure, rows_kept: prepared.rows_kept };
+                    Lookup::Known(Runs { source, prepared: Some(prepared.statement) })
                 }
                 _ => Lookup::Unknown,
             },
@@ -80,10 +90,22 @@ impl Session {
         }
     }
 
-    /// What may be said of the errors of a cursor that may be read from. A portal that was approved is for one run.
-    pub(super) fn cursor(&self, name: &str) -> Lookup<Exposure> {
+    /// What holds for the rows of a statement itself.
+    pub(super) fn source(&self, ruled: &StatementRuling) -> Source {
+        Source { exposure: exposure(ruled), rows_kept: self.rows_kept(ruled) }
+    }
+
+    /// What a statement runs that names neither a cursor nor a prepared statement: itself.
+    pub(super) fn runs(&self, ruled: &StatementRuling) -> Runs {
+        Runs { source: self.source(ruled), prepared: None }
+    }
+
+    /// What holds for the rows of a cursor that may be read from. A portal that was approved is for one run.
+    pub(super) fn cursor(&self, name: &str) -> Lookup<Source> {
         match self.portals.lookup(name, self.numbers.segment) {
-            Lookup::Known(Prepared { standing: Standing::Admitted(_), exposure, .. }) => Lookup::Known(exposure),
+            Lookup::Known(Prepared { standing: Standing::Admitted(_), exposure, rows_kept, .. }) => {
+                Lookup::Known(Source { exposure, rows_kept })
+            }
             Lookup::Known(_) | Lookup::Unknown => Lookup::Unknown,
             Lookup::Unconfirmed => Lookup::Unconfirmed,
         }
@@ -91,11 +113,12 @@ impl Session {
 
     /// Statements are sent under this ticket that may declare cursors or prepare statements: known by name from now on, once
     /// the target agrees.
-    pub(super) fn declare(&mut self, ticket: u64, admitted: Admitted, sent: &[(Effects, u64, Exposure)]) {
-        for (effects, statement, exposure) in sent {
+    pub(super) fn declare(&mut self, ticket: u64, admitted: Admitted, sent: &[(Effects, u64, Source)]) {
+        for (effects, statement, source) in sent {
             let made = Prepared {
                 statement: *statement,
-                exposure: *exposure,
+                exposure: source.exposure,
+                rows_kept: source.rows_kept,
                 parameter_types: Arc::default(),
                 effects: Arc::default(),
                 standing: Standing::Admitted(admitted),

@@ -9,6 +9,7 @@ use wire::postgres::frontend::Bind;
 
 use crate::policy::{self, Ruling};
 
+use super::kept::Kept;
 use super::operation::{Operation, Prepared};
 use super::requests::impossible;
 use super::{Ending, Session};
@@ -53,10 +54,30 @@ impl Session {
         self.numbers.statement
     }
 
-    pub(super) fn number_execution(&mut self, statement: u64, row_limit: u64, events: &mut Vec<EventBody>) -> u64 {
+    /// The next execution's number; its event goes first, and says how much of its result goes on record.
+    pub(super) fn number_execution(
+        &mut self,
+        statement: u64,
+        row_limit: u64,
+        rows_kept: Option<u64>,
+        events: &mut Vec<EventBody>,
+    ) -> u64 {
         self.numbers.execution += 1;
-        events.push(EventBody::Execute(Started { execution: self.numbers.execution, statement, row_limit }));
-        self.numbers.execution
+        let execution = self.numbers.execution;
+        events.push(EventBody::Execute(Started { execution, statement, row_limit, rows_kept }));
+        execution
+    }
+
+    /// How many rows of each run of a statement go on record at most; none where all do.
+    pub(super) fn rows_kept(&self, ruled: &policy::StatementRuling) -> Option<u64> {
+        let connection = &self.guarded.connection;
+        let reveals = ruled.event.objects.iter().any(|touched| !touched.revealed.is_empty());
+        if reveals { connection.revealed_results } else { connection.results }.rows_kept()
+    }
+
+    /// What goes on record of a result of which no row has come yet.
+    pub(super) fn kept(&self, rows_kept: Option<u64>) -> Option<Kept> {
+        rows_kept.map(|most| Kept::first(most, self.recorder.begin_result()))
     }
 
     /// Notes that a message is on its way and what its reply will mean. Gives its ticket, unless the target skips it

@@ -37,7 +37,8 @@ impl Session {
         let refused = match obstacle {
             Some(refusal) => Err(refusal),
             None => {
-                let resume = Resume::Query { text: text.to_owned(), exposure, effects: Arc::clone(&effects) };
+                let (text, rows_kept) = (text.to_owned(), self.rows_kept(ruled));
+                let resume = Resume::Query { text, exposure, effects: Arc::clone(&effects), rows_kept };
                 self.hold(statement, held, Subject::Query, resume, &mut events)
             }
         };

@@ -47,6 +47,8 @@ pub(super) enum Resume {
         exposure: Exposure,
         /// What changes once it ran.
         effects: Arc<[Effects]>,
+        /// How many rows go on record at most; none where all do.
+        rows_kept: Option<u64>,
     },
     /// A `Bind`.
     Bind {
@@ -233,9 +235,9 @@ impl Session {
         let mut events = vec![decided];
         let statement = holding.asked.request().statement;
         let permit = match holding.resume {
-            Resume::Query { exposure, effects, .. } => {
-                let execution = self.number_execution(statement, 0, &mut events);
-                let statements = vec![Execution::new(execution, statement, exposure)];
+            Resume::Query { exposure, effects, rows_kept, .. } => {
+                let execution = self.number_execution(statement, 0, rows_kept, &mut events);
+                let statements = vec![Execution::new(execution, statement, exposure).keeping(self.kept(rows_kept))];
                 let operation = Operation::Query { statements, answered: 0, refusal: None, failed: false, effects };
                 self.expect(OpKind::Query, operation, &mut events)?;
                 confirmed.permit(events).0

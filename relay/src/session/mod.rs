@@ -11,6 +11,7 @@ mod held_requests;
 mod holding;
 mod in_flight;
 mod interrupts;
+mod kept;
 mod leaving;
 mod names;
 mod open;

@@ -5,11 +5,13 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use schemas::event::{Outcome, OutcomeKind};
-use wire::postgres::{ErrorFields, SqlState};
+use wire::postgres::conversation::Incoming;
+use wire::postgres::{ErrorFields, HEADER, SqlState};
 
 use crate::approval::Turn;
 use crate::policy::{Admitted, Copies, Effects, OnTransaction, Refusal};
 use crate::session::diagnostics::Exposure;
+use crate::session::kept::Kept;
 
 /// A prepared statement as the target knows it.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub(crate) struct Prepared {
     pub(crate) effects: Arc<[Effects]>,
     /// What was ruled on it.
     pub(crate) standing: Standing,
+    /// How many rows of each run go on record at most; none where all do.
+    pub(crate) rows_kept: Option<u64>,
     /// How long it lasts, if it is a portal.
     pub(crate) lasts: Lasts,
 }
@@ -152,17 +156,43 @@ pub(crate) struct Execution {
     pub(crate) copies: Copies,
     /// Bytes of COPY data from the client so far.
     pub(crate) received: u64,
+    /// Where not all of its rows go on record.
+    pub(crate) kept: Option<Box<Kept>>,
 }
 
 impl Execution {
     /// An execution that has returned nothing yet.
     pub(crate) fn new(execution: u64, statement: u64, exposure: Exposure) -> Self {
-        Self { execution, statement, exposure, rows: 0, bytes: 0, copies: Copies::Nothing, received: 0 }
+        Self { execution, statement, exposure, rows: 0, bytes: 0, copies: Copies::Nothing, received: 0, kept: None }
     }
 
     /// It may have COPY data, this way.
     pub(crate) fn copying(self, effects: Option<&Effects>) -> Self {
         Self { copies: effects.map_or(Copies::Nothing, |effects| effects.copies), ..self }
+    }
+
+    /// This of its rows goes on record, where not all of them do.
+    pub(crate) fn keeping(self, kept: Option<Kept>) -> Self {
+        Self { kept: kept.map(Box::new), ..self }
+    }
+
+    /// A row or piece of COPY data comes, or its beginning. Says whether it goes on record.
+    pub(crate) fn row(&mut self, kind: Incoming, message: &[u8]) -> bool {
+        self.rows += 1;
+        self.count(message);
+        // Of COPY the data alone: together they are the file that the client gets.
+        let header = if kind == Incoming::CopyData { HEADER } else { 0 };
+        self.kept.as_mut().is_none_or(|kept| kept.row(message.get(header..).unwrap_or_default()))
+    }
+
+    /// A row or piece of COPY data goes on. Says whether it goes on record.
+    pub(crate) fn more_of_row(&mut self, part: &[u8]) -> bool {
+        self.count(part);
+        self.kept.as_mut().is_none_or(|kept| kept.more(part))
+    }
+
+    fn count(&mut self, bytes: &[u8]) {
+        self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     }
 
     /// Its end as an event, without a command tag.
@@ -177,6 +207,8 @@ impl Execution {
             bytes_returned: self.bytes,
             bytes_received: self.received,
             sqlstate: sqlstate.map(|code| code.as_str().to_owned()),
+            rows_recorded: self.kept.as_ref().map(|kept| kept.rows()),
+            result_hmac: self.kept.as_ref().map(|kept| kept.digest()),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::policy::{Copies, Effects, EndsPrepared, OnTransaction, ReasonChange};
 
 use super::diagnostics::{Exposure, released};
 use super::operation::{Operation, refusal_fields};
-use super::release::Release;
+use super::release::{Outputs, Release};
 use super::settings::is_for_reading;
 use super::{Ending, Session, WHOLE_MAX};
 
@@ -19,13 +19,24 @@ struct Batch {
     events: Vec<EventBody>,
 }
 
+impl Batch {
+    /// A row or a part of one, for the client and, if `recorded`, for the tape.
+    fn row(&mut self, bytes: &[u8], recorded: bool) {
+        if recorded {
+            self.release.pass(bytes);
+        } else {
+            self.release.pass_unrecorded(bytes);
+        }
+    }
+}
+
 impl Session {
     /// Takes every whole message that has come, records what the client will get, then lets it go.
     pub(super) async fn release_replies(&mut self) -> Result<(), Ending> {
         let mut batch = Batch::default();
         let taken = self.take_replies(&mut batch);
-        let released = batch.release.into_bytes();
-        self.recorder.record_replies(&released, batch.events).await?;
+        let Outputs { released, recorded } = batch.release.finish();
+        self.recorder.record_replies(&recorded, batch.events).await?;
         self.pump.client.queue_whole(released);
         taken?;
         if self.delayed.is_some() || self.from_client.buffered() > 0 {
@@ -51,20 +62,21 @@ impl Session {
 
     /// A part of a long row or piece of COPY data: goes on as it comes.
     fn reply_piece(&mut self, piece: &Piece, batch: &mut Batch) -> Result<(), Ending> {
+        let kind = if piece.tag == b'D' { Incoming::DataRow } else { Incoming::CopyData };
         let ticket = if piece.first {
-            let kind = if piece.tag == b'D' { Incoming::DataRow } else { Incoming::CopyData };
             let answer = self.conversation.on_backend(kind).map_err(|error| broken(&error))?;
             self.dropped_syncs(kind, &answer);
-            self.count_row(&answer, 0);
             answer.ticket
         } else {
             self.conversation.current()
         };
-        if let Some(execution) = ticket.and_then(|ticket| self.operations.get_mut(ticket)?.execution()) {
-            execution.bytes += u64::try_from(piece.bytes.len()).unwrap_or(u64::MAX);
-        }
         batch.release.begin(&piece.bytes);
-        batch.release.pass(&piece.bytes);
+        let execution = ticket.and_then(|ticket| self.operations.get_mut(ticket)?.execution());
+        let recorded = execution.is_none_or(|execution| match piece.first {
+            true => execution.row(kind, &piece.bytes),
+            false => execution.more_of_row(&piece.bytes),
+        });
+        batch.row(&piece.bytes, recorded);
         Ok(())
     }
 
@@ -81,8 +93,8 @@ impl Session {
         self.dropped_syncs(kind, &answer);
         if matches!(kind, Incoming::DataRow | Incoming::CopyData) {
             // Rows pass as they came, and are not looked into: what is in them was masked at the scan.
-            self.count_row(&answer, message.bytes().len());
-            batch.release.pass(message.bytes());
+            let recorded = self.execution(&answer).is_none_or(|execution| execution.row(kind, message.bytes()));
+            batch.row(message.bytes(), recorded);
             return Ok(());
         }
         match BackendMessage::decode(message).map_err(|error| broken(&error))? {
@@ -199,13 +211,6 @@ impl Session {
                      relay: please report it",
                 ))
             }
-        }
-    }
-
-    fn count_row(&mut self, answer: &Reply, bytes: usize) {
-        if let Some(execution) = self.execution(answer) {
-            execution.rows += 1;
-            execution.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
         }
     }
 

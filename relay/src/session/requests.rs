@@ -15,7 +15,7 @@ use crate::approval::OneRun;
 use crate::policy::{self, Admitted, Control, Cursor, Effects, Permit, Refusal, Ruling};
 use crate::rewrite::Class;
 
-use super::cursors::Cursors;
+use super::cursors::{Cursors, Source};
 use super::diagnostics::Exposure;
 use super::names::Lookup;
 use super::operation::{Execution, HeldSource, Lasts, Operation, Prepared, Standing};
@@ -208,18 +208,21 @@ impl Session {
         let mut sent = Vec::new();
         for (index, ruled) in ruling.statements.iter().enumerate() {
             let statement = self.number_statement(ruled, &mut events);
-            let runs = runs.get(index).copied();
+            let runs = runs.get(index).copied().unwrap_or_else(|| self.runs(ruled));
             // EXECUTE is a run of what was prepared, with the values of its text.
-            let executed = runs.and_then(|runs| runs.prepared);
-            if let Some(statement) = executed {
+            if let Some(statement) = runs.prepared {
                 let parameters = ruled.event.literals.clone();
                 events.push(EventBody::Bind(schemas::event::Bind { statement, parameters }));
             }
-            let of = executed.unwrap_or(statement);
-            let execution = if admitted { self.number_execution(of, 0, &mut events) } else { 0 };
-            let exposure = runs.map_or_else(|| exposure(ruled), |runs| runs.exposure);
-            statements.push(Execution::new(execution, of, exposure).copying(Some(&ruled.effects)));
-            sent.push((ruled.effects.clone(), statement, exposure));
+            let of = runs.prepared.unwrap_or(statement);
+            let Source { exposure, rows_kept } = runs.source;
+            let mut started = Execution::new(0, of, exposure).copying(Some(&ruled.effects));
+            if admitted {
+                started.execution = self.number_execution(of, 0, rows_kept, &mut events);
+                started = started.keeping(self.kept(rows_kept));
+            }
+            statements.push(started);
+            sent.push((ruled.effects.clone(), statement, runs.source));
         }
         let (refusal, effects) = (refused(&ruling), effects(&ruling));
         let operation = Operation::Query { statements, answered: 0, refusal, failed: false, effects };
@@ -254,6 +257,7 @@ impl Session {
             parameter_types: Arc::from(parameter_types),
             effects: effects(&ruling),
             standing: standing(&ruling, text),
+            rows_kept: ruling.statements.first().and_then(|ruled| self.rows_kept(ruled)),
             lasts: Lasts::Transaction,
         };
         // What ran before in the same pipeline may have changed settings, and the target tells of that at `Sync` alone.
@@ -315,25 +319,28 @@ impl Session {
             },
             Standing::Refused | Standing::Held(_) => return self.skipped(client),
         };
-        let exposure = match prepared.effects.first().map(|effects| &effects.cursor) {
+        let own = Source { exposure: prepared.exposure, rows_kept: prepared.rows_kept };
+        let Source { exposure, rows_kept } = match prepared.effects.first().map(|effects| &effects.cursor) {
             Some(Cursor::Used(name)) => match self.cursor(name) {
-                Lookup::Known(exposure) => exposure,
+                Lookup::Known(source) => source,
                 Lookup::Unconfirmed => return Ok(Taken::Delay),
                 Lookup::Unknown => return self.no_such("34000", "cursor", name, client),
             },
-            _ => prepared.exposure,
+            _ => own,
         };
         let mut events = Vec::new();
         let row_limit = u64::try_from(max_rows).unwrap_or(0);
         let execution = match prepared.statement {
             0 => 0,
-            statement => self.number_execution(statement, row_limit, &mut events),
+            statement => self.number_execution(statement, row_limit, rows_kept, &mut events),
         };
-        let started = Execution::new(execution, prepared.statement, exposure).copying(prepared.effects.first());
+        let kept = self.kept(rows_kept.filter(|_| execution != 0));
+        let started =
+            Execution::new(execution, prepared.statement, exposure).copying(prepared.effects.first()).keeping(kept);
         let effects = Arc::clone(&prepared.effects);
         let ticket = self.expect(OpKind::Execute, Operation::Execute { started, effects }, &mut events)?;
         if let (Some(ticket), Right::Admitted(admitted), [effects]) = (ticket, &right, &*prepared.effects) {
-            self.declare(ticket, *admitted, &[(effects.clone(), prepared.statement, prepared.exposure)]);
+            self.declare(ticket, *admitted, &[(effects.clone(), prepared.statement, own)]);
         }
         self.segment.begin_transaction();
         Ok(Taken::Permit(match right {

@@ -1,13 +1,12 @@
 //! The spool's folders and file names.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schemas::identifiers::Incarnation;
 
-use super::{Budget, Ledger, Origin, SpoolError};
+use super::{Budget, Ledger, Origin, SpoolError, disk};
 
 /// The whole spool, held exclusively until dropped.
 #[derive(Debug)]
@@ -81,7 +80,7 @@ impl Spool {
         write_durably(&hidden.join(ORIGIN), &json)?;
         Ledger::create(&hidden)?;
         sync(&hidden)?;
-        std::fs::rename(&hidden, &path).map_err(SpoolError::disk("cannot rename", &hidden))?;
+        disk::rename(&hidden, &path).map_err(SpoolError::disk("cannot rename", &hidden))?;
         sync(&self.root)?;
         let (ledger, _) = Ledger::reopen(&path)?;
         Ok((Folder { path, budget: Arc::clone(&self.budget) }, ledger))
@@ -110,7 +109,7 @@ impl Spool {
     pub(crate) fn remove(&self, incarnation: &Incarnation) -> Result<(), SpoolError> {
         let path = self.root.join(incarnation.as_str());
         let hidden = self.root.join(format!("{BEING_REMOVED}{incarnation}"));
-        std::fs::rename(&path, &hidden).map_err(SpoolError::disk("cannot rename", &path))?;
+        disk::rename(&path, &hidden).map_err(SpoolError::disk("cannot rename", &path))?;
         sync(&self.root)?;
         std::fs::remove_dir_all(&hidden).map_err(SpoolError::disk("cannot remove", &hidden))
     }
@@ -189,7 +188,7 @@ impl Folder {
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(source) => return Err(SpoolError::disk("cannot read", &path)(source)),
         };
-        std::fs::remove_file(&path).map_err(SpoolError::disk("cannot remove", &path))?;
+        disk::remove(&path).map_err(SpoolError::disk("cannot remove", &path))?;
         self.budget.release(length);
         Ok(())
     }
@@ -224,16 +223,17 @@ impl Entry {
 
 /// Makes names in a folder durable.
 pub(crate) fn sync(folder: &Path) -> Result<(), SpoolError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(SpoolError::disk("cannot flush", folder))
+    disk::flush_folder(folder).map_err(SpoolError::disk("cannot flush", folder))
 }
 
 /// A file that is there whole or not at all; its name is durable after the folder's [`sync`].
 fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
     let unfinished = path.with_added_extension(UNFINISHED.trim_start_matches('.'));
-    let mut file = File::create(&unfinished).map_err(SpoolError::disk("cannot create", &unfinished))?;
-    file.write_all(bytes).map_err(SpoolError::disk("cannot write", &unfinished))?;
-    file.sync_all().map_err(SpoolError::disk("cannot flush", &unfinished))?;
-    std::fs::rename(&unfinished, path).map_err(SpoolError::disk("cannot rename", &unfinished))
+    let file = disk::open(OpenOptions::new().write(true).create(true).truncate(true), &unfinished)
+        .map_err(SpoolError::disk("cannot create", &unfinished))?;
+    disk::write(&file, &unfinished, bytes).map_err(SpoolError::disk("cannot write", &unfinished))?;
+    disk::flush(&file, &unfinished).map_err(SpoolError::disk("cannot flush", &unfinished))?;
+    disk::rename(&unfinished, path).map_err(SpoolError::disk("cannot rename", &unfinished))
 }
 
 fn names(folder: &Path) -> Result<Vec<String>, SpoolError> {

@@ -6,10 +6,9 @@
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::SpoolError;
+use super::{SpoolError, disk};
 
 /// The ledger of a live incarnation.
 #[derive(Debug)]
@@ -33,10 +32,7 @@ impl Ledger {
     /// Starts the ledger of a new incarnation.
     pub(crate) fn create(folder: &Path) -> Result<Self, SpoolError> {
         let path = folder.join(FILE);
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .open(&path)
+        let file = disk::open(OpenOptions::new().append(true).create_new(true), &path)
             .map_err(SpoolError::disk("cannot create", &path))?;
         Ok(Self { path, file, last: 0, poisoned: false })
     }
@@ -45,7 +41,7 @@ impl Ledger {
     pub(crate) fn allocate(&mut self) -> Result<u64, SpoolError> {
         let counter = self.last.checked_add(1).ok_or(SpoolError::Internal("no counter is left"))?;
         self.append(ALLOCATED, counter)?;
-        if let Err(source) = self.file.sync_data() {
+        if let Err(source) = disk::flush(&self.file, &self.path) {
             self.poisoned = true;
             return Err(SpoolError::disk("cannot flush", &self.path)(source));
         }
@@ -66,12 +62,12 @@ impl Ledger {
     /// Opens a dead incarnation's ledger to settle what it left open.
     pub(crate) fn reopen(folder: &Path) -> Result<(Self, Account), SpoolError> {
         let path = folder.join(FILE);
-        let mut file =
-            OpenOptions::new().append(true).create(true).open(&path).map_err(SpoolError::disk("cannot open", &path))?;
+        let file = OpenOptions::new().append(true).create(true).open(&path);
+        let file = file.map_err(SpoolError::disk("cannot open", &path))?;
         let text = std::fs::read(&path).map_err(SpoolError::disk("cannot read", &path))?;
         if !text.is_empty() && !text.ends_with(b"\n") {
             // Makes the torn line an unreadable one, so that what is appended now is a line of its own.
-            file.write_all(TORN).map_err(SpoolError::disk("cannot write", &path))?;
+            disk::write(&file, &path, TORN).map_err(SpoolError::disk("cannot write", &path))?;
         }
         let account = read(&text);
         Ok((Self { path, file, last: account.last, poisoned: false }, account))
@@ -82,7 +78,7 @@ impl Ledger {
             return Err(SpoolError::Poisoned);
         }
         let line = format!("{what} {counter}\n");
-        self.file.write_all(line.as_bytes()).map_err(|source| {
+        disk::write(&self.file, &self.path, line.as_bytes()).map_err(|source| {
             self.poisoned = true;
             SpoolError::disk("cannot write", &self.path)(source)
         })

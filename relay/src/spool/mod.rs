@@ -14,6 +14,7 @@
 //! therefore finds every session that was ever promised anything.
 
 mod budget;
+pub(crate) mod disk;
 mod folder;
 mod ledger;
 mod record;

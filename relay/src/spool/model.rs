@@ -16,6 +16,8 @@ use schemas::signature::{P256Key, Signer};
 use schemas::wrapped_key::WrappingKey;
 use tempfile::TempDir;
 
+use super::disk::Change;
+use super::disk::faults::{self, Fault};
 use super::folder::Entry;
 use super::record::{DATA_MAX, Record};
 use super::{Contents, End, Ending, Kind, Origin, SessionFacts, Spool, SpoolError, Tape};
@@ -24,6 +26,16 @@ use super::{Contents, End, Ending, Kind, Origin, SessionFacts, Spool, SpoolError
 enum Step {
     Append { executions: u8, data: usize, direction: Direction },
     Age,
+}
+
+impl Step {
+    /// Records that it makes.
+    fn records(&self) -> usize {
+        match self {
+            Self::Age => 0,
+            Self::Append { executions, data, .. } => usize::from(*executions) + data.div_ceil(DATA_MAX),
+        }
+    }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -72,18 +84,24 @@ impl World {
     }
 
     fn take(&mut self, step: &Step) {
+        assert!(self.try_to_take(step));
+    }
+
+    /// Whether it was acknowledged; the model expects it either way.
+    fn try_to_take(&mut self, step: &Step) -> bool {
         match step {
-            Step::Age => self.tape.rotate_if_older(Duration::ZERO).unwrap(),
+            Step::Age => self.tape.rotate_if_older(Duration::ZERO).is_ok(),
             Step::Append { executions, data, direction } => {
                 self.time_us += 1;
                 let data: Vec<u8> = (0..*data).map(|n| n.to_le_bytes()[0]).collect();
                 let events: Vec<EventBody> = (0..*executions).map(|_| self.execution()).collect();
-                self.tape.append(events, &data, *direction, self.time_us).unwrap();
+                let appended = self.tape.append(events, &data, *direction, self.time_us);
                 for bytes in data.chunks(DATA_MAX) {
                     let record =
                         Record::Data { direction: *direction, time_us: self.time_us, bytes: bytes.to_vec().into() };
                     self.model.push(record);
                 }
+                appended.is_ok()
             }
         }
     }
@@ -91,7 +109,8 @@ impl World {
     /// The next execution, which the model expects.
     fn execution(&mut self) -> EventBody {
         self.executions += 1;
-        let body = EventBody::Execute(Execute { execution: self.executions, statement: 1, row_limit: 0 });
+        let body =
+            EventBody::Execute(Execute { execution: self.executions, statement: 1, row_limit: 0, rows_kept: None });
         let event = Event { number: self.executions, time_us: self.time_us, body: body.clone() };
         self.model.push(Record::Event(schemas::canonical::to_vec(&event).unwrap().into()));
         body
@@ -152,6 +171,27 @@ proptest! {
         prop_assert!(records.len() <= world.model.len() && records == world.model[..records.len()]);
         prop_assert!(discarded <= cut as u64);
         prop_assert!(cut < bytes.len() || (discarded == 0 && records.len() == world.model.len()));
+    }
+
+    #[test]
+    fn a_disk_that_fails_anywhere_leaves_all_that_was_acknowledged_and_nothing_else_than_was_tried(
+        steps in steps(),
+        change in prop_oneof![Just(Change::Create), Just(Change::Write)],
+        spared in 0_usize..12,
+        fault in prop_oneof![
+            Just(Fault::NotDone),
+            Just(Fault::DiskFull),
+            Just(Fault::DoneAndReportedFailed),
+            Just(Fault::Torn),
+        ],
+    ) {
+        let mut world = World::new(u64::MAX, 4096);
+        let _planned = faults::plan(world.folder.path(), change, ".spool", spared, fault);
+        let acknowledged = steps.iter().take_while(|step| world.try_to_take(step)).map(|_| ()).count();
+        let acknowledged: usize = steps.iter().take(acknowledged).map(Step::records).sum();
+        let records = world.read().0;
+        prop_assert!(records.len() >= acknowledged, "{} of {acknowledged}", records.len());
+        prop_assert!(records.len() <= world.model.len() && records == world.model[..records.len()]);
     }
 
     #[test]

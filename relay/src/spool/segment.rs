@@ -1,7 +1,6 @@
 //! One segment: written record by record, read back as its valid prefix.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::sync::Arc;
 use schemas::session_key::SpoolKey;
 use tokio::time::Instant;
 
+use super::disk;
 use super::folder::Entry;
 use super::record::{Cipher, Draft, Header, Record, split, together};
 use super::{Folder, Kind, SpoolError};
@@ -43,12 +43,9 @@ impl Segment {
         let cipher = Cipher::new(spool_key, header.sequence, digest)?;
         let entry = Entry { counter: header.facts.session.counter, sequence: header.sequence, kind: Kind::Spool };
         let path = folder.file(entry);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
+        let file = disk::open(OpenOptions::new().write(true).create_new(true), &path)
             .map_err(SpoolError::disk("cannot create", &path))?;
-        file.write_all(&bytes).map_err(SpoolError::disk("cannot write", &path))?;
+        disk::write(&file, &path, &bytes).map_err(SpoolError::disk("cannot write", &path))?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         // Counted whatever the limit says: rotation is what lets the spool shrink.
         folder.budget().force(length);
@@ -62,8 +59,8 @@ impl Segment {
         for payload in together(drafts) {
             self.cipher.seal(payload, scratch)?;
         }
-        let mut file = self.file.as_ref();
-        if let Err(source) = file.write_all(scratch) {
+        let file = self.file.as_ref();
+        if let Err(source) = disk::write(file, &self.path, scratch) {
             // So that no half batch is taken for a torn end; where this fails too, the cipher still tells.
             let _ = file.set_len(self.length);
             return Err(SpoolError::disk("cannot write", &self.path)(source));

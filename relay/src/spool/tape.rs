@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::record::{DATA_MAX, Draft, EVENT_MAX, Header, SessionFacts, VERSION, length_on_disk};
 use super::segment::Segment;
-use super::{Folder, SpoolError};
+use super::{Folder, SpoolError, disk};
 
 /// One session's recording. Written by its recorder, rotated by size here and by age from sealing.
 pub(crate) struct Tape {
@@ -164,6 +164,15 @@ impl Tape {
         }
     }
 
+    /// Whether anything may still be written.
+    pub(crate) fn takes_more(&self) -> Result<(), SpoolError> {
+        match self.state {
+            State::Open => Ok(()),
+            State::Poisoned => Err(SpoolError::Poisoned),
+            State::Ended(_) => Err(SpoolError::Closed),
+        }
+    }
+
     pub(crate) fn progress(&self) -> Progress {
         let ending = match self.state {
             State::Ended(ending) => Some(ending),
@@ -199,11 +208,7 @@ impl Tape {
         now_us: u64,
         limited: bool,
     ) -> Result<Written, SpoolError> {
-        match self.state {
-            State::Open => {}
-            State::Poisoned => return Err(SpoolError::Poisoned),
-            State::Ended(_) => return Err(SpoolError::Closed),
-        }
+        self.takes_more()?;
         // A clock that steps back must not make evidence go backwards.
         let time_us = self.last_time_us.max(now_us);
         let (lines, tally) = self.encode(events, time_us)?;
@@ -303,13 +308,15 @@ impl Tape {
 impl Written {
     /// Puts content and name on the disk. Blocks.
     pub(crate) fn flush(&self) -> Result<(), SpoolError> {
-        self.file.sync_data().map_err(SpoolError::disk("cannot flush a segment in", self.folder.path()))?;
+        disk::flush_segment(&self.file, self.folder.path())
+            .map_err(SpoolError::disk("cannot flush a segment in", self.folder.path()))?;
         super::folder::sync(self.folder.path())
     }
 
     /// As [`Written::flush`], for a segment whose name is on the disk already.
     pub(crate) fn flush_content(&self) -> Result<(), SpoolError> {
-        self.file.sync_data().map_err(SpoolError::disk("cannot flush a segment in", self.folder.path()))
+        disk::flush_segment(&self.file, self.folder.path())
+            .map_err(SpoolError::disk("cannot flush a segment in", self.folder.path()))
     }
 }
 
@@ -331,6 +338,8 @@ fn unknown(execution: u64, statement: u64) -> Outcome {
         bytes_returned: 0,
         bytes_received: 0,
         sqlstate: None,
+        rows_recorded: None,
+        result_hmac: None,
     }
 }
 

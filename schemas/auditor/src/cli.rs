@@ -51,6 +51,23 @@ pub enum Command {
         #[command(flatten)]
         trust: TrustArguments,
     },
+    /// Tells whether a file is what a client got from one execution, also where its rows are not on record.
+    CheckResult {
+        /// Folder of the evidence.
+        dir: PathBuf,
+        /// Session, or the beginning of its identifier where that is unique.
+        session: String,
+        /// The execution's number.
+        execution: u64,
+        /// What is claimed to be its result: of a COPY the copied data, otherwise the `DataRow` messages as they were sent.
+        file: PathBuf,
+        /// Folder with `data.key`.
+        #[arg(long, value_name = "FOLDER")]
+        keys: PathBuf,
+        /// How far the evidence is trusted.
+        #[command(flatten)]
+        trust: TrustArguments,
+    },
     /// Writes all sessions with their statements.
     Export {
         /// Folder of the evidence.

@@ -23,7 +23,7 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<Exit, Error> {
     let folder = Folder::open(dir)?;
-    let trust = trust::decide(&folder, arguments, None, None)?;
+    let trust = trust::decide(&folder, arguments, None, None)?.trust;
     match file {
         None => write(&folder, format, trust, out)?,
         Some(path) => {

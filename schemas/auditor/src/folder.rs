@@ -130,4 +130,4 @@ impl Files for BundleFolder<'_> {
 
 /// What verifying looks at: logs, what certifies the keys of their checkpoints, evidence, details of approvals, wrapped
 /// keys. Logs first: whatever they tell of was stored before, and so is there when evidence is listed.
-const AREAS: [&str; 5] = ["log", "trust", "evidence", "approvals", "keys"];
+const AREAS: [&str; 6] = ["log", "trust", "shredded", "evidence", "approvals", "keys"];

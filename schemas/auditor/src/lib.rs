@@ -10,6 +10,7 @@ mod folder;
 mod listing;
 mod names;
 mod replay;
+mod result;
 mod safe_text;
 mod sessions;
 mod summary;
@@ -60,6 +61,9 @@ pub fn execute(command: &Command, out: &mut dyn Write) -> Result<Exit, Error> {
         Command::Replay { dir, session, keys, full, trust } => {
             let request = replay::Request { session, keys: keys.as_deref(), full: *full };
             replay::run(dir, &request, trust, out)
+        }
+        Command::CheckResult { dir, session, execution, file, keys, trust } => {
+            result::run(dir, &result::Request { session, execution: *execution, file, keys }, trust, out)
         }
         Command::Export { dir, format, out: file, trust } => export::run(dir, *format, file.as_deref(), trust, out),
         Command::Sessions { dir } => sessions::run(dir, out),

@@ -9,12 +9,13 @@ use std::path::Path;
 
 use schemas::chunk::OpenedChunk;
 use schemas::event::EventBody;
+use schemas::instant::rfc3339;
 
 use crate::cli::TrustArguments;
 use crate::error::{Error, Exit};
 use crate::folder::Folder;
 use crate::listing;
-use crate::trust::{self, Trust};
+use crate::trust::{self, Judged, Trust};
 use crate::unlock;
 use exact::Exact;
 
@@ -37,14 +38,25 @@ pub(crate) fn run(
     let Request { session, keys, full } = *request;
     let folder = Folder::open(dir)?;
     let listed = listing::find(&folder, session)?;
-    let trust = trust::decide(&folder, arguments, keys, Some(&listed.session))?;
-    let key = keys.map(|keys| unlock::data_key(&folder, &listed, keys)).transpose()?;
+    let Judged { trust, shredded_us } = trust::decide(&folder, arguments, keys, Some(&listed.session))?;
+    let key = keys.map(|keys| unlock::session_key(&folder, &listed, keys)).transpose()?;
     let told = if trust == Trust::Verified { "verified" } else { "NOT VERIFIED" };
     writeln!(out, "session   {} ({told})", listed.session)?;
-    if matches!(key, Some(None)) {
-        writeln!(out, "data      gone: the session's key was shredded, or is not among the evidence")?;
+    match (shredded_us, &key) {
+        (Some(time_us), _) => {
+            let at = rfc3339(time_us);
+            writeln!(out, "data      shredded {at}: its key was destroyed on purpose, which is no damage")?;
+        }
+        (None, Some(None)) => {
+            writeln!(
+                out,
+                "data      cannot be read: the session's key is gone, and nobody says that it was destroyed"
+            )?;
+        }
+        (None, _) => {}
     }
-    let mut exact = key.flatten().map(Exact::new);
+    let key = key.flatten().map(|key| key.data_key()).transpose();
+    let mut exact = key.map_err(|error| Error::content(folder.root(), error))?.map(Exact::new);
     let mut expected = 1;
     for chunk in listed.open(&folder) {
         let chunk = chunk?;

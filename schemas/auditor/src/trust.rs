@@ -59,15 +59,26 @@ pub(crate) fn verify_bundle(folder: &Folder, grounds: &Grounds) -> Result<Bundle
     verify::verify_bundle(&BundleFolder(folder), root, options).map_err(Error::file(folder.root()))
 }
 
+/// What is known of what is shown.
+pub(crate) struct Judged {
+    pub(crate) trust: Trust,
+    /// When the session's key was destroyed, if a statement that holds says so.
+    pub(crate) shredded_us: Option<u64>,
+}
+
 /// Decides whether one session, or without one all evidence, may be shown.
 pub(crate) fn decide(
     folder: &Folder,
     arguments: &TrustArguments,
     keys: Option<&Path>,
     session: Option<&SessionId>,
-) -> Result<Trust, Error> {
+) -> Result<Judged, Error> {
     let Some(root) = root_file(arguments, keys) else {
-        return if arguments.unverified { Ok(Trust::Unverified) } else { Err(no_root()) };
+        return if arguments.unverified {
+            Ok(Judged { trust: Trust::Unverified, shredded_us: None })
+        } else {
+            Err(no_root())
+        };
     };
     let grounds = Grounds::read(&root)?;
     let (report, all_holds, findings) = match Folder::bundle(folder.root()) {
@@ -82,13 +93,12 @@ pub(crate) fn decide(
             (report.evidence, holds, findings)
         }
     };
-    let holds = match session {
-        Some(session) => report.sessions.iter().any(|one| one.session == *session && one.sound),
-        None => all_holds,
-    };
+    let judged = session.map(|session| report.sessions.iter().find(|one| one.session == *session));
+    let holds = judged.map_or(all_holds, |judged| judged.is_some_and(|judged| judged.sound));
+    let shredded_us = judged.flatten().and_then(|judged| judged.shredded_us);
     match (holds, arguments.unverified) {
-        (true, _) => Ok(Trust::Verified),
-        (false, true) => Ok(Trust::Unverified),
+        (true, _) => Ok(Judged { trust: Trust::Verified, shredded_us }),
+        (false, true) => Ok(Judged { trust: Trust::Unverified, shredded_us }),
         (false, false) => {
             let mut errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
             let first = errors.next().map_or("nothing was verified".to_owned(), |finding| {

@@ -100,7 +100,11 @@ fn print_session(session: &SessionReport, out: &mut dyn Write) -> io::Result<()>
     let opened = session.opened_us.map_or("?".to_owned(), rfc3339);
     let who = session.details.as_ref().map_or("?".to_owned(), |details| OneLine(&details.actor.subject).to_string());
     let (chunks, events) = (count(session.chunks, "chunk"), count(session.events, "event"));
-    writeln!(out, ", by {who}, opened {opened}, {chunks}, {events}")
+    write!(out, ", by {who}, opened {opened}, {chunks}, {events}")?;
+    match session.shredded_us {
+        Some(time_us) => writeln!(out, ", SHREDDED {}", rfc3339(time_us)),
+        None => writeln!(out),
+    }
 }
 
 fn print_finding(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {

@@ -29,7 +29,8 @@ pub trait EvidenceStore: Send + Sync {
         Ok(keys)
     }
 
-    /// Deletes an object that is under no retention (crypto-shredding of wrapped keys). Deleting nothing is success.
+    /// Deletes an object that is under no retention (crypto-shredding of wrapped keys), with every version of it: what was
+    /// deleted is not to be had again. Deleting nothing is success.
     /// Under retention it is [`StoreError::Retained`].
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
 

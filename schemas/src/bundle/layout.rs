@@ -12,13 +12,14 @@
 //! json/<table>.json
 //! replay/<session>.html       a session for people
 //! evidence/…                  objects below their keys
+//! shredded/…
 //! trust/…
 //! log/…
 //! ```
 //! Wrapped session keys (`keys/`) are in no bundle: a copy under retention would keep a session from being shredded.
 
 use crate::identifiers::SessionId;
-use crate::layout::{self as objects, EVIDENCE_PREFIX, LogObjectKind, ObjectKind, TRUST_PREFIX};
+use crate::layout::{self as objects, EVIDENCE_PREFIX, LogObjectKind, ObjectKind, SHREDDED_PREFIX, TRUST_PREFIX};
 use crate::tables::Table;
 
 /// A file of a bundle.
@@ -129,6 +130,8 @@ fn parse_object(path: &str) -> Option<BundleFile> {
         objects::parse(path).is_some_and(|object| !matches!(object.kind, ObjectKind::WrappedKey(_)))
     } else if path.starts_with(TRUST_PREFIX) {
         objects::parse_key_certificate(path).is_some()
+    } else if path.starts_with(SHREDDED_PREFIX) {
+        objects::parse_shredding(path).is_some()
     } else {
         // What is staged and what a sealer remembers proves nothing.
         let kind = objects::parse_log(path).map(|object| object.kind);

@@ -26,7 +26,7 @@ fn event(number: u64) -> Event {
     Event {
         number,
         time_us: 1000 + number,
-        body: EventBody::Execute(Execute { execution: number, statement: 1, row_limit: 0 }),
+        body: EventBody::Execute(Execute { execution: number, statement: 1, row_limit: 0, rows_kept: None }),
     }
 }
 

@@ -91,6 +91,7 @@ impl Entry {
             PayloadType::ApprovalDecided => self.placed::<ApprovalDecidedLeaf>(),
             PayloadType::ApprovalRequest
             | PayloadType::ApprovalDecision
+            | PayloadType::SessionShredded
             | PayloadType::KeyCertificate
             | PayloadType::InToto => {
                 Err(Error::Malformed { what: "log entry", expected: "a statement that a log holds" })

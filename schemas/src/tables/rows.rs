@@ -188,6 +188,12 @@ row! {
         error_class: Option<String>,
         /// Rows returned to the client.
         rows_returned: u64,
+        /// How many of them may go on record at most; absent where all of them do.
+        rows_kept: Option<u64>,
+        /// How many of them went on record (of a COPY: messages of data); absent where all did.
+        rows_recorded: Option<u64>,
+        /// Keyed digest of all rows returned, where not all need be on record.
+        result_hmac: Option<String>,
         /// Rows changed, also where that was rolled back.
         rows_affected: u64,
         /// Bytes of rows returned to the client.

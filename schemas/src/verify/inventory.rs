@@ -6,8 +6,8 @@ use super::examiner::Examiner;
 use super::log::{self, StoredLog};
 use crate::identifiers::{Incarnation, RequestId, SessionId};
 use crate::layout::{
-    self, EVIDENCE_PREFIX, KEYS_PREFIX, LOG_PREFIX, Object, ObjectKind, Scope, TRUST_PREFIX, parse_key_certificate,
-    parse_log,
+    self, EVIDENCE_PREFIX, KEYS_PREFIX, LOG_PREFIX, Object, ObjectKind, SHREDDED_PREFIX, Scope, TRUST_PREFIX,
+    parse_key_certificate, parse_log, parse_shredding,
 };
 use crate::log::LogOrigin;
 use crate::rule::Rule;
@@ -19,6 +19,10 @@ pub(super) struct Inventory {
     pub(super) details: BTreeSet<String>,
     /// Keys of key certificates.
     pub(super) trust: BTreeSet<String>,
+    /// Keys of the statements that a session's key was destroyed.
+    pub(super) shreddings: BTreeSet<String>,
+    /// Sessions whose wrapped key is there.
+    pub(super) wrapped_keys: BTreeSet<(Scope, SessionId)>,
     pub(super) logs: BTreeMap<LogOrigin, StoredLog>,
 }
 
@@ -85,16 +89,21 @@ impl Inventory {
             ObjectKind::ApprovalRequested(request) => self.approval(scope, request).requested = true,
             ObjectKind::ApprovalDecided(request) => self.approval(scope, request).decided = true,
             ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) => {}
-            ObjectKind::WrappedKey(_) => examiner.report.checked.wrapped_keys += 1,
+            ObjectKind::WrappedKey(session) => {
+                examiner.report.checked.wrapped_keys += 1;
+                self.wrapped_keys.insert((scope, session));
+            }
         }
     }
 
     fn add_other(&mut self, key: String, examiner: &mut Examiner<'_>) {
-        let ours = [EVIDENCE_PREFIX, KEYS_PREFIX, LOG_PREFIX, TRUST_PREFIX];
+        let ours = [EVIDENCE_PREFIX, KEYS_PREFIX, LOG_PREFIX, SHREDDED_PREFIX, TRUST_PREFIX];
         if let Some(object) = parse_log(&key) {
             log::add(&mut self.logs, object);
         } else if parse_key_certificate(&key).is_some() {
             self.trust.insert(key);
+        } else if parse_shredding(&key).is_some() {
+            self.shreddings.insert(key);
         } else if ours.iter().any(|prefix| key.starts_with(prefix)) {
             examiner.find(&key, Rule::ObjectLayout, "expected a key of the layout");
         } else {

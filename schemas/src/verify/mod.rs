@@ -13,6 +13,7 @@ mod log;
 mod observer;
 mod report;
 mod session;
+mod shredding;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -108,6 +109,7 @@ pub fn observe(
         }
     }
     let certificates = trust::check(&mut examiner, &inventory.trust, root);
+    shredding::check(&mut examiner, &inventory.shreddings, &certificates, &inventory.wrapped_keys);
     log::check(&mut examiner, &inventory.logs, &certificates);
     Ok(examiner.into_report())
 }

@@ -57,7 +57,7 @@ pub struct Checked {
     pub log_entries: u64,
     /// Tiles and entry bundles of logs that are those of their entries.
     pub log_tiles: u64,
-    /// Objects outside `evidence/`, `keys/`, `log/` and `trust/`: not looked at.
+    /// Objects outside `evidence/`, `keys/`, `log/`, `shredded/` and `trust/`: not looked at.
     pub ignored: u64,
 }
 
@@ -150,6 +150,9 @@ pub struct SessionReport {
     pub events: u64,
     /// Executions of which it is not known whether they ran; in an open session, whether they ended.
     pub outcome_unknown: Vec<u64>,
+    /// When its key was destroyed, microseconds since 1970, if a shredding that holds says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shredded_us: Option<u64>,
     /// The session's first event, if it holds.
     pub details: Option<SessionOpen>,
 }

@@ -48,6 +48,7 @@ pub(super) fn check(
         chunks: 0,
         events: 0,
         outcome_unknown: Vec::new(),
+        shredded_us: None,
         details: None,
     };
     if stored.void {

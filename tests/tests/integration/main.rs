@@ -56,6 +56,10 @@ mod protocol;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod results;
+#[cfg(test)]
+mod shredding;
+#[cfg(test)]
 mod splits;
 #[cfg(test)]
 mod staleness;

@@ -130,6 +130,9 @@ fn outcome_text(outcome: &Outcome) -> String {
             count(outcome.bytes_returned, "byte")
         );
     }
+    if let Some(recorded) = outcome.rows_recorded {
+        let _ = write!(text, ", {recorded} of them on record by setting");
+    }
     if outcome.rows_affected > 0 {
         let _ = write!(text, ", {} changed", count(outcome.rows_affected, "row"));
     }

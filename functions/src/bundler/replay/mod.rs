@@ -4,7 +4,7 @@ mod events;
 mod exact;
 mod page;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::chunk::OpenedChunk;
 use schemas::event::{EventBody, SessionOpen};
@@ -94,6 +94,8 @@ pub(super) struct Drawing<'a> {
     /// The one session to draw; all, if none is named.
     wanted: Option<&'a SessionId>,
     results: Option<Results>,
+    /// Sessions whose key was destroyed.
+    pub(super) shredded: BTreeSet<SessionId>,
     session: Recording,
     pages: Vec<ReplayPage>,
     failed: Option<BundlerError>,
@@ -144,6 +146,7 @@ impl Observer for Drawing<'_> {
     fn session(&mut self, report: &SessionReport) {
         if self.is_wanted(&report.session) {
             self.begin();
+            self.session.shredded |= self.shredded.contains(&report.session);
             match std::mem::take(&mut self.session).finish(report) {
                 Ok(page) => self.pages.push(page),
                 Err(error) => self.failed = self.failed.take().or(Some(error)),

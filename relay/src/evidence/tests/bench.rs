@@ -301,6 +301,10 @@ impl Clock for Ticking {
 }
 
 impl Ticking {
+    pub(super) fn retreat(&self, by: Duration) {
+        self.0.fetch_sub(u64::try_from(by.as_micros()).unwrap(), Ordering::Relaxed);
+    }
+
     pub(super) fn advance(&self, by: Duration) {
         self.0.fetch_add(u64::try_from(by.as_micros()).unwrap(), Ordering::Relaxed);
     }
@@ -384,7 +388,7 @@ pub(super) fn query(number: u64, text: &str) -> Permit {
         client: Bytes::from(text.to_owned()),
         events: vec![
             EventBody::Statement(statement),
-            EventBody::Execute(Execute { execution: number, statement: number, row_limit: 0 }),
+            EventBody::Execute(Execute { execution: number, statement: number, row_limit: 0, rows_kept: None }),
         ],
     }
 }
@@ -400,6 +404,8 @@ pub(super) fn outcome(number: u64) -> EventBody {
         bytes_returned: 1,
         bytes_received: 0,
         sqlstate: None,
+        rows_recorded: None,
+        result_hmac: None,
     })
 }
 

@@ -1,3 +1,4 @@
 mod bench;
 mod crashes;
+mod faults;
 mod sessions;

@@ -175,4 +175,4 @@ impl<'a, D: Direction> Iterator for Messages<'a, D> {
 }
 
 /// Type byte and length.
-pub(super) const HEADER: usize = 5;
+pub const HEADER: usize = 5;

@@ -35,7 +35,7 @@ pub use error::{EncodeError, Error};
 pub use error_fields::{ErrorFields, Severity};
 pub use format::Format;
 pub use frontend::FrontendMessage;
-pub use message::{Batch, MessageRef, RawMessage};
+pub use message::{Batch, HEADER, MessageRef, RawMessage};
 pub use sqlstate::SqlState;
 pub use startup::Startup;
 pub use transcript::Transcript;

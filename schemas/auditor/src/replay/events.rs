@@ -21,7 +21,9 @@ pub(super) fn print(body: &EventBody, time_us: u64, full: bool, out: &mut dyn Wr
         EventBody::Execute(execute) => {
             let limit =
                 if execute.row_limit > 0 { format!(", at most {} rows", execute.row_limit) } else { String::new() };
-            writeln!(out, "{time} execution {} of statement {}{limit}", execute.execution, execute.statement)
+            let kept = execute.rows_kept.map(|rows| format!(", {} of its result on record", at_most(rows)));
+            let kept = kept.unwrap_or_default();
+            writeln!(out, "{time} execution {} of statement {}{limit}{kept}", execute.execution, execute.statement)
         }
         EventBody::Outcome(outcome) => print_outcome(&time, outcome, out),
         EventBody::RolledBack(range) => print_rolled_back(&time, range, out),
@@ -110,7 +112,21 @@ fn print_outcome(time: &str, outcome: &Outcome, out: &mut dyn Write) -> io::Resu
     if outcome.bytes_received > 0 {
         text = format!("{text}, {} received", count(outcome.bytes_received, "byte"));
     }
-    writeln!(out, "{time} {}", OneLine(&text))
+    writeln!(out, "{time} {}", OneLine(&text))?;
+    match (outcome.rows_recorded, outcome.result_hmac) {
+        (Some(recorded), Some(digest)) => {
+            writeln!(
+                out,
+                "  recorded  {} by setting, keyed digest of all that was returned {digest}",
+                count(recorded, "row")
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+fn at_most(rows: u64) -> String {
+    if rows == 0 { "nothing".to_owned() } else { format!("the first {}", count(rows, "row")) }
 }
 
 fn print_rolled_back(time: &str, range: &RolledBack, out: &mut dyn Write) -> io::Result<()> {

@@ -121,6 +121,9 @@ impl Session {
             sqlstate: None,
             error_class: None,
             rows_returned: 0,
+            rows_kept: execute.rows_kept,
+            rows_recorded: None,
+            result_hmac: None,
             rows_affected: 0,
             bytes_returned: 0,
         });
@@ -149,6 +152,8 @@ impl Session {
             execution.sqlstate = outcome.sqlstate;
             execution.error_class = class;
             execution.rows_returned = outcome.rows_returned;
+            execution.rows_recorded = outcome.rows_recorded;
+            execution.result_hmac = outcome.result_hmac.map(|digest| digest.to_string());
             execution.rows_affected = outcome.rows_affected;
             execution.bytes_returned = outcome.bytes_returned;
         }

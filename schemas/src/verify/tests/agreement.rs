@@ -32,6 +32,8 @@ fn both_verifiers_say_the_same_of_everything_that_tests_do_to_evidence_and_logs(
     let mut asks = super::tampering::asks();
     asks.extend(super::insider::asks());
     asks.extend(super::log::asks());
+    asks.extend(super::results::asks());
+    asks.extend(super::shredding::asks());
     let (name, files) = ("aborted while a request waited".to_owned(), super::vectors::aborted_while_a_request_waited());
     asks.push(Ask { name, files, options: Options::default(), is_bundle: false });
     assert!(asks.len() > 120);

@@ -1,6 +1,8 @@
 pub(in crate::verify) mod agreement;
 mod insider;
 mod log;
+mod results;
+mod shredding;
 mod tampering;
 pub(crate) mod tree;
 mod vectors;

@@ -12,8 +12,9 @@ use super::vectors::read_tree;
 use crate::approval::{ApprovalDecidedLeaf, ApprovalRequestedLeaf, ApprovalVerdict};
 use crate::canonical;
 use crate::chunk::{self, Container, append_envelope};
+use crate::digest::Sha256Digest;
 use crate::dsse::{Envelope, Statement};
-use crate::event::{CloseReason, Event, EventBody, SessionOpen};
+use crate::event::{CloseReason, Event, EventBody, Outcome, SessionOpen};
 use crate::frame::{Frame, Frames, Kind};
 use crate::identifiers::{RequestId, SessionId};
 use crate::layout::EVIDENCE_PREFIX;
@@ -119,6 +120,7 @@ const WITH_KEY: &[Case] = &[
     ("a roll-back of nothing", |s| s.replace_event(4, rolled_back(2)), Rule::EventReference),
     ("a statement left out", |s| s.replace_event(2, EventBody::Cancel), Rule::EventReference),
     ("a statement more than the close says", |s| s.replace_event(4, sample::statement(2)), Rule::EventTotals),
+    ("rows off the record that nobody spoke of", |s| s.replace_event(3, off_record()), Rule::EventResult),
     ("a request with another expiry", |s| s.resign_requested(|r| r.expires_us += 1), Rule::ApprovalRequested),
     ("another verdict", |s| s.resign_decided(|d| d.verdict = ApprovalVerdict::Denied), Rule::ApprovalDecided),
     ("a decision that nobody made", |s| s.resign_decided(|d| d.decision_sha256 = None), Rule::ApprovalDecided),
@@ -148,9 +150,9 @@ pub(super) fn asks() -> Vec<Ask> {
     WITHOUT_KEY.iter().chain(WITH_KEY).map(ask).collect()
 }
 
-/// Those have their cases in `verify::bundle` and in `log`.
+/// Those have their cases in `verify::bundle`, in `log` and in `shredding`.
 fn is_of_others(rule: Rule) -> bool {
-    ["bundle.", "key-certificate", "table.", "safeguards.", "log.", "checkpoint."]
+    ["bundle.", "key-certificate", "table.", "safeguards.", "log.", "checkpoint.", "shredding."]
         .iter()
         .any(|prefix| rule.id().starts_with(prefix))
 }
@@ -574,6 +576,12 @@ impl Scene {
             events.iter().for_each(|event| append_event(content, event));
         });
     }
+}
+
+fn off_record() -> EventBody {
+    let EventBody::Outcome(outcome) = sample::outcome(0, 1) else { unreachable!() };
+    let result_hmac = Some(Sha256Digest::of(b"rows"));
+    EventBody::Outcome(Outcome { rows_recorded: Some(0), result_hmac, ..outcome })
 }
 
 fn spoilt(envelope: &Envelope) -> Envelope {

@@ -172,6 +172,8 @@ fn refused(tree: &mut Tree, keys: &TestKeys) {
         bytes_returned: 0,
         bytes_received: 0,
         sqlstate: Some("42501".to_owned()),
+        rows_recorded: None,
+        result_hmac: None,
     };
     let events = vec![
         session.details(),
@@ -430,7 +432,7 @@ impl Entropy for Counting {
 }
 
 pub(crate) fn execute(execution: u64, statement: u64) -> EventBody {
-    EventBody::Execute(Execute { execution, statement, row_limit: 0 })
+    EventBody::Execute(Execute { execution, statement, row_limit: 0, rows_kept: None })
 }
 
 pub(crate) fn close(reason: CloseReason, statements: u64, executions: u64) -> EventBody {

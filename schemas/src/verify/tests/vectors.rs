@@ -96,6 +96,8 @@ fn the_small_forms_come_out_as_stored() {
         block.gather(&DataRecord { direction: Direction::Frontend, time_us: T0, bytes: b"X\0\0\0\x04" }).is_empty()
     );
     let sealed = block.seal(&place, &Counting::from(7)).unwrap();
+    let mut result = key.result_key().unwrap().begin();
+    result.update(b"abc");
     let mut frame = Vec::new();
     Frame { kind: Kind::Event, payload: b"{}" }.encode(&mut frame).unwrap();
     let value = json!({"b": [1, "\u{20ac}\n\u{1}\""], "a": {"z": null, "A": true}, "": -5});
@@ -115,6 +117,7 @@ fn the_small_forms_come_out_as_stored() {
                 "data_key_hex": hex::encode(key.data_key().unwrap().as_bytes()),
                 "spool_key_hex": hex::encode(key.spool_key().unwrap().as_bytes()),
                 "token_of_abc": key.token_key().unwrap().token(b"abc"),
+                "result_hmac_of_abc": result.so_far(),
             },
             "data_block": {
                 "session": session, "sequence": 3, "block": 1,

@@ -236,6 +236,27 @@ impl Relay {
         path
     }
 
+    /// `local shred` of one session.
+    pub(crate) fn shred(&self, session: &str) -> Said {
+        let mut local = Command::new(Programs::built().executable("local"));
+        Said::by(local.args(["shred", session, "--data"]).arg(self.data.path()))
+    }
+
+    /// Where a session's wrapped key is stored.
+    pub(crate) fn wrapped_key(&self, session: &str) -> PathBuf {
+        let (incarnation, counter) = session.split_once('-').unwrap();
+        let file = format!("{incarnation}/{counter}.json");
+        let mut folders = vec![self.evidence().join("objects/keys")];
+        while let Some(folder) = folders.pop() {
+            if folder.join(&file).exists() {
+                return folder.join(file);
+            }
+            let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+            folders.extend(entries.filter(|path| path.is_dir()));
+        }
+        panic!("{session} has no wrapped key")
+    }
+
     /// `auditor sessions`.
     pub(crate) fn sessions(&self) -> Said {
         let mut auditor = Command::new(Programs::built().executable("auditor"));

@@ -39,6 +39,8 @@ pub struct Table {
     pub rows_before: u64,
     /// True for the last page of a result that the server completed.
     pub complete: bool,
+    /// Rows that the server says it returned, where that is more than there are here: the others are not in the recording.
+    pub returned: Option<u64>,
 }
 
 /// As psql writes it, but NULL as `\N` and escapes as COPY writes them.
@@ -66,10 +68,11 @@ impl fmt::Display for Table {
             writeln!(f, "{}", cells.collect::<Vec<_>>().join("|").trim_end())?;
         }
         let count = self.rows_before.saturating_add(u64::try_from(self.rows.len()).unwrap_or(u64::MAX));
-        match (self.complete, count) {
-            (true, 1) => write!(f, "(1 row)"),
-            (true, _) => write!(f, "({count} rows)"),
-            (false, _) => write!(f, "({count} rows so far)"),
+        match (self.complete, self.returned, count) {
+            (true, Some(returned), _) => write!(f, "({returned} rows, {count} of them recorded)"),
+            (true, None, 1) => write!(f, "(1 row)"),
+            (true, None, _) => write!(f, "({count} rows)"),
+            (false, ..) => write!(f, "({count} rows so far)"),
         }
     }
 }
@@ -99,7 +102,7 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn begin(&mut self, columns: Vec<Column>) {
-        self.table = Some(Table { columns, rows: Vec::new(), rows_before: 0, complete: false });
+        self.table = Some(Table { columns, rows: Vec::new(), rows_before: 0, complete: false, returned: None });
         self.bytes = 0;
     }
 
@@ -129,12 +132,22 @@ impl Rows {
         let rows_before = table.rows_before.saturating_add(u64::try_from(table.rows.len()).unwrap_or(u64::MAX));
         let columns = table.columns.clone();
         self.bytes = 0;
-        self.table.replace(Table { columns, rows: Vec::new(), rows_before, complete: false })
+        self.table.replace(Table { columns, rows: Vec::new(), rows_before, complete: false, returned: None })
     }
 
-    /// The result ends: completed by the server, or by something else.
-    pub(super) fn end(&mut self, complete: bool) -> Option<Table> {
-        self.table.take().map(|table| Table { complete, ..table })
+    /// The server completes the result, under this tag.
+    pub(super) fn complete(&mut self, tag: &str) -> Option<Table> {
+        let table = self.table.take()?;
+        let here = table.rows_before.saturating_add(u64::try_from(table.rows.len()).unwrap_or(u64::MAX));
+        // Other commands count the rows that they changed.
+        let counted = tag.strip_prefix("SELECT ").or_else(|| tag.strip_prefix("FETCH "));
+        let returned = counted.and_then(|count| count.parse().ok()).filter(|returned| *returned > here);
+        Some(Table { complete: true, returned, ..table })
+    }
+
+    /// Something else ends the result.
+    pub(super) fn end(&mut self) -> Option<Table> {
+        self.table.take()
     }
 }
 

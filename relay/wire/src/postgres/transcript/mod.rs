@@ -218,7 +218,7 @@ impl Transcript {
             BackendMessage::RowDescription(fields) => {
                 let columns: Vec<Column> = fields.iter().map(Column::of).collect();
                 if !self.server.described_columns(request, &columns) {
-                    self.end_rows(false);
+                    self.end_rows();
                     self.rows.begin(columns);
                 }
             }
@@ -270,14 +270,16 @@ impl Transcript {
             }
             _ => return,
         };
-        let complete = matches!(message, BackendMessage::CommandComplete { .. });
-        self.end_rows(complete);
+        match message {
+            BackendMessage::CommandComplete { tag } => self.entries.extend(self.rows.complete(tag).map(Entry::Table)),
+            _ => self.end_rows(),
+        }
         self.end_copies();
         self.entries.push(entry);
     }
 
-    fn end_rows(&mut self, complete: bool) {
-        self.entries.extend(self.rows.end(complete).map(Entry::Table));
+    fn end_rows(&mut self) {
+        self.entries.extend(self.rows.end().map(Entry::Table));
     }
 
     fn end_copies(&mut self) {
@@ -310,7 +312,7 @@ impl Transcript {
     }
 
     fn wind_up(&mut self) {
-        self.end_rows(false);
+        self.end_rows();
         self.end_copies();
         self.leave_unanswered();
         for (side, buffered) in [(Side::Frontend, self.frontend.buffered()), (Side::Backend, self.backend.buffered())] {

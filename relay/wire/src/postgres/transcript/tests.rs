@@ -252,6 +252,22 @@ ERROR P0001: no
 }
 
 #[test]
+fn rows_that_are_not_in_the_recording_are_missed_and_not_passed_over() {
+    let mut recording = Recording::default();
+    recording.frontend(|out| {
+        frontend::query("select id from patients; update patients set id = 1 returning id", out).unwrap()
+    });
+    recording.backend(&[BackendMessage::RowDescription(vec![field("id", 23, Format::Text)])]);
+    recording.rows(&[&[Some(b"7")]]);
+    recording.backend(&[complete("SELECT 1200"), BackendMessage::RowDescription(vec![field("id", 23, Format::Text)])]);
+    recording.rows(&[&[Some(b"1")]]);
+    recording.backend(&[complete("UPDATE 3"), READY]);
+    let told = recording.replay();
+    assert!(told.contains("(1200 rows, 1 of them recorded)\nSELECT 1200"), "{told}");
+    assert!(told.contains("(1 row)\nUPDATE 3"), "{told}");
+}
+
+#[test]
 fn a_long_result_comes_in_pages() {
     let mut transcript = Transcript::new();
     let mut bytes = BytesMut::new();

@@ -1,0 +1,28 @@
+//! `local shred`: one session's key is destroyed.
+
+use functions::{shredder, trust};
+use schemas::identifiers::SessionId;
+use schemas::shredding::SessionShredded;
+
+use crate::bundles::{env, trust_env};
+use crate::error::Error;
+use crate::folder::Folder;
+
+/// Shreds a session that has ended. Works beside a running `local`.
+///
+/// # Errors
+/// [`Error`], naming the part.
+pub async fn shred(folder: &Folder, session: &SessionId) -> Result<SessionShredded, Error> {
+    let env = env(folder).await?;
+    // Whoever verifies the statement takes its key from there.
+    trust::certify(&trust_env(&env)).await.map_err(Error::of("keys"))?;
+    let env = shredder::Env {
+        keys: env.keys,
+        store: env.store,
+        tenant: env.tenant,
+        environment: env.environment,
+        retention: env.retention,
+        now_us: env.now_us,
+    };
+    shredder::shred(&env, session).await.map_err(Error::of("shred"))
+}
