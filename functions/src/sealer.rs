@@ -16,6 +16,7 @@ use schemas::identifiers::Name;
 use schemas::log::{Checkpoint, LogOrigin};
 use seams::{EvidenceStore, KeyName, Keys, KeysError, PutOutcome, Retention, StoreError};
 
+mod abandonment;
 mod admission;
 mod batch;
 mod head;
@@ -43,6 +44,8 @@ pub struct Env {
     pub retention: Retention,
     /// Most entries that a checkpoint adds: [`Env::BATCH`] is a good number.
     pub batch: usize,
+    /// Tells the microseconds since 1970; only for certificates that ended long ago.
+    pub now_us: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 /// What a run did.
@@ -144,6 +147,7 @@ impl<'a> Log<'a> {
         publication::finish(self, &head).await?;
         let Some(mut batch) = Batch::begin(self, &head).await? else { return Ok(Round::Lost) };
         batch.gather(self, &mut sealed.rejected).await?;
+        abandonment::sign(self, &batch).await?;
         if batch.is_empty() {
             return Ok(Round::Idle);
         }

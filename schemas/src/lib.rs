@@ -11,12 +11,14 @@ pub mod csv;
 pub mod data_block;
 pub mod digest;
 pub mod dsse;
+pub mod ed25519;
 pub mod entropy;
 mod error;
 pub mod event;
 pub mod frame;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod heartbeat;
 mod hex;
 pub mod identifiers;
 pub mod instant;
@@ -29,6 +31,7 @@ pub mod manifest;
 pub mod payload_type;
 mod pem;
 pub mod period;
+pub mod revocation;
 pub mod rule;
 pub mod safeguards;
 #[cfg(test)]

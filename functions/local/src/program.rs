@@ -7,7 +7,7 @@ use relay::clock::{Clock, SystemClock};
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;
-use crate::{bundles, init, running, sessions, tokens};
+use crate::{bundles, init, revoking, running, sessions, tokens};
 
 /// Runs a command on the runtime that a relay needs.
 ///
@@ -41,6 +41,12 @@ async fn command(command: Command) -> Result<(), Error> {
         }
         Command::Replay { session, data, results, out } => {
             bundles::replay(&data.folder()?, &session, results, &out).await
+        }
+        Command::Revoke { incarnation, data, log_size, withdrawn } => {
+            let revoked = revoking::revoke(&data.folder()?, incarnation, log_size, withdrawn).await?;
+            let size = revoked.log_size;
+            writeln!(io::stdout(), "Revoked: what it signed stands in the first {size} entries of the log.")
+                .map_err(Error::of("output"))
         }
         Command::Sessions { data } => {
             let rows = sessions::read(&data.folder()?).await?;

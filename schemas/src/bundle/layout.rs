@@ -128,7 +128,7 @@ fn parse_object(path: &str) -> Option<BundleFile> {
     let known = if path.starts_with(EVIDENCE_PREFIX) {
         objects::parse(path).is_some_and(|object| !matches!(object.kind, ObjectKind::WrappedKey(_)))
     } else if path.starts_with(TRUST_PREFIX) {
-        objects::parse_key_certificate(path).is_some()
+        objects::parse_key_certificate(path).is_some() || objects::parse(path).is_some()
     } else {
         // What is staged and what a sealer remembers proves nothing.
         let kind = objects::parse_log(path).map(|object| object.kind);

@@ -16,6 +16,7 @@ pub mod proof;
 mod staged;
 mod subtrees;
 mod tile;
+mod witness;
 
 pub use checkpoint::Checkpoint;
 pub use edge::Edge;
@@ -28,6 +29,7 @@ pub use proof::{Consistency, Inclusion};
 pub use staged::{STAGED_MAX, Staged};
 pub use subtrees::{Subtrees, Tiles};
 pub use tile::{FULL_WIDTH, Tile, TileKind};
+pub use witness::Witness;
 
 #[cfg(test)]
 mod interoperation;

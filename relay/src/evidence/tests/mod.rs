@@ -1,3 +1,4 @@
 mod bench;
+mod completeness;
 mod crashes;
 mod sessions;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::agreement::Ask;
-use super::tree::{T0, TestKeys, Tree, build, put, retire, scope, start};
+use super::tree::{T0, TestKeys, Tree, beat, build, put, retire, scope, start};
 use super::vectors::{read_folder, write_folder};
 use crate::chunk::Container;
 use crate::dsse::Envelope;
@@ -22,10 +22,10 @@ use crate::verify::{EarlierCheckpoint, Options, Report, verify};
 type Case = (&'static str, fn(&mut Scene), Rule);
 
 /// Evidence with its log, and what an attacker may have.
-struct Scene {
-    tree: Tree,
-    keys: TestKeys,
-    options: Options,
+pub(super) struct Scene {
+    pub(super) tree: Tree,
+    pub(super) keys: TestKeys,
+    pub(super) options: Options,
 }
 
 /// Changes by somebody who can write to the store and, where that is needed, has a relay's key.
@@ -88,7 +88,8 @@ pub(super) fn asks() -> Vec<Ask> {
 
 #[test]
 fn every_rule_of_logs_that_is_an_error_has_its_case() {
-    let cases: BTreeSet<_> = WITHOUT_KEY.iter().chain(WITH_KEY).map(|(_, _, rule)| *rule).collect();
+    let cases = WITHOUT_KEY.iter().chain(WITH_KEY).map(|(_, _, rule)| *rule);
+    let cases: BTreeSet<_> = cases.chain(super::completeness::rules()).collect();
     let of_logs = |rule: &&Rule| rule.id().starts_with("log.") || rule.id().starts_with("checkpoint.");
     let errors = Rule::ALL.iter().filter(of_logs).filter(|rule| rule.severity() == Severity::Error);
     assert!(errors.clone().count() > 5 && errors.copied().all(|rule| cases.contains(&rule)), "{cases:?}");
@@ -263,17 +264,22 @@ fn a_log_of_several_tiles_is_walked_whole() {
     assert!(scene.verify().holds());
 }
 
-fn origin() -> LogOrigin {
+pub(super) fn origin() -> LogOrigin {
     "log.affidavit.test/clinic".parse().unwrap()
 }
 
 /// The keys of all statements, in an order in which they may have been stored.
-fn statements(tree: &Tree) -> Vec<String> {
+pub(super) fn statements(tree: &Tree) -> Vec<String> {
     let objects = tree.keys().filter_map(|key| parse(key));
     let mut ordered: Vec<_> = objects.filter_map(|object| Some((Rank::of(&object.kind)?, object))).collect();
     ordered.sort_by_key(|(rank, object)| {
         let session = object.kind.session().map_or(0, |session| session.counter);
-        let session = if *rank == Rank::Retired { u64::MAX } else { session };
+        let session = match object.kind {
+            ObjectKind::RelayRetired(_) => u64::MAX,
+            // The first one is of before all sessions, later ones are of after them.
+            ObjectKind::Heartbeat(_, sequence) if sequence > 1 => u64::MAX - 1,
+            _ => session,
+        };
         (object.kind.incarnation().to_string(), session, *rank, object.key())
     });
     ordered.iter().map(|(_, object)| object.key()).collect()
@@ -324,7 +330,7 @@ fn unsigned(key: &str, object: &[u8]) -> Vec<u8> {
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let keys = TestKeys::read();
         let mut tree = super::vectors::read_tree();
         tree.extend(read_folder("log"));
@@ -337,15 +343,15 @@ impl Scene {
         Self { tree, keys, options }
     }
 
-    fn verify(&self) -> Report {
+    pub(super) fn verify(&self) -> Report {
         verify(&self.tree, self.keys.root(), &self.options).unwrap()
     }
 
-    fn drop(&mut self, key: &str) {
+    pub(super) fn drop(&mut self, key: &str) {
         self.tree.remove(key).unwrap();
     }
 
-    fn flip(&mut self, key: &str) {
+    pub(super) fn flip(&mut self, key: &str) {
         let bytes = self.tree.get_mut(key).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
@@ -382,6 +388,7 @@ impl Scene {
         let prefix = scope().session_prefix(&session);
         let kept = scope().wrapped_key(&session);
         self.tree.retain(|key, _| !key.starts_with(&prefix) && *key != kept);
+        beat(&mut self.tree, &self.keys.first, 2, (1, 1, 1), T0);
         retire(&mut self.tree, &self.keys.first, &self.keys.first, 2, T0);
     }
 
@@ -435,7 +442,7 @@ impl Scene {
         self.tree.extend(edge.partial().unwrap().into_iter().map(|(tile, bytes)| (origin().tile(&tile), bytes)));
     }
 
-    fn lose_log(&mut self) {
+    pub(super) fn lose_log(&mut self) {
         self.tree.retain(|key, _| !key.starts_with(LOG_PREFIX));
     }
 
@@ -445,7 +452,7 @@ impl Scene {
     }
 
     /// As a sealer that signs whatever it likes.
-    fn log_again(&mut self, edit: impl FnOnce(&mut Vec<Vec<u8>>)) {
+    pub(super) fn log_again(&mut self, edit: impl FnOnce(&mut Vec<Vec<u8>>)) {
         let mut entries: Vec<_> = statements(&self.tree).iter().map(|key| entry(key, &self.tree[key])).collect();
         edit(&mut entries);
         self.lose_log();
