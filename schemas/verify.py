@@ -79,6 +79,9 @@ def is_key(value):
     except ValueError:
         return False
 
+def is_ed25519(value):
+    return is_base64(value) and len(unbase64(value)) == 32
+
 def number(value):
     return type(value) is int and 0 <= value < 1 << 53
 
@@ -131,7 +134,7 @@ STATEMENTS = {
         "request": request, "commitment": digest, "actor": ACTOR, "connection": name, "target": string, "target_role": string,
         "text": string, "parameters": [{"type_oid": number, "value?": string}], "reason?": string, "policy_sha256": digest,
         "objects": [{"object": string, "oid": number, "verb": string, "held": flag}], "requested_us": number, "expires_us": number},
-    "key-certificate": {"tenant": name, "environment": name, "checkpoints": is_key, "approvals": is_key, "bundles": is_key,
+    "key-certificate": {"tenant": name, "environment": name, "checkpoints": is_key, "checkpoints_ed25519?": is_ed25519, "approvals": is_key, "bundles": is_key,
                         "not_before_us": number, "not_after_us": number},
 }
 LOGGED = [kind for kind in STATEMENTS if kind not in ("approval-request", "key-certificate")]
@@ -887,7 +890,9 @@ class Log:
         self.tiles = {found["tile"]: found for found in stored if found["tile"]}
         self.staged = {found["staged"] for found in stored if found["staged"]}
         given = verifier.checkpoints_key
-        self.keys = [given] if given else [key_of(said["checkpoints"]) for said in verifier.trusted if self.is_of(said)]
+        own = [] if given else [said for said in verifier.trusted if self.is_of(said)]
+        self.keys = [given] if given else [key_of(said["checkpoints"]) for said in own]
+        self.second = [unbase64(said["checkpoints_ed25519"]) for said in own if "checkpoints_ed25519" in said]
         self.levels, self.size, self.newest, self.claims, self.compared = [[]], 0, None, collections.defaultdict(list), set()
         self.entries, self.unpublished, self.missing = [], None, []
 
@@ -906,9 +911,21 @@ class Log:
         def is_signed(key):
             own = [line[4:] for name, line in signatures if name == origin and line[:4].hex() == key.id[:8]]
             return own and all(key.verifies(text.encode(), signature) for signature in own)
-        if self.keys and not any(map(is_signed, self.keys)):
+        seconds = [self.signed_second(key, text, signatures) for key in self.second]
+        if self.keys and (False in seconds or not any(map(is_signed, self.keys)) and True not in seconds):
             return self.verifier.find(name, "checkpoint.signature", "does not verify under the checkpoints key")
         return size, root
+
+    def signed_second(self, key, text, signatures):
+        """None without a line of this Ed25519 key, else whether all of them verify."""
+        key_id = sha256(self.origin.encode() + b"\n\1" + key)[:4]
+        own = [line[4:] for name, line in signatures if name == self.origin and line[:4] == key_id]
+        try:
+            for line in own:
+                ed25519.Ed25519PublicKey.from_public_bytes(key).verify(line, text.encode())
+        except (InvalidSignature, ValueError):
+            return False
+        return True if own else None
 
     def read_checkpoints(self):
         expected = 1

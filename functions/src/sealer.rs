@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use schemas::identifiers::Name;
-use schemas::log::{Checkpoint, LogOrigin};
+use schemas::log::{Checkpoint, LogOrigin, SecondKey};
 use seams::{EvidenceStore, KeyName, Keys, KeysError, PutOutcome, Retention, StoreError};
 
 mod abandonment;
@@ -169,7 +169,14 @@ impl<'a> Log<'a> {
     async fn commit(&self, next: &Head) -> Result<bool, SealerError> {
         let Some(checkpoint) = next.checkpoint(&self.origin) else { return Ok(false) };
         let signature = self.env.keys.sign(KeyName::Checkpoints, checkpoint.text().as_bytes()).await?;
-        let note = checkpoint.assemble(&self.key, signature)?.to_vec();
+        let mut note = checkpoint.assemble(&self.key, signature)?;
+        let keys = &self.env.keys;
+        if let (Some(key), Some(signature)) =
+            (keys.second_checkpoints_key().await?, keys.sign_second(checkpoint.text().as_bytes()).await?)
+        {
+            SecondKey::new(self.origin.clone(), key).add(&mut note, signature)?;
+        }
+        let note = note.to_vec();
         match self.env.store.put(&self.origin.checkpoint(next.number), &note, self.env.retention).await {
             Ok(PutOutcome::Created | PutOutcome::AlreadyIdentical) => Ok(true),
             Err(StoreError::Conflict { .. }) => Ok(false),

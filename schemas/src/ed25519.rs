@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
 use crate::error::Error;
@@ -13,8 +17,9 @@ pub struct Ed25519Key {
     public: Ed25519PublicKey,
 }
 
-/// A public key: 32 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A public key: 32 bytes. JSON form: their Base64.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Ed25519PublicKey([u8; PUBLIC_LENGTH]);
 
 impl Ed25519Key {
@@ -81,6 +86,21 @@ impl Ed25519PublicKey {
     /// [`Error::Signature`] when it does not verify.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
         UnparsedPublicKey::new(&ED25519, &self.0).verify(message, signature).map_err(|_| Error::Signature("message"))
+    }
+}
+
+impl From<Ed25519PublicKey> for String {
+    fn from(key: Ed25519PublicKey) -> Self {
+        STANDARD.encode(key.0)
+    }
+}
+
+impl TryFrom<String> for Ed25519PublicKey {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or(Error::Key { what: "public key", expected: "Base64 of the 32 bytes of an Ed25519 key" })
     }
 }
 

@@ -9,7 +9,9 @@ use tlog_tiles::{
     prove_tree, record_hash, stored_hashes, tree_hash,
 };
 
-use super::{Checkpoint, Consistency, Edge, Inclusion, Note, NoteKey, Tile, TileKind, Tiles, Witness, naive};
+use super::{
+    Checkpoint, Consistency, Edge, Inclusion, Note, NoteKey, SecondKey, Tile, TileKind, Tiles, Witness, naive,
+};
 use crate::digest::Sha256Digest;
 use crate::ed25519::Ed25519Key;
 use crate::signature::{P256Key, PublicKey, Signer};
@@ -148,6 +150,25 @@ impl Verifier for Cosigner {
         let Ok(signature) = ed25519_dalek::Signature::from_slice(signature) else { return false };
         self.key.verify_strict(&signed, &signature).is_ok()
     }
+}
+
+/// Their own verifier of Ed25519 reads a log's second line.
+#[test]
+fn the_second_signature_of_a_checkpoint_is_verified_by_theirs() {
+    let (log, second) = (P256Key::generate().unwrap(), Ed25519Key::generate().unwrap());
+    let checkpoint = Checkpoint { origin: "log.test/one".parse().unwrap(), size: 7, root: Sha256Digest::of(b"root") };
+    let mut note = checkpoint.sign(&log).unwrap();
+    let key = SecondKey::new(checkpoint.origin.clone(), second.public_key());
+    key.add(&mut note, second.sign(checkpoint.text().as_bytes())).unwrap();
+    let public = ed25519_dalek::VerifyingKey::from_bytes(second.public_key().as_bytes()).unwrap();
+    let vkey = signed_note::new_ed25519_verifier_key("log.test/one", &public);
+    let verifier = signed_note::StandardVerifier::new(&vkey).unwrap();
+    assert_eq!(verifier.key_id(), u32::from_be_bytes(key.id()));
+    let theirs = TheirNote::from_bytes(&note.to_vec()).unwrap();
+    let (verified, unverified) = theirs.verify(&VerifierList::new(vec![Box::new(verifier)])).unwrap();
+    assert_eq!((verified.len(), unverified.len()), (1, 1));
+    assert_eq!(key.open(&note.to_vec()).unwrap(), checkpoint);
+    assert!(key.add(&mut note, second.sign(b"another text")).is_err());
 }
 
 #[test]

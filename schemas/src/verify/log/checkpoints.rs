@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::examiner::Examiner;
 use super::Log;
 use crate::digest::Sha256Digest;
-use crate::log::{Checkpoint, NOTE_MAX, Note};
+use crate::log::{Checkpoint, NOTE_MAX, Note, SecondKey};
 use crate::rule::Rule;
 
 /// Roots at sizes, to be compared while the tree is built.
@@ -126,7 +126,10 @@ fn open(examiner: &mut Examiner<'_>, log: &Log<'_>, object: &str, note: &[u8]) -
     if log.keys.is_empty() {
         return Some(read);
     }
-    let opened = log.keys.iter().find_map(|key| Checkpoint::open(note, log.origin, key).ok());
+    let first = log.keys.iter().find_map(|key| Checkpoint::open(note, log.origin, key).ok());
+    let opened = first.or_else(|| log.second.iter().find_map(|key| key.open(note).ok()));
+    let signed = |key: &SecondKey| Note::from_slice(note).ok().and_then(|note| key.signed(&note));
+    let opened = opened.filter(|_| log.second.iter().all(|key| signed(key) != Some(false)));
     if opened.is_some() {
         examiner.report.checked.signatures += 1;
     } else {

@@ -18,7 +18,7 @@ use crate::heartbeat::Heartbeat;
 use crate::identifiers::{Incarnation, Name, SessionId};
 use crate::key_certificate::KeyCertificate;
 use crate::layout::{LogObject, LogObjectKind, Object, ObjectKind, Scope, parse};
-use crate::log::{Checkpoint, Entry, LogOrigin, Precedence, Rank, Tile};
+use crate::log::{Checkpoint, Entry, LogOrigin, Precedence, Rank, SecondKey, Tile};
 use crate::rule::Rule;
 use crate::signature::PublicKey;
 use checkpoints::Claims;
@@ -122,8 +122,8 @@ pub(super) fn check(examiner: &mut Examiner<'_>, stored: &BTreeMap<LogOrigin, St
     }
     let mut seen = Precedence::default();
     for (origin, stored) in stored {
-        let keys = keys(examiner, origin, &statements, &certificates);
-        let log = Log { origin, stored, keys: &keys };
+        let (keys, second) = keys(examiner, origin, &statements, &certificates);
+        let log = Log { origin, stored, keys: &keys, second: &second };
         let report = check_one(examiner, &log, &mut statements, &by_hash, &outside, &mut seen);
         examiner.report.logs.push(report);
     }
@@ -139,6 +139,8 @@ struct Log<'a> {
     stored: &'a StoredLog,
     /// Any of these may have signed; none when no key is known.
     keys: &'a [PublicKey],
+    /// Second keys of the same holders: a line of one that is there must verify.
+    second: &'a [SecondKey],
 }
 
 /// Sessions of which chunks need not be there.
@@ -249,9 +251,9 @@ fn keys(
     origin: &LogOrigin,
     statements: &Statements,
     certificates: &[KeyCertificate],
-) -> Vec<PublicKey> {
+) -> (Vec<PublicKey>, Vec<SecondKey>) {
     if let Some(given) = &examiner.options.checkpoints_key {
-        return vec![given.clone()];
+        return (vec![given.clone()], Vec::new());
     }
     let is_named = |tenant: &Name, environment: &Name| {
         let mut named = statements.origins.iter().filter(|(_, named)| named.as_str() == origin.as_str());
@@ -260,7 +262,12 @@ fn keys(
             || named.any(|((scope, _), _)| (&scope.tenant, &scope.environment) == place)
     };
     let own = certificates.iter().filter(|certificate| is_named(&certificate.tenant, &certificate.environment));
-    own.map(|certificate| certificate.checkpoints.clone()).collect()
+    let pair = |certificate: &KeyCertificate| {
+        let second = certificate.checkpoints_ed25519.map(|key| SecondKey::new(origin.clone(), key));
+        (certificate.checkpoints.clone(), second)
+    };
+    let (keys, second): (Vec<_>, Vec<_>) = own.map(pair).unzip();
+    (keys, second.into_iter().flatten().collect())
 }
 
 /// Sorts a log's object into its log.

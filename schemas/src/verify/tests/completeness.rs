@@ -125,8 +125,11 @@ pub(super) fn asks() -> Vec<Ask> {
     asks
 }
 
+/// Names what is no error, and makes it.
+type Sound = (&'static str, fn(&mut Scene));
+
 /// What is no error.
-const SOUND: &[(&str, fn(&mut Scene))] = &[
+const SOUND: &[Sound] = &[
     ("a kept checkpoint that a witness saw", |s| s.seen()),
     ("a key revoked after all it signed", |s| s.revoke(100)),
     ("an abandoned incarnation", |s| s.abandon()),

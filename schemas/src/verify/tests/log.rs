@@ -7,11 +7,13 @@ use super::tree::{T0, TestKeys, Tree, beat, build, put, retire, scope, start};
 use super::vectors::{read_folder, write_folder};
 use crate::chunk::Container;
 use crate::dsse::Envelope;
+use crate::ed25519::Ed25519Key;
 use crate::key_certificate::KeyCertificate;
 use crate::layout::{self, LOG_PREFIX, ObjectKind, Scope, parse, parse_log};
 use crate::leaf::{SessionCloseLeaf, SessionVoid};
 use crate::log::{
-    Checkpoint, Edge, Entry, LogOrigin, Note, Rank, Staged, Tile, TileKind, decode_bundle, encode_bundle, hash,
+    Checkpoint, Edge, Entry, LogOrigin, Note, Rank, SecondKey, Staged, Tile, TileKind, decode_bundle, encode_bundle,
+    hash,
 };
 use crate::period::Period;
 use crate::rule::{Rule, Severity};
@@ -26,6 +28,8 @@ pub(super) struct Scene {
     pub(super) tree: Tree,
     pub(super) keys: TestKeys,
     pub(super) options: Options,
+    /// The log's second key, where it has one.
+    second: Option<Ed25519Key>,
 }
 
 /// Changes by somebody who can write to the store and, where that is needed, has a relay's key.
@@ -83,7 +87,14 @@ pub(super) fn asks() -> Vec<Ask> {
         change(&mut scene);
         Ask { name: (*name).to_owned(), files: scene.tree, options: scene.options, is_bundle: false }
     };
-    WITHOUT_KEY.iter().chain(WITH_KEY).map(ask).collect()
+    let mut asks: Vec<_> = WITHOUT_KEY.iter().chain(WITH_KEY).map(ask).collect();
+    for (first, spoil) in [(true, false), (false, false), (true, true), (false, true)] {
+        let mut scene = Scene::new();
+        second_key(&mut scene, first, spoil);
+        let name = format!("a second key; the first signs: {first}, the second is spoilt: {spoil}");
+        asks.push(Ask { name, files: scene.tree, options: scene.options, is_bundle: false });
+    }
+    asks
 }
 
 #[test]
@@ -125,8 +136,7 @@ fn a_flipped_byte_anywhere_in_the_log_is_found_and_named() {
     let scene = Scene::new();
     for (index, key) in scene.tree.keys().filter(|key| key.starts_with(LOG_PREFIX)).enumerate() {
         for position in (index % 31..scene.tree[key].len()).step_by(31) {
-            let mut changed =
-                Scene { tree: scene.tree.clone(), keys: TestKeys::read(), options: scene.options.clone() };
+            let mut changed = Scene { tree: scene.tree.clone(), options: scene.options.clone(), ..Scene::new() };
             changed.tree.get_mut(key).unwrap()[position] ^= 1 << (position % 8);
             let report = changed.verify();
             assert!(!report.holds(), "{key} byte {position}");
@@ -180,6 +190,42 @@ fn a_key_is_given_or_certified_and_without_one_that_is_said() {
     scene.options = Options::default();
     scene.certify("other");
     assert!(!scene.verify().logs[0].signed, "of another tenant");
+}
+
+/// A log whose checkpoints both keys sign, both certified; `spoil` one line of the newest.
+fn second_key(scene: &mut Scene, first: bool, spoil: bool) {
+    scene.options = Options::default();
+    let key = Ed25519Key::from_pkcs8_pem(SECOND).unwrap();
+    let second = SecondKey::new(origin(), key.public_key());
+    for number in 1..=2 {
+        let stored = Note::from_slice(&scene.tree[&origin().checkpoint(number)]).unwrap();
+        let checkpoint = Checkpoint::from_text(stored.text_unverified()).unwrap();
+        let stranger = P256Key::generate().unwrap();
+        let mut note = if first { stored } else { checkpoint.sign(&stranger).unwrap() };
+        second.add(&mut note, key.sign(checkpoint.text().as_bytes())).unwrap();
+        let mut bytes = note.to_vec();
+        if spoil {
+            // A bit of the signature, in the last line's Base64.
+            let place = bytes.len() - 20;
+            bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+        }
+        scene.tree.insert(origin().checkpoint(number), bytes);
+    }
+    scene.second = Some(key);
+    scene.certify(scope().tenant.as_str());
+}
+
+#[test]
+fn either_key_of_a_log_is_enough_and_a_line_that_is_wrong_is_one_too_many() {
+    for (first, spoil, holds) in [(true, false, true), (false, false, true), (true, true, false), (false, true, false)]
+    {
+        let mut scene = Scene::new();
+        second_key(&mut scene, first, spoil);
+        let report = scene.verify();
+        assert_eq!(report.holds(), holds, "{first} {spoil}: {:#?}", report.findings);
+        let rule = report.errors().next().map(|finding| finding.rule);
+        assert_eq!(rule, (!holds).then_some(Rule::CheckpointSignature), "{first} {spoil}");
+    }
 }
 
 #[test]
@@ -340,7 +386,7 @@ impl Scene {
             earlier: vec![EarlierCheckpoint { name: "kept".to_owned(), note }],
             ..Options::default()
         };
-        Self { tree, keys, options }
+        Self { tree, keys, options, second: None }
     }
 
     pub(super) fn verify(&self) -> Report {
@@ -481,6 +527,7 @@ impl Scene {
             tenant: tenant.parse().unwrap(),
             environment: scope().environment,
             checkpoints: key.clone(),
+            checkpoints_ed25519: self.second.as_ref().map(Ed25519Key::public_key),
             approvals: key.clone(),
             bundles: key.clone(),
             not_before_us: 0,
@@ -493,3 +540,6 @@ impl Scene {
         key
     }
 }
+
+/// Test key, public to everybody.
+const SECOND: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n-----END PRIVATE KEY-----\n";
