@@ -31,7 +31,7 @@ impl Session {
 
     fn count_copied(&mut self, data: usize) {
         let data = u64::try_from(data).unwrap_or(u64::MAX);
-        let taker = self.conversation.copying_in().and_then(|ticket| self.operations.get_mut(&ticket));
+        let taker = self.conversation.copying_in().and_then(|ticket| self.operations.get_mut(ticket));
         match taker.and_then(|operation| operation.execution()) {
             Some(execution) => execution.received = execution.received.saturating_add(data),
             None => self.copied_ahead = self.copied_ahead.saturating_add(data),

@@ -9,6 +9,7 @@ mod deciding;
 mod diagnostics;
 mod held_requests;
 mod holding;
+mod in_flight;
 mod interrupts;
 mod names;
 mod open;
@@ -20,7 +21,7 @@ mod requests;
 mod segment;
 mod settings;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,9 +38,10 @@ use crate::recorder::{RecordError, Recorder};
 use crate::stop::Stop;
 
 use holding::Holding;
+use in_flight::InFlight;
 use interrupts::{Interrupt, Interrupts};
 use names::Names;
-use operation::{Operation, Prepared};
+use operation::Prepared;
 use pump::{Activity, Pump};
 use segment::Segment;
 
@@ -55,7 +57,7 @@ struct Session {
     search_path: Vec<String>,
     decisions: Decisions,
     conversation: Conversation,
-    operations: HashMap<u64, Operation>,
+    operations: InFlight,
     prepared: Names<Prepared>,
     portals: Names<Prepared>,
     transaction: TransactionStatus,
@@ -233,9 +235,8 @@ impl Session {
 
     /// Executions that were sent and have not been answered: they may or may not have run.
     fn without_outcome(&mut self) -> Vec<EventBody> {
-        let mut open: Vec<_> = self.operations.iter_mut().collect();
-        open.sort_by_key(|(ticket, _)| **ticket);
-        let outcomes = open.into_iter().flat_map(|(_, operation)| operation.unfinished(OutcomeKind::Unknown, None));
+        let open = self.operations.iter_mut();
+        let outcomes = open.flat_map(|operation| operation.unfinished(OutcomeKind::Unknown, None));
         outcomes.map(EventBody::Outcome).collect()
     }
 }

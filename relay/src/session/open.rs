@@ -27,6 +27,7 @@ use crate::stop::Stop;
 use crate::tls;
 use crate::upstream::Upstream;
 
+use super::in_flight::InFlight;
 use super::names::Names;
 use super::pump::Pump;
 use super::segment::Segment;
@@ -351,7 +352,7 @@ impl Opened {
             search_path: self.search_path,
             decisions: Decisions::default(),
             conversation: Conversation::new(),
-            operations: std::collections::HashMap::new(),
+            operations: InFlight::default(),
             prepared: Names::new(),
             portals: Names::new(),
             transaction: TransactionStatus::Idle,

@@ -60,7 +60,7 @@ impl Session {
         } else {
             self.conversation.current()
         };
-        if let Some(execution) = ticket.and_then(|ticket| self.operations.get_mut(&ticket)?.execution()) {
+        if let Some(execution) = ticket.and_then(|ticket| self.operations.get_mut(ticket)?.execution()) {
             execution.bytes += u64::try_from(piece.bytes.len()).unwrap_or(u64::MAX);
         }
         batch.release.begin(&piece.bytes);
@@ -134,14 +134,14 @@ impl Session {
 
     /// An error: of the target's, or of the failing text that stands for a refusal.
     fn failed(&mut self, fields: &ErrorFields, answer: &Reply, batch: &mut Batch) {
-        let refusal = answer.ticket.and_then(|ticket| self.operations.get(&ticket)).and_then(Operation::refusal);
+        let refusal = answer.ticket.and_then(|ticket| self.operations.get(ticket)).and_then(Operation::refusal);
         let (shown, kind) = match refusal.filter(|_| !fields.severity.ends_session()) {
             Some(refusal) => (refusal_fields(refusal), OutcomeKind::Refused),
             None => (released(fields, self.exposure(answer)), OutcomeKind::Failed),
         };
         self.undone = true;
         self.unfinished(answer.ticket, kind, Some(shown.sqlstate), batch);
-        let settling = self.operations.values().any(|operation| matches!(operation, Operation::Settle));
+        let settling = self.operations.iter().any(|operation| matches!(operation, Operation::Settle));
         self.segment.failed(answer.ticket, settling);
         for skipped in &answer.skipped {
             self.unfinished(Some(*skipped), OutcomeKind::Skipped, None, batch);
@@ -154,14 +154,14 @@ impl Session {
     }
 
     fn unfinished(&mut self, ticket: Option<u64>, kind: OutcomeKind, sqlstate: Option<SqlState>, batch: &mut Batch) {
-        if let Some(operation) = ticket.and_then(|ticket| self.operations.get_mut(&ticket)) {
+        if let Some(operation) = ticket.and_then(|ticket| self.operations.get_mut(ticket)) {
             let outcomes = operation.unfinished(kind, sqlstate);
             batch.events.extend(outcomes.into_iter().map(EventBody::Outcome));
         }
     }
 
     fn is_settling(&self, answer: &Reply) -> bool {
-        let operation = answer.ticket.and_then(|ticket| self.operations.get(&ticket));
+        let operation = answer.ticket.and_then(|ticket| self.operations.get(ticket));
         matches!(operation, Some(Operation::Settle))
     }
 
@@ -170,7 +170,7 @@ impl Session {
             return Exposure::WithheldUntilCommit;
         }
         // A message that belongs to nothing in flight (a warning of the server's) could be of any trigger's making.
-        answer.ticket.and_then(|ticket| self.operations.get(&ticket)).map_or(Exposure::Withheld, Operation::exposure)
+        answer.ticket.and_then(|ticket| self.operations.get(ticket)).map_or(Exposure::Withheld, Operation::exposure)
     }
 
     /// The second net: a protected column in a result, under its own name and unmasked, ends the session.
@@ -224,7 +224,7 @@ impl Session {
             };
             batch.events.push(EventBody::Outcome(outcome));
         }
-        if let Some(operation) = answer.ticket.and_then(|ticket| self.operations.get_mut(&ticket)) {
+        if let Some(operation) = answer.ticket.and_then(|ticket| self.operations.get_mut(ticket)) {
             operation.next_statement();
         }
     }
@@ -243,7 +243,7 @@ impl Session {
     }
 
     pub(super) fn execution(&mut self, answer: &Reply) -> Option<&mut super::operation::Execution> {
-        self.operations.get_mut(&answer.ticket?)?.execution()
+        self.operations.get_mut(answer.ticket?)?.execution()
     }
 
     fn ready(&mut self, status: TransactionStatus) {
@@ -261,7 +261,7 @@ impl Session {
     /// A message has its last reply: what it changed is confirmed, or did not happen.
     pub(super) fn finished(&mut self, ticket: Option<u64>, done: bool) {
         let Some(ticket) = ticket else { return };
-        match self.operations.remove(&ticket) {
+        match self.operations.remove(ticket) {
             Some(Operation::Parse { name, held, .. }) => {
                 self.prepared.answered(&name, ticket, done);
                 if let Some(source) = held.filter(|_| done) {

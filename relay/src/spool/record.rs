@@ -3,8 +3,8 @@
 //! `u32 length (big endian) | payload`, over and over. The first payload is the header: `u32` length of a plain canonical
 //! JSON, that JSON, the numbers of pending executions as `u64` each, and the SHA-256 of all that. It is readable without
 //! a key because it holds the wrapped one, and whole or nothing: a segment never hides what was pending. Every further payload is sealed with
-//! AES-256-GCM under a key of this segment alone; the nonce is the record's number from 1 and the header's digest is
-//! the additional data. So nothing in a spool is clear, nothing can be moved between segments, and the first record
+//! AES-256-GCM under a key of this segment alone; the nonce is the payload's number from 1 and the header's digest is
+//! the additional data. It holds what was written together, record by record: `u8 kind | u32 length | content`. So nothing in a spool is clear, nothing can be moved between segments, and the first record
 //! that does not open is the end of what was written.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -98,11 +98,11 @@ impl Cipher {
         Ok(Self { key: LessSafeKey::new(key), header, next: 1 })
     }
 
-    /// Appends one framed record to `out`.
-    pub(crate) fn seal(&mut self, draft: Draft<'_>, out: &mut Vec<u8>) -> Result<(), SpoolError> {
+    /// Appends one framed payload to `out`: the drafts that [`together`] put together.
+    pub(crate) fn seal(&mut self, drafts: &[Draft<'_>], out: &mut Vec<u8>) -> Result<(), SpoolError> {
         let start = out.len();
         out.extend_from_slice(&[0; LENGTH]);
-        draft.encode(out);
+        drafts.iter().try_for_each(|draft| draft.encode(out))?;
         let nonce = self.nonce()?;
         let plain = out.get_mut(start + LENGTH..).ok_or(SpoolError::Internal("record start"))?;
         if plain.len() > PLAIN_MAX {
@@ -119,12 +119,12 @@ impl Cipher {
         Ok(())
     }
 
-    /// Opens the next record; `None` when it is not what was sealed as that record.
-    pub(crate) fn open(&mut self, payload: &[u8]) -> Option<Record> {
+    /// Opens the next payload; `None` when it is not what was sealed in that place.
+    pub(crate) fn open(&mut self, payload: &[u8]) -> Option<Vec<Record>> {
         let nonce = self.nonce().ok()?;
         let mut buffer = payload.to_vec();
         let plain = self.key.open_in_place(nonce, Aad::from(self.header.as_bytes()), &mut buffer).ok()?;
-        Record::decode(plain)
+        Record::decode_all(plain)
     }
 
     fn nonce(&mut self) -> Result<Nonce, SpoolError> {
@@ -138,32 +138,69 @@ impl Cipher {
 }
 
 impl Draft<'_> {
-    fn encode(self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), SpoolError> {
+        out.push(match self {
+            Draft::Event(_) => EVENT,
+            Draft::Data { direction: Direction::Frontend, .. } => FRONTEND,
+            Draft::Data { direction: Direction::Backend, .. } => BACKEND,
+        });
+        out.extend_from_slice(&length(self.content_length())?);
         match self {
-            Draft::Event(json) => {
-                out.push(EVENT);
-                out.extend_from_slice(json);
-            }
-            Draft::Data { direction, time_us, bytes } => {
-                out.push(match direction {
-                    Direction::Frontend => FRONTEND,
-                    Direction::Backend => BACKEND,
-                });
+            Draft::Event(json) => out.extend_from_slice(json),
+            Draft::Data { time_us, bytes, .. } => {
                 out.extend_from_slice(&time_us.to_be_bytes());
                 out.extend_from_slice(bytes);
             }
         }
+        Ok(())
+    }
+
+    fn content_length(&self) -> usize {
+        match self {
+            Draft::Event(json) => json.len(),
+            Draft::Data { bytes, .. } => bytes.len().saturating_add(size_of::<u64>()),
+        }
+    }
+
+    fn length(&self) -> usize {
+        self.content_length().saturating_add(KIND + LENGTH)
     }
 }
 
+/// The drafts of one batch, parted into payloads: one, unless the batch is long.
+pub(crate) fn together<'d, 'b>(drafts: &'d [Draft<'b>]) -> impl Iterator<Item = &'d [Draft<'b>]> {
+    let mut rest = drafts;
+    std::iter::from_fn(move || {
+        let mut length = 0_usize;
+        let fits = |draft: &&Draft<'_>| {
+            let first = length == 0;
+            length = length.saturating_add(draft.length());
+            first || length <= TOGETHER_MAX
+        };
+        let count = rest.iter().take_while(fits).count();
+        let (payload, later) = rest.split_at_checked(count)?;
+        rest = later;
+        (!payload.is_empty()).then_some(payload)
+    })
+}
+
 impl Record {
-    fn decode(plain: &[u8]) -> Option<Self> {
-        let (kind, rest) = plain.split_first()?;
-        match *kind {
-            EVENT => Some(Self::Event(rest.to_vec())),
+    fn decode_all(mut plain: &[u8]) -> Option<Vec<Self>> {
+        let mut records = Vec::new();
+        while let Some((kind, rest)) = plain.split_first() {
+            let (content, rest) = split(rest)?;
+            records.push(Self::decode(*kind, content)?);
+            plain = rest;
+        }
+        Some(records)
+    }
+
+    fn decode(kind: u8, content: &[u8]) -> Option<Self> {
+        match kind {
+            EVENT => Some(Self::Event(content.to_vec())),
             FRONTEND | BACKEND => {
-                let (time, bytes) = rest.split_first_chunk::<8>()?;
-                let direction = if *kind == FRONTEND { Direction::Frontend } else { Direction::Backend };
+                let (time, bytes) = content.split_first_chunk::<8>()?;
+                let direction = if kind == FRONTEND { Direction::Frontend } else { Direction::Backend };
                 Some(Self::Data { direction, time_us: u64::from_be_bytes(*time), bytes: bytes.to_vec() })
             }
             _ => None,
@@ -212,26 +249,28 @@ pub(crate) fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
 }
 
-/// Bytes a draft takes on disk.
-pub(crate) fn framed_length(draft: &Draft<'_>) -> u64 {
-    let content = match draft {
-        Draft::Event(json) => json.len(),
-        Draft::Data { bytes, .. } => size_of::<u64>() + bytes.len(),
-    };
-    u64::try_from(LENGTH + 1 + content + TAG).unwrap_or(u64::MAX)
+/// Bytes that a batch takes on disk.
+pub(crate) fn length_on_disk(drafts: &[Draft<'_>]) -> u64 {
+    let payload =
+        |drafts: &[Draft<'_>]| drafts.iter().fold(LENGTH + TAG, |sum, draft| sum.saturating_add(draft.length()));
+    let total = together(drafts).map(payload).fold(0, usize::saturating_add);
+    u64::try_from(total).unwrap_or(u64::MAX)
 }
 
 /// Version of this format. A relay reads the version it writes: an upgrade drains or recovers the spool first.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 /// Content of one data record. Longer data is split, so that sealing gathers even blocks of bounded size.
 pub(crate) const DATA_MAX: usize = 256 * 1024;
 /// One event's canonical JSON: as much as a frame of a chunk holds.
 pub(crate) const EVENT_MAX: usize = 16 * 1024 * 1024;
-/// The largest payload before sealing: an event and its kind.
-const PLAIN_MAX: usize = EVENT_MAX + 1;
+/// The largest payload before sealing: one event.
+const PLAIN_MAX: usize = EVENT_MAX + KIND + LENGTH;
+/// What a payload of several records may hold. One seal a batch costs less than one a record; a payload is opened whole.
+const TOGETHER_MAX: usize = 1024 * 1024;
 /// A wrapped key is below 1 KiB and an envelope at most 64 KiB.
 const HEADER_MAX: usize = 128 * 1024;
 const LENGTH: usize = 4;
+const KIND: usize = 1;
 const DIGEST: usize = 32;
 const TAG: usize = 16;
 const EVENT: u8 = 1;

@@ -9,7 +9,7 @@ use schemas::session_key::SpoolKey;
 use tokio::time::Instant;
 
 use super::folder::Entry;
-use super::record::{Cipher, Draft, Header, Record, split};
+use super::record::{Cipher, Draft, Header, Record, split, together};
 use super::{Folder, Kind, SpoolError};
 
 /// A segment that grows.
@@ -55,8 +55,8 @@ impl Segment {
     /// its record numbers are used up.
     pub(crate) fn append(&mut self, drafts: &[Draft<'_>], scratch: &mut Vec<u8>) -> Result<(), SpoolError> {
         scratch.clear();
-        for draft in drafts {
-            self.cipher.seal(*draft, scratch)?;
+        for payload in together(drafts) {
+            self.cipher.seal(payload, scratch)?;
         }
         let mut file = self.file.as_ref();
         if let Err(source) = file.write_all(scratch) {
@@ -98,8 +98,8 @@ impl Contents {
         let mut cipher = Cipher::new(spool_key, header.sequence, digest)?;
         let mut records = Vec::new();
         while let Some((payload, next)) = split(rest) {
-            let Some(record) = cipher.open(payload) else { break };
-            records.push(record);
+            let Some(opened) = cipher.open(payload) else { break };
+            records.extend(opened);
             rest = next;
         }
         Ok(Some(Self { header, records, discarded_bytes: u64::try_from(rest.len()).unwrap_or(u64::MAX) }))

@@ -10,7 +10,7 @@ use schemas::event::{CloseReason, Event, EventBody, Outcome, OutcomeKind, Sessio
 use schemas::session_key::SpoolKey;
 use tokio::time::Instant;
 
-use super::record::{DATA_MAX, Draft, EVENT_MAX, Header, SessionFacts, VERSION, framed_length};
+use super::record::{DATA_MAX, Draft, EVENT_MAX, Header, SessionFacts, VERSION, length_on_disk};
 use super::segment::Segment;
 use super::{Folder, SpoolError};
 
@@ -222,7 +222,7 @@ impl Tape {
     /// Takes the batch's length from the budget, in a new segment if this one would grow too large. Says whether the
     /// batch begins a segment.
     fn make_room(&mut self, drafts: &[Draft<'_>], limited: bool) -> Result<bool, SpoolError> {
-        let length = total(drafts);
+        let length = length_on_disk(drafts);
         if length > BATCH_MAX {
             let limit = usize::try_from(BATCH_MAX).unwrap_or(usize::MAX);
             return Err(SpoolError::TooLarge { what: "a batch", limit });
@@ -246,7 +246,7 @@ impl Tape {
         // An idle session keeps no more than this.
         self.scratch.shrink_to(SCRATCH_KEPT);
         if written.is_err() {
-            self.folder.budget().release(total(drafts));
+            self.folder.budget().release(length_on_disk(drafts));
             self.state = State::Poisoned;
         }
         written
@@ -362,10 +362,6 @@ impl Tally {
             _ => {}
         }
     }
-}
-
-fn total(drafts: &[Draft<'_>]) -> u64 {
-    drafts.iter().fold(0, |sum, draft| sum.saturating_add(framed_length(draft)))
 }
 
 /// One batch is what a session gathered before it wrote: bounded by the session's own buffers, far below this.
