@@ -8,7 +8,7 @@
 Checks recordings, manifests, chains, counters, approvals, certificates and logs, and of a bundle its signature and
 every file's digest. Not whether tables, counts and answers to safeguards are those of the evidence: `auditor verify`
 does. Exit codes: 0 it holds, 1 findings, 2 wrong usage or unreadable."""
-import argparse, base64, collections, functools, hashlib, io, json, os, re, sys
+import argparse, base64, bisect, collections, functools, hashlib, io, json, os, re, sys
 import zstandard
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -1155,7 +1155,7 @@ def check_logs(verifier, stored):
 
 def check_beats(verifier):
     """No heartbeat is an entry before a session-open or void that it says is stored; told of the first that says so."""
-    begun, told, kept_out = {}, collections.defaultdict(lambda: (0, set())), set()
+    begun, told, kept_out, order = {}, collections.defaultdict(lambda: (0, set())), set(), {}
     for stated in verifier.statements:
         if stated["key"].endswith(("/open.json", "/void.json")):
             life = begun.setdefault(stated["place"][:2], {})
@@ -1165,8 +1165,8 @@ def check_beats(verifier):
         if stated["index"] is None:
             continue
         last, waiting = told[stated["place"][:2]]
-        sessions = begun.get(stated["place"][:2], {})
-        counters = {n for n in sessions if last < n <= said["last_counter"]} | waiting
+        sessions, ordered = begun.get(stated["place"][:2], {}), order.setdefault(stated["place"][:2], sorted(begun.get(stated["place"][:2], {})))
+        counters = waiting.union(ordered[bisect.bisect_right(ordered, last):bisect.bisect_right(ordered, said["last_counter"])])
         told[stated["place"][:2]] = (max(last, said["last_counter"]), counters & set(said["unstored"]))
         for counter in sorted(counters - set(said["unstored"])):
             if counter in sessions and sessions[counter] is None:

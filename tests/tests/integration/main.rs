@@ -35,6 +35,8 @@ mod harness;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod lives;
+#[cfg(test)]
 mod masking;
 #[cfg(test)]
 mod outage;

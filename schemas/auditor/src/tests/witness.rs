@@ -90,9 +90,12 @@ fn a_log_that_grows_is_cosigned_and_what_is_kept_is_cosigned() {
     }
 }
 
+/// The name of the refusal, and what makes a checkpoint that is refused: its file, or the folder.
+type Case = (&'static str, fn(&Scene) -> String);
+
 #[test]
 fn what_does_not_go_on_from_what_is_kept_is_refused_by_name_and_what_is_kept_stays() {
-    let cases: [(&str, fn(&Scene) -> String); 6] = [
+    let cases: [Case; 6] = [
         ("witness.smaller", |s| s.checkpoint(1)),
         ("witness.forked", |s| {
             s.grow(3, 300, 299);

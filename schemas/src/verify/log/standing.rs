@@ -1,5 +1,7 @@
 //! What a revoked key signed, and whether it stands: the log's order decides, not the time that a thief can claim.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::super::examiner::Examiner;
 use super::super::revocations::{self, Revocations};
 use super::{Outside, Statements};
@@ -16,6 +18,7 @@ pub(super) fn name_void(
     if revocations.is_empty() {
         return;
     }
+    let (mut lives, mut unsound) = (BTreeMap::new(), BTreeSet::new());
     for stated in &statements.all {
         let object = &stated.object;
         let own = object.kind.incarnation();
@@ -30,25 +33,25 @@ pub(super) fn name_void(
         let origin = statements.origin_of(object).and_then(|origin| origin.parse::<LogOrigin>().ok());
         let size = origin.and_then(|origin| revocations::standing(revoked, &origin)).unwrap_or(0);
         let void = stated.index.is_none_or(|index| index >= size);
-        let reports = &mut examiner.report.incarnations;
-        if let Some(report) =
-            reports.iter_mut().find(|report| (&report.scope, &report.incarnation) == (&life.0, &life.1))
-        {
-            report.revoked_from = Some(size);
-            report.void += u64::from(void);
-        }
+        let (least, count) = lives.entry(life).or_insert((size, 0));
+        *least = (*least).min(size);
         if !void {
             continue;
         }
+        *count += 1;
         if let Some(session) = object.kind.session() {
-            let sessions = examiner.report.sessions.iter_mut();
-            let mut of_it = sessions.filter(|report| report.scope == object.scope && report.session == *session);
-            if let Some(report) = of_it.next() {
-                report.sound = false;
-            }
+            unsound.insert((object.scope.clone(), session.clone()));
         }
         let place = stated.index.map_or("is no entry of the log".to_owned(), |index| format!("is entry {index}"));
         let message = format!("{place}; its signer is revoked, and stands in the first {size} entries alone");
         examiner.find(&object.key(), Rule::RevocationVoid, message);
+    }
+    for report in &mut examiner.report.incarnations {
+        if let Some((size, count)) = lives.get(&(report.scope.clone(), report.incarnation.clone())) {
+            (report.revoked_from, report.void) = (Some(*size), *count);
+        }
+    }
+    for report in &mut examiner.report.sessions {
+        report.sound &= !unsound.contains(&(report.scope.clone(), report.session.clone()));
     }
 }
