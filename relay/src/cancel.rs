@@ -1,6 +1,7 @@
 //! Which session a `CancelRequest` means (PostgreSQL, "Canceling Requests in Progress").
 //!
-//! The client gets a process id and secret of the relay's own making; the target's never leave the relay.
+//! The client gets a process id and secret of the relay's own making; the target's never leave the relay. A request for
+//! a session of another relay goes to [`crate::peers`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,14 +58,16 @@ impl Cancellations {
         Err(NoCancellationKey)
     }
 
-    /// Passes a client's wish on, when process id and secret are right. The peer learns nothing either way.
-    pub(crate) fn request(&self, process_id: i32, secret: &[u8]) {
+    /// Passes a client's wish on, when process id and secret are right, and says whether they were. The client learns
+    /// nothing either way.
+    pub(crate) fn request(&self, process_id: i32, secret: &[u8]) -> bool {
         let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(session) = sessions.get(&process_id)
-            && constant_time::verify_slices_are_equal(&session.secret, secret).is_ok()
-        {
+        let session = sessions.get(&process_id);
+        let meant = session.filter(|session| constant_time::verify_slices_are_equal(&session.secret, secret).is_ok());
+        if let Some(session) = meant {
             session.asked.notify_one();
         }
+        meant.is_some()
     }
 }
 
@@ -86,6 +89,11 @@ impl Drop for Cancellation {
     }
 }
 
+/// Length of a secret in protocol 3.0, which knows no other.
+pub(crate) const SECRET_BYTES_3_0: usize = 4;
+/// Length of a secret since protocol 3.2.
+pub(crate) const SECRET_BYTES_3_2: usize = 32;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,10 +103,10 @@ mod tests {
         let registry = Cancellations::default();
         let session = registry.register(4).unwrap();
         let (id, secret) = session.key();
-        registry.request(id, &[0; 4].map(|b: u8| b ^ secret[0] ^ 0xff));
+        assert!(!registry.request(id, &[0; 4].map(|b: u8| b ^ secret[0] ^ 0xff)));
         let waiting = tokio::time::timeout(std::time::Duration::from_millis(10), session.asked());
         assert!(waiting.await.is_err());
-        registry.request(id, secret);
+        assert!(registry.request(id, secret));
         session.asked().await;
         drop(session);
         assert!(registry.sessions.lock().unwrap().is_empty());

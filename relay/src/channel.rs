@@ -25,12 +25,22 @@ pub(crate) struct Channel {
     outgoing: BytesMut,
     /// Bytes handed to the stream since its last flush; a TLS stream may still hold them.
     unflushed: bool,
+    ending: WritingHalf,
+}
+
+/// How far the writing half of the stream is from its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WritingHalf {
+    Open,
+    /// To be shut down once all is written.
+    Ending,
+    Ended,
 }
 
 impl Channel {
     /// Wraps a stream.
     pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
-        Self { stream, whole: Bytes::new(), outgoing: BytesMut::new(), unflushed: false }
+        Self { stream, whole: Bytes::new(), outgoing: BytesMut::new(), unflushed: false, ending: WritingHalf::Open }
     }
 
     /// Adds bytes to be written by the next [`Channel::poll_write_out`] or [`Channel::write_out`].
@@ -49,7 +59,15 @@ impl Channel {
 
     /// Whether bytes wait to be written: while they do, no more is read from the other peer (back-pressure).
     pub(crate) fn has_outgoing(&self) -> bool {
-        !self.whole.is_empty() || !self.outgoing.is_empty() || self.unflushed
+        let bytes = !self.whole.is_empty() || !self.outgoing.is_empty() || self.unflushed;
+        bytes || self.ending == WritingHalf::Ending
+    }
+
+    /// Ends the writing half once everything queued is written (TLS `close_notify`, TCP FIN); the reading half stays.
+    pub(crate) fn end_writing(&mut self) {
+        if self.ending == WritingHalf::Open {
+            self.ending = WritingHalf::Ending;
+        }
     }
 
     /// Writes everything queued, and flushes.
@@ -95,6 +113,10 @@ impl Channel {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.unflushed = false;
         }
+        if self.ending == WritingHalf::Ending {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.ending = WritingHalf::Ended;
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -122,3 +144,25 @@ pub(crate) const READ_SIZE: usize = 64 * 1024;
 /// Below the 350 s idle time-out of a network load balancer (rule 23).
 const KEEPALIVE_IDLE: std::time::Duration = std::time::Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_writing_half_ends_behind_what_was_queued_and_the_other_goes_on() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let mut channel = Channel::new(Box::new(near));
+        channel.queue(b"last words");
+        channel.end_writing();
+        assert!(channel.has_outgoing());
+        channel.write_out().await.unwrap();
+        assert!(!channel.has_outgoing());
+        let mut heard = Vec::new();
+        far.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"last words");
+        far.write_all(b"answer").await.unwrap();
+        let mut buffer = [0; 16];
+        assert_eq!(channel.read(&mut buffer).await.unwrap(), 6);
+    }
+}

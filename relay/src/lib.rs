@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod fuzzing;
 pub mod issuers;
 mod listener;
+mod peers;
 pub mod policy;
 pub mod recorder;
 pub mod rewrite;

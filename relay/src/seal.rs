@@ -61,15 +61,15 @@ pub(crate) fn seal(
     let mut builder = ChunkBuilder::new(head(header, sealing.prev), sealing.session_key, entropy)?;
     let pending = header.pending.iter().copied().collect();
     let mut seen = Seen { next_event: header.first_event, pending, ..Seen::default() };
-    for record in &sealing.contents.records {
+    for record in sealing.contents.records() {
         match record {
             Record::Event(line) => {
-                let glance = Glance::at(line)?;
-                builder.push_event_text(glance.number, glance.time_us, line)?;
+                let glance = Glance::at(&line)?;
+                builder.push_event_text(glance.number, glance.time_us, &line)?;
                 seen.see(&glance);
             }
             Record::Data { direction, time_us, bytes } => {
-                builder.push_data(&DataRecord { direction: *direction, time_us: *time_us, bytes })?;
+                builder.push_data(&DataRecord { direction, time_us, bytes: &bytes })?;
             }
         }
     }

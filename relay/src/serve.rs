@@ -19,6 +19,7 @@ use crate::config::{Classification, Config, ConfigError, Connection};
 use crate::evidence::{Certifier, EvidenceError, Incarnation, Incarnations, Settings};
 use crate::issuers::Issuers;
 use crate::listener::Listener;
+use crate::peers::{self, Peers};
 use crate::policy::{PolicyError, PolicySet};
 use crate::upstream::{Login, Logins, Target};
 use crate::{session, stop, tls};
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) issuers: Issuers,
     pub(crate) incarnations: Arc<Incarnations>,
     pub(crate) cancellations: Cancellations,
+    /// Other relays behind the same address; absent where there are none.
+    peers: Option<Peers>,
     /// Absent when nobody can be asked for approval.
     pub(crate) approvals: Option<Arc<Approvals>>,
 }
@@ -90,6 +93,7 @@ impl Relay {
             connections.insert(connection.name.to_string(), Arc::new(guarded));
         }
         let issuers = Issuers::new(&config.issuer)?;
+        let peers = config.peers.as_ref().map(Peers::new).transpose()?;
         let mut listeners = Vec::new();
         for listener in &config.listener {
             let tls = listener.tls.as_ref().map(tls::server_config).transpose()?;
@@ -110,7 +114,7 @@ impl Relay {
             _ => None,
         };
         let cancellations = Cancellations::default();
-        let shared = Shared { connections, issuers, incarnations, cancellations, approvals };
+        let shared = Shared { connections, issuers, incarnations, cancellations, peers, approvals };
         Ok(Self { shared: Arc::new(shared), listeners, drain: Duration::from_secs(config.drain_seconds) })
     }
 
@@ -172,6 +176,17 @@ pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 impl Shared {
     pub(crate) fn connection(&self, name: &str) -> Option<Arc<Guarded>> {
         self.connections.get(name).cloned()
+    }
+
+    /// Takes a `CancelRequest`; returns when it is passed on or known to be for nobody.
+    pub(crate) async fn cancel(&self, process_id: i32, secret: &[u8]) {
+        let (secret, is_passed_on) = peers::received(secret);
+        if self.cancellations.request(process_id, secret) || is_passed_on {
+            return;
+        }
+        if let Some(peers) = &self.peers {
+            peers.pass_on(process_id, secret).await;
+        }
     }
 }
 

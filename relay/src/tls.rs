@@ -5,9 +5,13 @@ use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use wire::postgres::Startup;
 
 use crate::config::{ListenerTls, TargetTls};
 
@@ -17,6 +21,13 @@ use crate::config::{ListenerTls, TargetTls};
 pub struct TlsError {
     path: String,
     problem: String,
+}
+
+impl TlsError {
+    /// Nothing to verify a peer against.
+    pub(crate) fn without_ca(path: &Path) -> Self {
+        problem(path, &"expected CA certificates")
+    }
 }
 
 /// The listener's side.
@@ -56,6 +67,18 @@ pub(crate) fn client_config(tls: &TargetTls) -> Result<Option<Arc<ClientConfig>>
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Some(Arc::new(config)))
+}
+
+/// Asks for TLS on a fresh connection, and says whether it is offered (PostgreSQL, "SSL Session Encryption").
+///
+/// # Errors
+/// The stream's.
+pub(crate) async fn request(stream: &mut TcpStream) -> std::io::Result<bool> {
+    let mut request = BytesMut::new();
+    Startup::Ssl.encode(&mut request).map_err(std::io::Error::other)?;
+    stream.write_all(&request).await?;
+    // Exactly one byte is read before TLS: anything more could have been put there by somebody between.
+    Ok(stream.read_u8().await? == b'S')
 }
 
 /// How a TLS connection is told in evidence, e.g. `TLSv1.3 TLS13_AES_256_GCM_SHA384`.

@@ -37,6 +37,9 @@ pub enum EventBody {
     Execute(Execute),
     /// What came back for one execution. Durable before the client receives its end.
     Outcome(Outcome),
+    /// What executions did was undone with their transaction. Durable before the client learns where the transaction
+    /// stands.
+    RolledBack(RolledBack),
     /// The client asked to cancel what runs (PostgreSQL `CancelRequest`).
     Cancel,
     /// A held statement waits for somebody's approval. Its leaf is stored before this.
@@ -349,6 +352,18 @@ pub struct ApprovalDecided {
     /// For `invalid`: what was wrong with the decision, in the relay's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+/// Executions whose transaction was rolled back after they had completed: all completed and suspended ones from
+/// `first_execution` to `last_execution`. What they returned was returned; what they changed was undone.
+///
+/// Part of a transaction that was undone (`ROLLBACK TO SAVEPOINT`) is not told so: the record of that statement tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledBack {
+    /// The first of them.
+    pub first_execution: u64,
+    /// The last of them.
+    pub last_execution: u64,
 }
 
 /// Why a session ended.

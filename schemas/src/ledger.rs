@@ -1,6 +1,8 @@
 //! The order of a session's events: what may follow what, and which executions still have no outcome. The verifier
 //! and the recovery of a dead relay's spool use this one.
 
+mod done;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -8,9 +10,11 @@ use crate::approval::ApprovalVerdict;
 use crate::digest::Sha256Digest;
 use crate::event::{
     ApprovalDecided, ApprovalRequested, CloseReason, Event, EventBody, Execute, Outcome, OutcomeKind, Recovered,
-    SessionClose, Statement, Verdict,
+    RolledBack, SessionClose, Statement, Verdict,
 };
 use crate::rule::{Rule, Violation};
+
+use done::Done;
 
 /// The state of a session after the events observed so far.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +26,8 @@ pub struct Ledger {
     unanswered: BTreeMap<u64, u64>,
     /// Executions whose recorded outcome is that it is unknown.
     said_unknown: Vec<u64>,
+    /// Executions that completed or were suspended, and were not rolled back.
+    done: Done,
     /// Held statements.
     held: BTreeMap<u64, Hold>,
     closed: Option<CloseReason>,
@@ -62,6 +68,7 @@ impl Ledger {
             EventBody::Bind(bind) => self.check_statement(event.number, bind.statement)?,
             EventBody::Execute(execute) => self.execute(event.number, execute)?,
             EventBody::Outcome(outcome) => self.outcome(event.number, outcome)?,
+            EventBody::RolledBack(range) => self.rolled_back(event.number, range)?,
             EventBody::ApprovalRequested(requested) => self.approval_requested(event.number, requested)?,
             EventBody::ApprovalDecided(decided) => self.approval_decided(event.number, decided)?,
             EventBody::SessionClose(close) => self.close(event.number, close)?,
@@ -180,9 +187,21 @@ impl Ledger {
             return Err(reference(number, format!("{found}: expected one that was started and has no outcome yet")));
         }
         self.unanswered.remove(&outcome.execution);
-        if outcome.outcome == OutcomeKind::Unknown {
-            self.said_unknown.push(outcome.execution);
+        match outcome.outcome {
+            OutcomeKind::Completed | OutcomeKind::Suspended => self.done.insert(outcome.execution),
+            OutcomeKind::Unknown => self.said_unknown.push(outcome.execution),
+            OutcomeKind::Failed | OutcomeKind::Skipped | OutcomeKind::Refused => {}
         }
+        Ok(())
+    }
+
+    fn rolled_back(&mut self, number: u64, range: &RolledBack) -> Result<(), Violation> {
+        let (first, last) = (range.first_execution, range.last_execution);
+        if first > last || !self.done.contains(first) || !self.done.contains(last) {
+            let expected = "expected the first and last of those that completed and were not rolled back before";
+            return Err(reference(number, format!("executions {first} to {last}: {expected}")));
+        }
+        self.done.remove(first..=last);
         Ok(())
     }
 
@@ -286,6 +305,33 @@ mod tests {
         ]);
         result.unwrap();
         assert!(ledger.outcome_unknown().is_empty() && ledger.closed().is_some());
+    }
+
+    #[test]
+    fn what_completed_is_rolled_back_once_and_what_did_not_is_never() {
+        let rolled_back =
+            |first_execution, last_execution| EventBody::RolledBack(RolledBack { first_execution, last_execution });
+        let ended = |execution, outcome| match sample::outcome(execution, 1) {
+            EventBody::Outcome(told) => EventBody::Outcome(Outcome { outcome, ..told }),
+            other => other,
+        };
+        let mut events = vec![sample::session_open(), sample::statement(1)];
+        events.extend((1..=5).map(|execution| execute(execution, 1)));
+        events.extend([
+            ended(1, OutcomeKind::Completed),
+            ended(2, OutcomeKind::Failed),
+            ended(3, OutcomeKind::Suspended),
+            ended(4, OutcomeKind::Skipped),
+        ]);
+        for good in [vec![rolled_back(1, 3)], vec![rolled_back(3, 3), rolled_back(1, 1)]] {
+            observe(&[&events[..], &good].concat()).1.unwrap();
+        }
+        for bad in [(3, 1), (1, 2), (2, 3), (1, 4), (1, 5), (0, 3), (1, 6), (1, u64::MAX)] {
+            let bodies = [&events[..], &[rolled_back(bad.0, bad.1)]].concat();
+            assert_eq!(observe(&bodies).1.unwrap_err().rule, Rule::EventReference, "{bad:?}");
+        }
+        let twice = [&events[..], &[rolled_back(1, 3), rolled_back(3, 3)]].concat();
+        assert_eq!(observe(&twice).1.unwrap_err().rule, Rule::EventReference);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # tests/fuzz/run.sh SECONDS [TARGET...]: runs each target (all of them by default) for so long, one after the other.
 # Needs cargo-fuzz (`cargo install cargo-fuzz`) and a C++ compiler; the stable toolchain will do. What was learnt stays
-# in target/fuzz/corpus; a finding stands in target/fuzz/artifacts and ends the run with an error.
+# in fuzz/corpus of cargo's target folder; a finding stands in fuzz/artifacts beside it and ends the run with an error.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
-TARGETS=$(cd ../.. && pwd)/target/fuzz
+TARGETS="${CARGO_TARGET_DIR:-$(cd ../.. && pwd)/target}/fuzz"
 
 main() {
     local seconds="${1:?usage: run.sh SECONDS [TARGET...]}" target

@@ -4,7 +4,7 @@
 ///
 /// Left out are statistics, which hold sampled values (`pg_statistic`, `pg_stats*`, `pg_statistic_ext_data`), texts of
 /// other sessions' statements (`pg_stat_activity`, `pg_stat_statements`, `pg_prepared_statements`, `pg_cursors`),
-/// secrets (`pg_authid`, `pg_shadow`, `pg_user_mapping`, `pg_subscription`), files (`pg_hba_file_rules`,
+/// secrets (`pg_authid`, `pg_shadow`, `pg_user_mapping`, `pg_stat_subscription`), files (`pg_hba_file_rules`,
 /// `pg_file_settings`) and large objects.
 pub(crate) fn readable(name: &str) -> bool {
     PG_CATALOG.binary_search(&name).is_ok()
@@ -38,6 +38,8 @@ const PG_CATALOG: &[&str] = &[
     "pg_event_trigger",
     "pg_extension",
     "pg_foreign_data_wrapper",
+    // Its options are in `information_schema.foreign_server_options` too; passwords are the user mappings'.
+    "pg_foreign_server",
     "pg_foreign_table",
     "pg_index",
     "pg_indexes",
@@ -61,15 +63,20 @@ const PG_CATALOG: &[&str] = &[
     "pg_rewrite",
     "pg_roles",
     "pg_rules",
+    "pg_seclabel",
+    "pg_seclabels",
     "pg_sequence",
     // Which of its rows is the rewriter's to say.
     "pg_settings",
     "pg_shdescription",
     "pg_statistic_ext",
+    // Which of its columns is the rewriter's to say.
+    "pg_subscription",
     "pg_tables",
     "pg_tablespace",
     "pg_timezone_abbrevs",
     "pg_timezone_names",
+    "pg_transform",
     "pg_trigger",
     "pg_ts_config",
     "pg_ts_config_map",

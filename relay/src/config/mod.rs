@@ -3,6 +3,7 @@
 mod connection;
 mod evidence;
 mod listener;
+mod peers;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use serde::Deserialize;
 pub use connection::{Classification, ClassifiedTable, Connection, PasswordSource, TargetTls};
 pub use evidence::Evidence;
 pub use listener::{Listener, ListenerTls};
+pub use peers::{Peer, Peers};
 
 /// Everything `relay serve` needs to know.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,6 +38,9 @@ pub struct Config {
     /// Who approves what is held, and where; without it, what policy holds is refused.
     #[serde(default)]
     pub approvals: Option<Approvals>,
+    /// Other relays behind the same address, to which a cancel request goes that is for none of this one's sessions.
+    #[serde(default)]
+    pub peers: Option<Peers>,
     /// Seconds that sessions may go on after SIGTERM before they are closed.
     #[serde(default = "default_drain_seconds")]
     pub drain_seconds: u64,
@@ -120,6 +125,9 @@ impl Config {
                 rebase(folder, &mut tls.key);
             }
         }
+        if let Some(peers) = &mut self.peers {
+            rebase(folder, &mut peers.ca);
+        }
         for connection in &mut self.connection {
             connection.resolve_paths(folder);
         }
@@ -143,6 +151,9 @@ impl Config {
             let problem =
                 "expected another audience than those of the issuers: a stored decision's token would open sessions";
             return Err(invalid("approvals.audience".to_owned(), problem.to_owned()));
+        }
+        if let Some(peers) = &self.peers {
+            peers.check().map_err(|problem| invalid("peers.addresses".to_owned(), problem))?;
         }
         self.evidence.check().map_err(|problem| invalid("evidence".to_owned(), problem))?;
         for (index, connection) in self.connection.iter().enumerate() {

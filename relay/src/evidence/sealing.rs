@@ -192,8 +192,7 @@ impl Case {
         let entry = self.entry(job.sequence, Kind::Spool);
         let damaged = |problem| SpoolError::Damaged { path: self.folder.file(entry), problem };
         let bytes = self.folder.read(entry)?;
-        let contents = Contents::read(&bytes, &job.key.spool_key()?)?.ok_or_else(|| damaged("its header is torn"))?;
-        drop(bytes);
+        let contents = Contents::read(bytes, &job.key.spool_key()?)?.ok_or_else(|| damaged("its header is torn"))?;
         let header = &contents.header;
         if (&header.facts.session, header.sequence) != (&self.session, job.sequence) {
             return Err(damaged("it is another segment").into());

@@ -5,7 +5,7 @@ use schemas::event::{Decision, Path, Statement, Verdict};
 use super::profile::AccessProfile;
 use super::ruling::{Outcome, Ruling, StatementRuling};
 use crate::catalog::{FIRST_USER_OID, Snapshot};
-use crate::rewrite::{self, Class, Effects, Found, Rewriter};
+use crate::rewrite::{self, ByName, Class, Effects, Found, Rewriter};
 use crate::statement::{self, Parsed, Refusal, Tokenised, Vocabulary};
 
 /// What a decision depends on, beside the text. All of it belongs into the key of a cache of decisions (rule 1).
@@ -73,6 +73,16 @@ impl Batch {
             if many && path == Path::Extended {
                 return Some(Refusal::syntax("a prepared statement holds one statement"));
             }
+            if path == Path::Extended && decided.iter().any(Decided::goes_by_name) {
+                return Some(
+                    Refusal::unsupported("PREPARE and EXECUTE are relayed as simple queries alone")
+                        .hint("The protocol's own prepared statements have the same names and work."),
+                );
+            }
+            // It stays prepared also when what follows it fails, and the name could not be told from another's.
+            if many && decided.iter().any(Decided::prepares) {
+                return Some(Refusal::unsupported("PREPARE must be sent alone"));
+            }
             let changes = |d: &Decided| d.result.as_ref().is_ok_and(|(_, effects)| effects.changes_resolution());
             let earlier = decided.split_last().is_some_and(|(_, earlier)| earlier.iter().any(changes));
             if many && decided.iter().any(Decided::needs_approval) {
@@ -129,6 +139,14 @@ fn one(context: &Context<'_>, parsed: Parsed) -> Decided {
 }
 
 impl Decided {
+    fn goes_by_name(&self) -> bool {
+        self.result.as_ref().is_ok_and(|(_, effects)| effects.by_name != ByName::Nothing)
+    }
+
+    fn prepares(&self) -> bool {
+        self.result.as_ref().is_ok_and(|(_, effects)| matches!(effects.by_name, ByName::Prepares(_)))
+    }
+
     fn needs_approval(&self) -> bool {
         self.result.is_ok() && self.found.resolved.iter().any(|resolved| resolved.held)
     }

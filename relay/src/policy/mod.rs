@@ -8,7 +8,9 @@ mod protection;
 mod ruling;
 mod set;
 
-pub use crate::rewrite::{Copies, Cursor, Effects, EndsPrepared, ReasonChange, Resolved, Resource};
+pub use crate::rewrite::{
+    ByName, Copies, Cursor, Effects, EndsPrepared, OnTransaction, ReasonChange, Resolved, Resource,
+};
 pub use crate::statement::Refusal;
 pub use decide::{Context, decide};
 pub use decisions::Decisions;

@@ -6,7 +6,7 @@ use pg_query::protobuf::{
     TruncateStmt,
 };
 
-use super::outcome::Effects;
+use super::outcome::{Effects, OnTransaction};
 use super::rewriter::{Resolved, Resource, Rewriter};
 use super::{expression, scan};
 use crate::catalog::{Kind, QualifiedName, Relation};
@@ -48,7 +48,8 @@ impl<'a> Rewriter<'a> {
     pub(super) fn create_index(&mut self, statement: &mut IndexStmt) -> Result<Effects, Refusal> {
         let range = statement.relation.as_mut().ok_or_else(|| Refusal::unsupported("an index without a table"))?;
         self.changeable(range, "CREATE INDEX on")?;
-        Ok(changed())
+        let on_transaction = if statement.concurrent { OnTransaction::Commits } else { OnTransaction::Nothing };
+        Ok(Effects { on_transaction, ..changed() })
     }
 
     pub(super) fn create_table(&mut self, statement: &mut CreateStmt) -> Result<Effects, Refusal> {

@@ -5,7 +5,8 @@ use pg_query::protobuf::{AExpr, AExprKind, ColumnRef, FuncCall, Node, SubLink, T
 
 use super::rewriter::Rewriter;
 use super::scope::Qualified;
-use super::{functions, operators, scan, setting_calls, types};
+use super::setting_calls::{self, Call};
+use super::{functions, operators, scan, types};
 use crate::catalog::{QualifiedName, Readable};
 use crate::statement::{Refusal, shape};
 
@@ -105,8 +106,12 @@ impl Rewriter<'_> {
             [.., function] => return Err(self.refused_function(function)),
             [] => return Err(Refusal::unsupported("a call without a name")),
         };
-        if !functions::allowed(function) && !setting_calls::admitted(function, &call.args)? {
-            return Err(self.refused_function(function));
+        if !functions::allowed(function) {
+            match setting_calls::call(function, &mut call.args)? {
+                Call::Other => return Err(self.refused_function(function)),
+                Call::Admitted => {}
+                Call::Checked(constants) => self.found.constants.extend(constants),
+            }
         }
         if self.catalog.user_function_visible(path, function) {
             return Err(Refusal::forbidden(format!(
@@ -263,6 +268,10 @@ fn belongs_elsewhere(kind: &NodeEnum) -> bool {
             | NodeEnum::ExplainStmt(_)
             | NodeEnum::CopyStmt(_)
             | NodeEnum::DeclareCursorStmt(_)
+            | NodeEnum::PrepareStmt(_)
+            | NodeEnum::ExecuteStmt(_)
+            | NodeEnum::LockStmt(_)
+            | NodeEnum::TypeName(_)
             | NodeEnum::FetchStmt(_)
             | NodeEnum::DropStmt(_)
             | NodeEnum::TruncateStmt(_)

@@ -6,7 +6,7 @@ use pg_query::protobuf::{Alias, JoinExpr, Node, RangeFunction, RangeSubselect, R
 use super::access::RelationAccess;
 use super::rewriter::Rewriter;
 use super::scope::Item;
-use super::{scan, setting_calls};
+use super::{scan, setting_calls, unnest};
 use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, resolve};
 use crate::statement::Refusal;
 
@@ -46,6 +46,7 @@ impl<'a> Rewriter<'a> {
 
     /// `ROWS FROM` and plain functions: each entry is a call and its column definitions.
     fn range_function(&mut self, function: &mut RangeFunction) -> Result<(), Refusal> {
+        unnest::spread(function);
         self.expressions(&mut function.functions)?;
         self.expressions(&mut function.coldeflist)?;
         let name = match function.functions.first().and_then(|node| node.node.as_ref()) {
@@ -87,7 +88,7 @@ impl<'a> Rewriter<'a> {
         Ok(None)
     }
 
-    /// A readable relation of the system stands as it is, but for the settings.
+    /// A readable relation of the system stands as it is, but for those of which a part is to be seen.
     fn system_relation(&mut self, range: &RangeVar) -> Result<Option<NodeEnum>, Refusal> {
         let in_catalog = range.schemaname == "pg_catalog";
         self.scopes.add_item(Item {
@@ -97,10 +98,12 @@ impl<'a> Rewriter<'a> {
             aliased: range.alias.is_some(),
             renamed: true,
         });
-        if !in_catalog || range.relname != "pg_settings" {
-            return Ok(None);
-        }
-        let (select, constants) = setting_calls::view()?;
+        let (select, constants) = match range.relname.as_str() {
+            "pg_settings" if in_catalog => setting_calls::view()?,
+            // Without how the other server is connected to, password included.
+            "pg_subscription" if in_catalog => (scan::select_of(SUBSCRIPTIONS)?, Vec::new()),
+            _ => return Ok(None),
+        };
         self.found.constants.extend(constants);
         Ok(Some(in_place_of(range, &range.relname, select)))
     }
@@ -191,6 +194,9 @@ fn unresolved(why: &Unresolved, range: &RangeVar) -> Refusal {
         }
     }
 }
+
+const SUBSCRIPTIONS: &str =
+    "SELECT s.oid, s.subdbid, s.subname, s.subowner, s.subenabled FROM pg_catalog.pg_subscription s";
 
 fn called(node: &Node) -> Option<String> {
     match &node.node {

@@ -96,7 +96,7 @@ const STRUCTURE: &str = "
     pg_ts_config_is_visible pg_ts_dict_is_visible pg_ts_parser_is_visible pg_ts_template_is_visible
     obj_description col_description shobj_description pg_describe_object
     pg_relation_is_publishable pg_partition_ancestors pg_partition_root pg_partition_tree
-    pg_options_to_table pg_tablespace_location pg_encoding_to_char pg_char_to_encoding pg_typeof pg_collation_for
+    pg_options_to_table ts_token_type pg_tablespace_location pg_encoding_to_char pg_char_to_encoding pg_typeof pg_collation_for
     pg_relation_size pg_table_size pg_total_relation_size pg_indexes_size pg_database_size pg_size_pretty
     pg_index_column_has_property pg_index_has_property pg_indexam_has_property
     to_regclass to_regtype to_regproc to_regprocedure to_regnamespace to_regrole to_regcollation to_regoper to_regoperator

@@ -7,9 +7,11 @@ mod ddl;
 mod expression;
 mod from;
 pub(crate) mod functions;
+mod lock;
 mod mask;
 mod operators;
 mod outcome;
+mod prepared;
 mod query;
 mod rewriter;
 pub(crate) mod scan;
@@ -18,12 +20,13 @@ mod setting_calls;
 mod settings;
 mod statement;
 mod types;
+mod unnest;
 mod verify;
 mod view;
 mod write;
 
 pub use mask::{Misfit, Style, StyleError};
-pub use outcome::{Class, Copies, Cursor, Effects, EndsPrepared, ReasonChange};
+pub use outcome::{ByName, Class, Copies, Cursor, Effects, EndsPrepared, OnTransaction, ReasonChange};
 pub use scan::ScanError;
 
 pub(crate) use mask::check as check_style;

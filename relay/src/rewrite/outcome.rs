@@ -13,7 +13,7 @@ pub enum Class {
     Delete,
     /// A change of definitions.
     Ddl,
-    /// `BEGIN`, `COMMIT`, `SAVEPOINT`, ….
+    /// `BEGIN`, `COMMIT`, `SAVEPOINT`, `LOCK`, ….
     Transaction,
     /// `SET`, `RESET`.
     Set,
@@ -27,6 +27,10 @@ pub enum Class {
     Cursor,
     /// `EXPLAIN` without `ANALYZE`.
     Explain,
+    /// `PREPARE`.
+    Prepare,
+    /// `EXECUTE`.
+    Execute,
     /// `DISCARD`, `DEALLOCATE`, `CLOSE`, `UNLISTEN`.
     Discard,
     /// SQL of a kind that the relay does not serve.
@@ -52,6 +56,34 @@ pub struct Effects {
     pub copies: Copies,
     /// What it does with a cursor.
     pub cursor: Cursor,
+    /// What it does with a prepared statement, by name.
+    pub by_name: ByName,
+    /// What it does to its transaction.
+    pub on_transaction: OnTransaction,
+}
+
+/// What a statement does with a prepared statement. SQL and the protocol give names in one space.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ByName {
+    /// Nothing, but what [`EndsPrepared`] says.
+    #[default]
+    Nothing,
+    /// `PREPARE`.
+    Prepares(String),
+    /// `EXECUTE`.
+    Executes(String),
+}
+
+/// What a statement does to its transaction beyond what its command tag tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnTransaction {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Undoes a part of it, `ROLLBACK TO SAVEPOINT`; the tag is that of a `ROLLBACK`.
+    UndoesPart,
+    /// Commits it, with all that went before, as `CREATE INDEX CONCURRENTLY` does.
+    Commits,
 }
 
 /// What a statement does with a cursor.
@@ -134,6 +166,8 @@ impl Class {
             Self::CopyOut | Self::CopyIn => "copy",
             Self::Cursor => "cursor",
             Self::Explain => "explain",
+            Self::Prepare => "prepare",
+            Self::Execute => "execute",
             Self::Discard => "discard",
             Self::Other => "other",
             Self::Unparsed => "unparsed",

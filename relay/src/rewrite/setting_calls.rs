@@ -4,14 +4,88 @@
 //! an application keeps in a setting of its own) or change what a statement means.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, SelectStmt};
+use pg_query::protobuf::{Node, SelectStmt, TypeName};
 
 use super::{scan, settings};
 use crate::catalog::literal;
-use crate::statement::Refusal;
+use crate::statement::{Refusal, shape};
 
-/// Whether the function of `pg_catalog` is one of these two; refused where its arguments are not admitted.
-pub(super) fn admitted(function: &str, args: &[Node]) -> Result<bool, Refusal> {
+/// What becomes of a call.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// It is of another function.
+    Other,
+    /// It may run.
+    Admitted,
+    /// It may run with another argument, which holds these constants.
+    Checked(Vec<String>),
+}
+
+/// Decides on a call of one of these two functions of `pg_catalog`; refused where its arguments are not admitted.
+pub(super) fn call(function: &str, args: &mut [Node]) -> Result<Call, Refusal> {
+    match (function, &mut *args) {
+        ("current_setting", [name] | [name, _]) if is_told_later(name) => {
+            return checked_when_it_runs(name, settings::shown(), &literal(UNLISTED)).map(Call::Checked);
+        }
+        // pg_dump changes a setting that not every server has by a query of `pg_settings`.
+        ("set_config", [name, value, local]) if matches!(name.node, Some(NodeEnum::ColumnRef(_))) => {
+            named(value).and_then(|_| named(local))?;
+            return checked_when_it_runs(name, settings::settable_to(value), "NULL").map(Call::Checked);
+        }
+        _ => {}
+    }
+    Ok(if admitted(function, args)? { Call::Admitted } else { Call::Other })
+}
+
+/// The name is known only when the statement runs (SQLAlchemy sends a parameter): it is looked up in the list then. One that
+/// is not on the list becomes `otherwise`, which names no setting.
+fn checked_when_it_runs(
+    name: &mut Node,
+    listed: impl Iterator<Item = &'static str>,
+    otherwise: &str,
+) -> Result<Vec<String>, Refusal> {
+    let names: Vec<String> = listed.map(literal).collect();
+    let text = format!(
+        "SELECT CASE WHEN pg_catalog.lower($1::pg_catalog.text) OPERATOR(pg_catalog.=) \
+         ANY (ARRAY[{}]::pg_catalog.text[]) THEN $1::pg_catalog.text ELSE {otherwise} END",
+        names.join(", "),
+    );
+    let mut select = scan::select_of(&text)?;
+    let value = match select.target_list.pop().and_then(|target| target.node) {
+        Some(NodeEnum::ResTarget(target)) => target.val,
+        _ => None,
+    };
+    let mut checked = *value.ok_or_else(plain)?;
+    in_place_of_parameters(&mut checked, name)?;
+    *name = checked;
+    Ok(scan::string_constants(&text))
+}
+
+fn in_place_of_parameters(node: &mut Node, name: &Node) -> Result<(), Refusal> {
+    if matches!(node.node, Some(NodeEnum::ParamRef(_))) {
+        node.clone_from(name);
+        return Ok(());
+    }
+    shape::children(node, &mut |child| in_place_of_parameters(child, name))
+}
+
+/// A parameter that stands alone, or is cast to a text.
+fn is_told_later(node: &Node) -> bool {
+    match &node.node {
+        Some(NodeEnum::ParamRef(_)) => true,
+        Some(NodeEnum::TypeCast(cast)) => {
+            let text = |to: &TypeName| {
+                let named = to.names.last().and_then(super::expression::name);
+                let plain = to.typmods.is_empty() && to.array_bounds.is_empty();
+                plain && named.is_some_and(|named| ["text", "varchar"].contains(&named.as_str()))
+            };
+            cast.type_name.as_ref().is_some_and(text) && cast.arg.as_deref().is_some_and(is_told_later)
+        }
+        _ => false,
+    }
+}
+
+fn admitted(function: &str, args: &[Node]) -> Result<bool, Refusal> {
     match function {
         "current_setting" => match args {
             [name] | [name, _] if settings::show(&named(name)?).is_ok() => Ok(true),
@@ -54,6 +128,9 @@ fn plain() -> Refusal {
     Refusal::unsupported("current_setting and set_config take plain constants through the relay")
 }
 
+/// No setting has this name: a client may set none of this prefix but the reason.
+const UNLISTED: &str = "affidavit.not_on_the_list_of_settings_to_show";
+
 /// The name is a literal of the client's: no refusal repeats one.
 fn unlisted(message: &str) -> Refusal {
     Refusal::forbidden(message)
@@ -64,11 +141,16 @@ mod tests {
     use super::*;
 
     fn ask(call: &str) -> Result<bool, Refusal> {
-        let statement = scan::select_of(&format!("SELECT {call}")).unwrap();
-        let Some(NodeEnum::ResTarget(target)) = &statement.target_list[0].node else { panic!("{call}") };
-        let Some(NodeEnum::FuncCall(call)) = &target.val.as_ref().unwrap().node else { panic!("not a call") };
-        let Some(NodeEnum::String(name)) = &call.funcname.last().unwrap().node else { panic!("no name") };
-        admitted(&name.sval, &call.args)
+        decide(call).map(|decided| decided != Call::Other)
+    }
+
+    fn decide(text: &str) -> Result<Call, Refusal> {
+        let mut statement = scan::select_of(&format!("SELECT {text}")).unwrap();
+        let Some(NodeEnum::ResTarget(target)) = &mut statement.target_list[0].node else { panic!("{text}") };
+        let Some(NodeEnum::FuncCall(function)) = &mut target.val.as_mut().unwrap().node else { panic!("no call") };
+        let Some(NodeEnum::String(name)) = &function.funcname.last().unwrap().node else { panic!("no name") };
+        let name = name.sval.clone();
+        call(&name, &mut function.args)
     }
 
     #[test]
@@ -88,13 +170,24 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_comes_as_a_parameter_is_looked_up_when_it_is_known() {
+        for call in ["current_setting($2)", "current_setting($2::varchar, true)", "current_setting($2::text)"] {
+            let Call::Checked(constants) = decide(call).unwrap() else { panic!("{call} is not checked") };
+            assert!(constants.contains(&literal("server_version")), "{call}");
+            assert!(!constants.iter().any(|constant| constant.contains("conninfo")), "{call}");
+        }
+    }
+
+    #[test]
     fn other_settings_and_names_that_only_the_server_knows_are_refused() {
         for call in [
             "current_setting('primary_conninfo')",
             "current_setting('app.secret', true)",
             "current_setting('is_' || 'superuser')",
             "current_setting(name)",
-            "current_setting($1)",
+            "current_setting($1::integer)",
+            "current_setting($1::varchar(3))",
+            "current_setting($1 || 'x')",
             "current_setting(setting_name => 'server_version')",
             "set_config('search_path', 'clinic', false)",
             "set_config('search_path', NULL, false)",
@@ -108,6 +201,20 @@ mod tests {
             "set_config('search_path', $1, false)",
             "set_config('client_encoding', $1, false)",
         ] {
+            assert!(ask(call).is_err(), "{call}");
+        }
+    }
+
+    #[test]
+    fn a_setting_named_by_a_column_is_changed_where_the_value_is_permitted() {
+        let Call::Checked(constants) = decide("set_config(name, 'on', false)").unwrap() else { panic!("not checked") };
+        assert!(constants.contains(&literal("row_security")));
+        for never in ["client_encoding", "search_path", "synchronize_seqscans", "client_min_messages", "role"] {
+            assert!(!constants.contains(&literal(never)), "{never}");
+        }
+        for call in
+            ["set_config(name, $1, false)", "set_config(name, setting, false)", "set_config(name || '', '', true)"]
+        {
             assert!(ask(call).is_err(), "{call}");
         }
     }

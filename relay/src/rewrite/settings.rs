@@ -92,6 +92,11 @@ pub(super) fn value_allowed(name: &str, args: &[Node]) -> Result<(), Refusal> {
     }
 }
 
+/// The settings that may be set to this value.
+pub(super) fn settable_to(value: &Node) -> impl Iterator<Item = &'static str> {
+    SETTABLE.iter().copied().filter(|name| value_allowed(name, std::slice::from_ref(value)).is_ok())
+}
+
 /// Whether a setting is settable to whatever the server takes.
 pub(super) fn takes_any_value(name: &str) -> bool {
     SETTABLE.contains(&name) && values_permitted(name).is_none()
@@ -102,6 +107,8 @@ fn values_permitted(name: &str) -> Option<&'static [&'static str]> {
     match name {
         "client_encoding" => Some(&["utf8", "utf-8", "unicode"]),
         "standard_conforming_strings" => Some(&["on", "true", "yes", "1"]),
+        // As every scan begins where the table does, the order of rows tells nothing of other sessions' scans.
+        "synchronize_seqscans" => Some(&["off", "false", "no", "0"]),
         "client_min_messages" => Some(&["notice", "warning", "error"]),
         _ => None,
     }
@@ -156,15 +163,24 @@ const SETTABLE: &[&str] = &[
     // Whether expressions are compiled: it changes no plan.
     "jit",
     "lock_timeout",
+    // It forbids views and foreign tables, and permits nothing.
+    "restrict_nonsystem_relation_kind",
+    // Off, a row-security policy makes an error of what it would have left out.
+    "row_security",
     "standard_conforming_strings",
     "statement_timeout",
+    "synchronize_seqscans",
     "timezone",
     "transaction_deferrable",
     "transaction_isolation",
     "transaction_read_only",
+    "transaction_timeout",
 ];
 
 const SHOWABLE: &[&str] = &[
+    // What kind of storage a table has that names none.
+    "default_table_access_method",
+    "default_tablespace",
     "in_hot_standby",
     "integer_datetimes",
     "is_superuser",

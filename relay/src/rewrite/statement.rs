@@ -4,7 +4,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{DiscardMode, ExplainStmt, Node, TransactionStmt, TransactionStmtKind};
 
 use super::cursor;
-use super::outcome::{Class, Effects, EndsPrepared, ReasonChange};
+use super::outcome::{Class, Effects, EndsPrepared, OnTransaction, ReasonChange};
 use super::rewriter::Rewriter;
 use super::settings;
 use crate::statement::Refusal;
@@ -16,7 +16,9 @@ pub(crate) fn class(node: &Node) -> Class {
         Some(NodeEnum::InsertStmt(_)) => Class::Insert,
         Some(NodeEnum::UpdateStmt(_)) => Class::Update,
         Some(NodeEnum::DeleteStmt(_)) => Class::Delete,
-        Some(NodeEnum::TransactionStmt(_)) => Class::Transaction,
+        Some(NodeEnum::TransactionStmt(_) | NodeEnum::LockStmt(_)) => Class::Transaction,
+        Some(NodeEnum::PrepareStmt(_)) => Class::Prepare,
+        Some(NodeEnum::ExecuteStmt(_)) => Class::Execute,
         Some(NodeEnum::VariableSetStmt(_)) => Class::Set,
         Some(NodeEnum::VariableShowStmt(_)) => Class::Show,
         Some(NodeEnum::ExplainStmt(_)) => Class::Explain,
@@ -44,7 +46,7 @@ impl Rewriter<'_> {
         Ok(effects)
     }
 
-    fn any(&mut self, node: &mut Node) -> Result<Effects, Refusal> {
+    pub(super) fn any(&mut self, node: &mut Node) -> Result<Effects, Refusal> {
         let none = Effects::default();
         match node.node.as_mut() {
             Some(NodeEnum::SelectStmt(select)) => {
@@ -59,8 +61,11 @@ impl Rewriter<'_> {
             Some(NodeEnum::DeclareCursorStmt(statement)) => self.declare(statement),
             Some(NodeEnum::FetchStmt(statement)) => Ok(cursor::fetch(statement)),
             Some(NodeEnum::ClosePortalStmt(statement)) => Ok(cursor::close(statement)),
+            Some(NodeEnum::PrepareStmt(statement)) => self.prepare(statement),
+            Some(NodeEnum::ExecuteStmt(statement)) => self.execute(statement),
+            Some(NodeEnum::LockStmt(statement)) => self.lock(statement).map(|()| none),
             Some(NodeEnum::ExplainStmt(explain)) => self.explain(explain).map(|()| none),
-            Some(NodeEnum::TransactionStmt(statement)) => transaction(statement).map(|()| none),
+            Some(NodeEnum::TransactionStmt(statement)) => transaction(statement),
             Some(NodeEnum::VariableSetStmt(statement)) => settings::set(statement),
             Some(NodeEnum::VariableShowStmt(statement)) => settings::show(&statement.name).map(|()| none),
             Some(NodeEnum::DropStmt(statement)) => self.drop_tables(statement),
@@ -112,7 +117,8 @@ impl Rewriter<'_> {
     }
 }
 
-fn transaction(statement: &TransactionStmt) -> Result<(), Refusal> {
+fn transaction(statement: &TransactionStmt) -> Result<Effects, Refusal> {
+    let mut effects = Effects::default();
     match TransactionStmtKind::try_from(statement.kind) {
         Ok(
             TransactionStmtKind::TransStmtBegin
@@ -120,11 +126,13 @@ fn transaction(statement: &TransactionStmt) -> Result<(), Refusal> {
             | TransactionStmtKind::TransStmtCommit
             | TransactionStmtKind::TransStmtRollback
             | TransactionStmtKind::TransStmtSavepoint
-            | TransactionStmtKind::TransStmtRelease
-            | TransactionStmtKind::TransStmtRollbackTo,
-        ) => settings::transaction_options(&statement.options),
-        _ => Err(Refusal::unsupported("two-phase commit is not supported by the relay")),
+            | TransactionStmtKind::TransStmtRelease,
+        ) => {}
+        Ok(TransactionStmtKind::TransStmtRollbackTo) => effects.on_transaction = OnTransaction::UndoesPart,
+        _ => return Err(Refusal::unsupported("two-phase commit is not supported by the relay")),
     }
+    settings::transaction_options(&statement.options)?;
+    Ok(effects)
 }
 
 fn discard(kind: &NodeEnum) -> Result<Effects, Refusal> {

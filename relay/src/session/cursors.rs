@@ -1,8 +1,9 @@
-//! Cursors by name: only those that were declared, and so decided on, in this session are read from.
+//! Cursors and prepared statements by name: only what was declared or prepared, and so decided on, in this session is read
+//! from or executed.
 
 use std::sync::Arc;
 
-use crate::policy::{Admitted, Cursor, Effects, Refusal, Ruling};
+use crate::policy::{Admitted, ByName, Cursor, Effects, Refusal, Ruling};
 
 use super::Session;
 use super::diagnostics::Exposure;
@@ -10,24 +11,41 @@ use super::names::Lookup;
 use super::operation::{Lasts, Prepared, Standing};
 use super::requests::exposure;
 
-/// What the cursors of a text allow.
+/// What the cursors and prepared statements of a text allow.
 pub(super) enum Cursors {
-    /// All are there: what may be said of each statement's errors.
-    There(Vec<Exposure>),
+    /// All are there: what each statement runs.
+    There(Vec<Runs>),
     /// The target has not said yet whether one is there.
     Unconfirmed,
     /// One is not.
     Missing(Refusal),
 }
 
+/// What a statement runs.
+#[derive(Clone, Copy)]
+pub(super) struct Runs {
+    /// What may be said of its errors.
+    pub(super) exposure: Exposure,
+    /// The number of the prepared statement, for EXECUTE.
+    pub(super) prepared: Option<u64>,
+}
+
 impl Session {
     /// Looks up the cursors that the statements of a text use, in order; earlier ones may declare what later ones use.
     pub(super) fn cursors(&self, ruling: &Ruling) -> Cursors {
         let mut declared: Vec<(&str, Exposure)> = Vec::new();
-        let mut exposures = Vec::new();
+        let mut runs = Vec::new();
         for statement in &ruling.statements {
+            if let ByName::Executes(name) = &statement.effects.by_name {
+                match self.executed(name) {
+                    Lookup::Known(prepared) => runs.push(prepared),
+                    Lookup::Unconfirmed => return Cursors::Unconfirmed,
+                    Lookup::Unknown => return Cursors::Missing(Refusal::unknown_statement(name)),
+                }
+                continue;
+            }
             let own = exposure(statement);
-            exposures.push(match &statement.effects.cursor {
+            let exposure = match &statement.effects.cursor {
                 Cursor::Declared { name, .. } => {
                     declared.push((name, own));
                     own
@@ -41,9 +59,25 @@ impl Session {
                     },
                 },
                 Cursor::None | Cursor::Closed(_) => own,
-            });
+            };
+            runs.push(Runs { exposure, prepared: None });
         }
-        Cursors::There(exposures)
+        Cursors::There(runs)
+    }
+
+    /// A prepared statement that EXECUTE may run: one that only reads or writes rows, as often as anybody likes. A held one
+    /// is asked about where the protocol binds it.
+    fn executed(&self, name: &str) -> Lookup<Runs> {
+        match self.prepared.lookup(name, self.numbers.segment) {
+            Lookup::Known(prepared) => match prepared.standing {
+                Standing::Admitted(_) if prepared.effects.iter().all(|effects| *effects == Effects::default()) => {
+                    Lookup::Known(Runs { exposure: prepared.exposure, prepared: Some(prepared.statement) })
+                }
+                _ => Lookup::Unknown,
+            },
+            Lookup::Unknown => Lookup::Unknown,
+            Lookup::Unconfirmed => Lookup::Unconfirmed,
+        }
     }
 
     /// What may be said of the errors of a cursor that may be read from. A portal that was approved is for one run.
@@ -55,19 +89,24 @@ impl Session {
         }
     }
 
-    /// Statements are sent under this ticket that may declare cursors: known by name from now on, once the target agrees.
+    /// Statements are sent under this ticket that may declare cursors or prepare statements: known by name from now on, once
+    /// the target agrees.
     pub(super) fn declare(&mut self, ticket: u64, admitted: Admitted, sent: &[(Effects, u64, Exposure)]) {
         for (effects, statement, exposure) in sent {
-            let Cursor::Declared { name, held } = &effects.cursor else { continue };
-            let cursor = Prepared {
+            let made = Prepared {
                 statement: *statement,
                 exposure: *exposure,
                 parameter_types: Arc::default(),
                 effects: Arc::default(),
                 standing: Standing::Admitted(admitted),
-                lasts: if *held { Lasts::BeyondCommit } else { Lasts::Transaction },
+                lasts: Lasts::Transaction,
             };
-            self.portals.change(name, ticket, self.numbers.segment, Some(cursor));
+            if let ByName::Prepares(name) = &effects.by_name {
+                self.prepared.change(name, ticket, self.numbers.segment, Some(made));
+            } else if let Cursor::Declared { name, held } = &effects.cursor {
+                let lasts = if *held { Lasts::BeyondCommit } else { Lasts::Transaction };
+                self.portals.change(name, ticket, self.numbers.segment, Some(Prepared { lasts, ..made }));
+            }
         }
     }
 
@@ -92,6 +131,9 @@ impl Session {
     /// The target has answered all that was sent under this ticket.
     pub(super) fn declared(&mut self, ticket: u64, effects: &[Effects], done: bool) {
         for effect in effects {
+            if let ByName::Prepares(name) = &effect.by_name {
+                self.prepared.answered(name, ticket, done);
+            }
             match &effect.cursor {
                 Cursor::Declared { name, .. } => self.portals.answered(name, ticket, done),
                 Cursor::Closed(name) if done => self.portals.forget(name),

@@ -11,6 +11,7 @@ mod held_requests;
 mod holding;
 mod in_flight;
 mod interrupts;
+mod leaving;
 mod names;
 mod open;
 mod operation;
@@ -20,6 +21,7 @@ mod replies;
 mod requests;
 mod segment;
 mod settings;
+mod uncommitted;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,6 +46,7 @@ use names::Names;
 use operation::Prepared;
 use pump::{Activity, Pump};
 use segment::Segment;
+use uncommitted::Uncommitted;
 
 pub(crate) use open::serve;
 
@@ -73,9 +76,12 @@ struct Session {
     catalog_changed: bool,
     /// Something failed or was rolled back since the last transaction, and no COMMIT came after it.
     undone: bool,
+    uncommitted: Uncommitted,
     /// Bytes of COPY data sent before it is known which COPY takes them.
     copied_ahead: u64,
     finishing: bool,
+    /// Nothing more comes from the client; why the session ends once it has its answers.
+    leaving: Option<CloseReason>,
     /// Steps since the session last looked at anything but its peers.
     in_a_row: u32,
     /// Absent when nobody can be asked.
@@ -128,20 +134,24 @@ impl Session {
     /// Serves until the session ends; returns after everything is recorded and said.
     async fn run(mut self, stop: Stop, cancellation: Cancellation) {
         let mut interrupts = Interrupts::new(&stop, &cancellation, self.limits.expires);
+        // What came with the password is here already, and perhaps nothing more will come.
+        let mut went = self.forward_requests().await;
         let ending = loop {
-            match self.step(&mut interrupts).await {
-                Ok(()) => {}
+            match went {
+                Ok(()) => went = self.step(&mut interrupts).await,
                 Err(ending) => break ending,
             }
         };
         drop(interrupts);
+        let ending = self.as_left(ending);
         self.end(ending).await;
     }
 
     async fn step(&mut self, interrupts: &mut Interrupts<'_>) -> Result<(), Ending> {
         // What the client sends meanwhile waits in its socket, not here.
         let room = self.holding.is_none() || self.from_client.buffered() < HELD_BYTES_MAX;
-        let may_read_client = room && self.delayed.is_none() && self.operations.len() < IN_FLIGHT_MAX;
+        let may_read_client =
+            room && self.leaving.is_none() && self.delayed.is_none() && self.operations.len() < IN_FLIGHT_MAX;
         // A peer that has something goes first, but not for ever: that must not keep a session from expiring.
         if self.in_a_row < STEPS_IN_A_ROW {
             let ready = self.pump.ready(may_read_client, &mut self.from_client, &mut self.from_target);
@@ -173,10 +183,12 @@ impl Session {
 
     async fn act(&mut self, activity: Activity) -> Result<(), Ending> {
         match activity {
-            Activity::Written => Ok(()),
-            Activity::FromTarget => self.release_replies().await,
-            Activity::FromClient => self.forward_requests().await,
+            Activity::Written => {}
+            Activity::FromTarget => self.release_replies().await?,
+            Activity::FromClient => self.forward_requests().await?,
+            Activity::ClientEnded => self.leaving = Some(CloseReason::ClientDisconnected),
         }
+        self.leave_if_answered()
     }
 
     /// When the session ends by itself, if nothing happens before.
@@ -223,6 +235,7 @@ impl Session {
         tracing::info!(session = %self.recorder.session(), reason = ?ending.reason, "session ends");
         let mut unknown = self.without_outcome();
         unknown.extend(self.abandon_held());
+        unknown.extend(self.undone_by_ending(ending.reason));
         // In the middle of a message nothing can be said.
         let told = ending.told.filter(|_| !self.from_target.is_inside());
         let told = told.map(|fields| backend::error_response(&fields)).unwrap_or_default();
@@ -231,6 +244,13 @@ impl Session {
         }
         self.pump.client.queue(&told);
         self.pump.close().await;
+    }
+
+    /// A transaction that is open when its connection ends is undone. Not said while something is in flight, which could
+    /// be its commit, nor where the outcomes may not be on record.
+    fn undone_by_ending(&mut self, reason: CloseReason) -> Option<EventBody> {
+        let known = self.conversation.is_idle() && reason != CloseReason::EvidenceFailure;
+        self.uncommitted.undone().filter(|_| known).map(EventBody::RolledBack)
     }
 
     /// Executions that were sent and have not been answered: they may or may not have run.

@@ -17,7 +17,7 @@ use wire::postgres::{BackendMessage, Deframer, ErrorFields, Frontend, SqlState, 
 
 use crate::access::{Access, Guarded};
 use crate::approval::Approvals;
-use crate::cancel::Cancellation;
+use crate::cancel::{Cancellation, SECRET_BYTES_3_0, SECRET_BYTES_3_2};
 use crate::channel::{Channel, Stream, tune};
 use crate::listener::Accepted;
 use crate::policy::Decisions;
@@ -32,6 +32,7 @@ use super::names::Names;
 use super::pump::Pump;
 use super::segment::Segment;
 use super::settings::{Settings, is_for_reading};
+use super::uncommitted::Uncommitted;
 use super::{Limits, Numbers, Session};
 
 /// Serves one accepted connection to its end.
@@ -119,7 +120,7 @@ async fn greet(
         };
         match packet {
             Startup::Cancel { process_id, secret } => {
-                shared.cancellations.request(process_id, &secret);
+                shared.cancel(process_id, &secret).await;
                 // libpq takes an end of TLS without `close_notify` for a failure of the request.
                 stream.shutdown().await?;
                 return Ok(None);
@@ -227,7 +228,7 @@ async fn open(greeted: &mut Greeted, peer: SocketAddr, shared: &Shared) -> Resul
         tracing::error!(%error, "evidence cannot begin");
         fatal(SqlState::IO_ERROR, error.external())
     })?;
-    let secret_length = if greeted.protocol >= Protocol::V3_2 { 32 } else { 4 };
+    let secret_length = if greeted.protocol >= Protocol::V3_2 { SECRET_BYTES_3_2 } else { SECRET_BYTES_3_0 };
     let cancellation = shared
         .cancellations
         .register(secret_length)
@@ -365,8 +366,10 @@ impl Opened {
             from_target: Deframer::new(),
             catalog_changed: false,
             undone: false,
+            uncommitted: Uncommitted::default(),
             copied_ahead: 0,
             finishing: false,
+            leaving: None,
             in_a_row: 0,
             approvals: self.approvals,
             holding: None,

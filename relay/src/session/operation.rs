@@ -8,7 +8,7 @@ use schemas::event::{Outcome, OutcomeKind};
 use wire::postgres::{ErrorFields, SqlState};
 
 use crate::approval::Turn;
-use crate::policy::{Admitted, Copies, Effects, Refusal};
+use crate::policy::{Admitted, Copies, Effects, OnTransaction, Refusal};
 use crate::session::diagnostics::Exposure;
 
 /// A prepared statement as the target knows it.
@@ -232,6 +232,16 @@ impl Operation {
             Self::Execute { started, .. } => Some(started),
             _ => None,
         }
+    }
+
+    /// What the statement in turn does to its transaction.
+    pub(crate) fn on_transaction(&self) -> OnTransaction {
+        let effects = match self {
+            Self::Query { effects, answered, .. } => effects.get(*answered),
+            Self::Execute { effects, .. } => effects.first(),
+            _ => None,
+        };
+        effects.map_or(OnTransaction::Nothing, |effects| effects.on_transaction)
     }
 
     /// The current statement of a simple query has its outcome on record: what comes belongs to the next one.

@@ -28,6 +28,8 @@ pub(crate) enum Activity {
     Written,
     /// The client sent something.
     FromClient,
+    /// The client has ended its half of the connection: nothing more comes from it, and it may still listen.
+    ClientEnded,
     /// The target sent something.
     FromTarget,
 }
@@ -91,8 +93,12 @@ impl Pump {
         }
         if !self.client.has_outgoing() {
             match read(|buffer| self.upstream.poll_read(cx, buffer), |bytes| from_target.push(bytes)) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(target_gone(&"end of stream"))),
-                Poll::Ready(Ok(_)) => return Poll::Ready(Ok(Activity::FromTarget)),
+                Poll::Ready(Ok(1..)) => return Poll::Ready(Ok(Activity::FromTarget)),
+                // It was told that the client has left, and has said all that it had to say.
+                Poll::Ready(_) if self.upstream.is_to_end() => {
+                    return Poll::Ready(Err(Ending::silent(CloseReason::ClientDisconnected)));
+                }
+                Poll::Ready(Ok(_)) => return Poll::Ready(Err(target_gone(&"end of stream"))),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(target_gone(&error))),
                 Poll::Pending => {}
             }
@@ -100,7 +106,12 @@ impl Pump {
         if may_read_client && !self.upstream.has_outgoing() {
             match read(|buffer| self.client.poll_read(cx, buffer), |bytes| from_client.push(bytes)) {
                 Poll::Ready(Ok(1..)) => return Poll::Ready(Ok(Activity::FromClient)),
-                Poll::Ready(_) => return Poll::Ready(Err(Ending::silent(CloseReason::ClientDisconnected))),
+                Poll::Ready(Ok(_)) => return Poll::Ready(Ok(Activity::ClientEnded)),
+                // Many clients leave TLS without `close_notify`. What was cut off is not taken: it is no whole message.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Poll::Ready(Ok(Activity::ClientEnded));
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Ending::silent(CloseReason::ClientDisconnected))),
                 Poll::Pending => {}
             }
         }

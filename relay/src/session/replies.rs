@@ -4,7 +4,7 @@ use schemas::event::{CloseReason, EventBody, OutcomeKind};
 use wire::postgres::conversation::{Incoming, Reply};
 use wire::postgres::{Backend, BackendMessage, ErrorFields, MessageRef, Piece, SqlState, TransactionStatus, backend};
 
-use crate::policy::{Copies, Effects, EndsPrepared, ReasonChange};
+use crate::policy::{Copies, Effects, EndsPrepared, OnTransaction, ReasonChange};
 
 use super::diagnostics::{Exposure, released};
 use super::operation::{Operation, refusal_fields};
@@ -73,7 +73,7 @@ impl Session {
         let answer = self.conversation.on_backend(kind).map_err(|error| broken(&error))?;
         if let (Incoming::ReadyForQuery(status), true) = (kind, self.is_settling(&answer)) {
             // The answer to the relay's own `Sync`; the client gets one to its own.
-            self.ready(status);
+            self.ready(status, batch);
             self.finished(answer.ticket, true);
             self.over(kind);
             return Ok(());
@@ -107,7 +107,7 @@ impl Session {
             BackendMessage::CommandComplete { tag } => self.completed(&answer, Some(tag), batch),
             BackendMessage::EmptyQueryResponse => self.completed(&answer, None, batch),
             BackendMessage::PortalSuspended => self.suspended(&answer, batch),
-            BackendMessage::ReadyForQuery(status) => self.ready(status),
+            BackendMessage::ReadyForQuery(status) => self.ready(status, batch),
             BackendMessage::CopyInResponse(_) => self.copy_begins(Copies::In, message.name(), &answer)?,
             BackendMessage::CopyOutResponse(_) => self.copy_begins(Copies::Out, message.name(), &answer)?,
             BackendMessage::Authentication(_)
@@ -140,6 +140,11 @@ impl Session {
             None => (released(fields, self.exposure(answer)), OutcomeKind::Failed),
         };
         self.undone = true;
+        self.uncommitted.failed(self.on_transaction(answer));
+        if fields.severity.ends_session() && answer.ticket.is_some() {
+            // What is in flight could be a commit, which the target may have done before it ended.
+            self.uncommitted.settled();
+        }
         self.unfinished(answer.ticket, kind, Some(shown.sqlstate), batch);
         let settling = self.operations.iter().any(|operation| matches!(operation, Operation::Settle));
         self.segment.failed(answer.ticket, settling);
@@ -163,6 +168,11 @@ impl Session {
     fn is_settling(&self, answer: &Reply) -> bool {
         let operation = answer.ticket.and_then(|ticket| self.operations.get(ticket));
         matches!(operation, Some(Operation::Settle))
+    }
+
+    fn on_transaction(&self, answer: &Reply) -> OnTransaction {
+        let operation = answer.ticket.and_then(|ticket| self.operations.get(ticket));
+        operation.map_or(OnTransaction::Nothing, Operation::on_transaction)
     }
 
     fn exposure(&self, answer: &Reply) -> Exposure {
@@ -207,6 +217,7 @@ impl Session {
 
     fn completed(&mut self, answer: &Reply, tag: Option<&str>, batch: &mut Batch) {
         self.note_deferred(answer);
+        let on = self.on_transaction(answer);
         match tag {
             Some("ROLLBACK") => {
                 self.undone = true;
@@ -218,11 +229,14 @@ impl Session {
         if let Some(execution) = self.execution(answer)
             && execution.statement != 0
         {
+            let number = execution.execution;
             let outcome = match tag {
                 Some(tag) => execution.completed(tag),
                 None => execution.ended(OutcomeKind::Completed, None),
             };
             batch.events.push(EventBody::Outcome(outcome));
+            let undone = tag.and_then(|tag| self.uncommitted.completed(number, tag, on));
+            batch.events.extend(undone.map(EventBody::RolledBack));
         }
         if let Some(operation) = answer.ticket.and_then(|ticket| self.operations.get_mut(ticket)) {
             operation.next_statement();
@@ -232,7 +246,9 @@ impl Session {
     fn suspended(&mut self, answer: &Reply, batch: &mut Batch) {
         self.note_deferred(answer);
         if let Some(execution) = self.execution(answer) {
+            let number = execution.execution;
             batch.events.push(EventBody::Outcome(execution.ended(OutcomeKind::Suspended, None)));
+            self.uncommitted.done(number);
         }
     }
 
@@ -246,7 +262,8 @@ impl Session {
         self.operations.get_mut(answer.ticket?)?.execution()
     }
 
-    fn ready(&mut self, status: TransactionStatus) {
+    fn ready(&mut self, status: TransactionStatus, batch: &mut Batch) {
+        batch.events.extend(self.uncommitted.ready(status).map(EventBody::RolledBack));
         self.transaction = status;
         // A long statement is no idleness.
         self.last_request = tokio::time::Instant::now();

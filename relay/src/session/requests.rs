@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use schemas::event::{CloseReason, Path};
+use schemas::event::{CloseReason, EventBody, Path};
 use wire::postgres::conversation::{ConversationError, OpKind};
 use wire::postgres::frontend::{Bind, Target};
 use wire::postgres::{Frontend, FrontendMessage, RawMessage, SqlState};
@@ -57,7 +57,7 @@ impl Session {
     async fn take_requests(&mut self, permits: &mut Vec<Permit>) -> Result<(), Ending> {
         // The target's answers alone tell of a changed catalog, and none are taken in between: once is enough.
         let mut fresh = false;
-        while self.holding.is_none() {
+        while self.holding.is_none() && !self.has_terminated() {
             if self.delayed.is_none()
                 && let Some(piece) =
                     self.from_client.next_piece(WHOLE_MAX).map_err(|error| Ending::violation(&error))?
@@ -89,7 +89,8 @@ impl Session {
                 }
             }
             if matches!(decoded, FrontendMessage::Terminate) {
-                return Err(Ending::silent(CloseReason::ClientTerminated));
+                self.leaving = Some(CloseReason::ClientTerminated);
+                self.pump.upstream.expect_end();
             }
         }
         Ok(())
@@ -189,8 +190,8 @@ impl Session {
     async fn query(&mut self, text: &str, client: Bytes) -> Result<Taken, Ending> {
         self.bound_names()?;
         let mut ruling = self.decide(Path::Simple, text, &[]).await?;
-        let exposures = match self.cursors(&ruling) {
-            Cursors::There(exposures) => exposures,
+        let runs = match self.cursors(&ruling) {
+            Cursors::There(runs) => runs,
             Cursors::Unconfirmed => return Ok(Taken::Delay),
             Cursors::Missing(refusal) if ruling.admitted().is_some() => {
                 ruling = Arc::new(policy::Ruling::clone(&ruling).refuse(refusal));
@@ -207,9 +208,17 @@ impl Session {
         let mut sent = Vec::new();
         for (index, ruled) in ruling.statements.iter().enumerate() {
             let statement = self.number_statement(ruled, &mut events);
-            let execution = if admitted { self.number_execution(statement, 0, &mut events) } else { 0 };
-            let exposure = exposures.get(index).copied().unwrap_or_else(|| exposure(ruled));
-            statements.push(Execution::new(execution, statement, exposure).copying(Some(&ruled.effects)));
+            let runs = runs.get(index).copied();
+            // EXECUTE is a run of what was prepared, with the values of its text.
+            let executed = runs.and_then(|runs| runs.prepared);
+            if let Some(statement) = executed {
+                let parameters = ruled.event.literals.clone();
+                events.push(EventBody::Bind(schemas::event::Bind { statement, parameters }));
+            }
+            let of = executed.unwrap_or(statement);
+            let execution = if admitted { self.number_execution(of, 0, &mut events) } else { 0 };
+            let exposure = runs.map_or_else(|| exposure(ruled), |runs| runs.exposure);
+            statements.push(Execution::new(execution, of, exposure).copying(Some(&ruled.effects)));
             sent.push((ruled.effects.clone(), statement, exposure));
         }
         let (refusal, effects) = (refused(&ruling), effects(&ruling));
@@ -474,7 +483,10 @@ pub(super) fn exposure(ruled: &policy::StatementRuling) -> Exposure {
         (true, _) if matches!(ruled.effects.cursor, Cursor::Declared { held: true, .. }) => {
             Exposure::WithheldUntilCommit
         }
-        (true, Class::Insert | Class::Update | Class::Delete | Class::CopyIn) => Exposure::WithheldUntilCommit,
+        // What is prepared may be a write.
+        (true, Class::Insert | Class::Update | Class::Delete | Class::CopyIn | Class::Prepare) => {
+            Exposure::WithheldUntilCommit
+        }
         (true, _) => Exposure::Withheld,
     }
 }

@@ -7,6 +7,8 @@
 //! the additional data. It holds what was written together, record by record: `u8 kind | u32 length | content`. So nothing in a spool is clear, nothing can be moved between segments, and the first record
 //! that does not open is the end of what was written.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
 use schemas::data_block::Direction;
@@ -68,11 +70,11 @@ impl Origin {
 
 /// What a segment holds after its header. No `Debug`: it holds what clients sent and received.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Record {
+pub(crate) enum Record<'a> {
     /// An event, canonical JSON.
-    Event(Vec<u8>),
+    Event(Cow<'a, [u8]>),
     /// Bytes as the client sent or received them.
-    Data { direction: Direction, time_us: u64, bytes: Vec<u8> },
+    Data { direction: Direction, time_us: u64, bytes: Cow<'a, [u8]> },
 }
 
 /// A record that is about to be written; borrows what it holds.
@@ -119,12 +121,11 @@ impl Cipher {
         Ok(())
     }
 
-    /// Opens the next payload; `None` when it is not what was sealed in that place.
-    pub(crate) fn open(&mut self, payload: &[u8]) -> Option<Vec<Record>> {
+    /// Opens the next payload where it stands, and gives it; `None` when it is not what was sealed in that place.
+    pub(crate) fn open<'p>(&mut self, payload: &'p mut [u8]) -> Option<&'p [u8]> {
         let nonce = self.nonce().ok()?;
-        let mut buffer = payload.to_vec();
-        let plain = self.key.open_in_place(nonce, Aad::from(self.header.as_bytes()), &mut buffer).ok()?;
-        Record::decode_all(plain)
+        let plain = self.key.open_in_place(nonce, Aad::from(self.header.as_bytes()), payload).ok()?;
+        Some(plain)
     }
 
     fn nonce(&mut self) -> Result<Nonce, SpoolError> {
@@ -184,8 +185,9 @@ pub(crate) fn together<'d, 'b>(drafts: &'d [Draft<'b>]) -> impl Iterator<Item = 
     })
 }
 
-impl Record {
-    fn decode_all(mut plain: &[u8]) -> Option<Vec<Self>> {
+impl<'a> Record<'a> {
+    /// The records of an opened payload, in order; `None` when it does not hold whole ones.
+    pub(crate) fn decode_all(mut plain: &'a [u8]) -> Option<Vec<Self>> {
         let mut records = Vec::new();
         while let Some((kind, rest)) = plain.split_first() {
             let (content, rest) = split(rest)?;
@@ -195,13 +197,13 @@ impl Record {
         Some(records)
     }
 
-    fn decode(kind: u8, content: &[u8]) -> Option<Self> {
+    fn decode(kind: u8, content: &'a [u8]) -> Option<Self> {
         match kind {
-            EVENT => Some(Self::Event(content.to_vec())),
+            EVENT => Some(Self::Event(content.into())),
             FRONTEND | BACKEND => {
                 let (time, bytes) = content.split_first_chunk::<8>()?;
                 let direction = if kind == FRONTEND { Direction::Frontend } else { Direction::Backend };
-                Some(Self::Data { direction, time_us: u64::from_be_bytes(*time), bytes: bytes.to_vec() })
+                Some(Self::Data { direction, time_us: u64::from_be_bytes(*time), bytes: bytes.into() })
             }
             _ => None,
         }

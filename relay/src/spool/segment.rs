@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,10 +24,13 @@ pub(crate) struct Segment {
     pub(crate) content_since: Option<Instant>,
 }
 
-/// A segment as read back: whole records in order, and what follows them.
+/// A segment as read back: whole records in order, and what follows them. Records are opened where they stand in what was
+/// read: a segment is in memory once.
 pub(crate) struct Contents {
     pub(crate) header: Header,
-    pub(crate) records: Vec<Record>,
+    bytes: Vec<u8>,
+    /// Opened payloads in `bytes`.
+    payloads: Vec<Range<usize>>,
     /// Bytes after the last whole record: a torn write.
     pub(crate) discarded_bytes: u64,
 }
@@ -92,16 +96,29 @@ impl Contents {
     }
 
     /// The valid prefix.
-    pub(crate) fn read(bytes: &[u8], spool_key: &SpoolKey) -> Result<Option<Self>, SpoolError> {
-        let Some((payload, mut rest)) = split(bytes) else { return Ok(None) };
+    pub(crate) fn read(mut bytes: Vec<u8>, spool_key: &SpoolKey) -> Result<Option<Self>, SpoolError> {
+        let Some((payload, rest)) = split(&bytes) else { return Ok(None) };
         let Some((header, digest)) = Header::decode(payload) else { return Ok(None) };
+        let mut at = bytes.len() - rest.len();
         let mut cipher = Cipher::new(spool_key, header.sequence, digest)?;
-        let mut records = Vec::new();
-        while let Some((payload, next)) = split(rest) {
-            let Some(opened) = cipher.open(payload) else { break };
-            records.extend(opened);
-            rest = next;
+        let mut payloads = Vec::new();
+        while let Some((payload, next)) = bytes.get(at..).and_then(split) {
+            let end = bytes.len() - next.len();
+            let start = end - payload.len();
+            let Some(plain) = bytes.get_mut(start..end).and_then(|payload| cipher.open(payload)) else { break };
+            if Record::decode_all(plain).is_none() {
+                break;
+            }
+            payloads.push(start..start + plain.len());
+            at = end;
         }
-        Ok(Some(Self { header, records, discarded_bytes: u64::try_from(rest.len()).unwrap_or(u64::MAX) }))
+        let discarded_bytes = u64::try_from(bytes.len() - at).unwrap_or(u64::MAX);
+        Ok(Some(Self { header, bytes, payloads, discarded_bytes }))
+    }
+
+    /// The records, in order.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        let opened = self.payloads.iter().filter_map(|range| self.bytes.get(range.clone()));
+        opened.filter_map(Record::decode_all).flatten()
     }
 }

@@ -6,13 +6,10 @@ use pg_query::NodeEnum;
 pub(super) fn construct(kind: &NodeEnum) -> &'static str {
     match kind {
         NodeEnum::MergeStmt(_) | NodeEnum::MergeWhenClause(_) | NodeEnum::MergeSupportFunc(_) => "MERGE",
-        NodeEnum::PrepareStmt(_) => "PREPARE",
-        NodeEnum::ExecuteStmt(_) => "EXECUTE",
         NodeEnum::DoStmt(_) => "DO",
         NodeEnum::CallStmt(_) => "CALL",
         NodeEnum::ListenStmt(_) => "LISTEN",
         NodeEnum::NotifyStmt(_) => "NOTIFY",
-        NodeEnum::LockStmt(_) => "LOCK",
         NodeEnum::LoadStmt(_) => "LOAD",
         NodeEnum::VacuumStmt(_) => "VACUUM or ANALYZE",
         NodeEnum::ClusterStmt(_) => "CLUSTER",

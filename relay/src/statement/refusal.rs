@@ -58,6 +58,13 @@ impl Refusal {
         Self { reason, ..Self::new("34000", format!("cursor \"{name}\" does not exist")) }
     }
 
+    /// The session has no such prepared statement (`26000`, invalid_sql_statement_name). Evidence does not repeat the name.
+    pub(crate) fn unknown_statement(name: &str) -> Self {
+        let reason =
+            "a prepared statement of this name does not exist, or what it was decided on has changed".to_owned();
+        Self { reason, ..Self::new("26000", format!("prepared statement \"{name}\" does not exist")) }
+    }
+
     /// What it would run in does not allow it (`55000`, object_not_in_prerequisite_state).
     pub(crate) fn prerequisite(message: impl Into<String>) -> Self {
         Self::new("55000", message.into())

@@ -68,7 +68,7 @@ impl Login {
         if dialogue.deframer.buffered() > 0 {
             return Err(UpstreamError::Login("the target spoke before it was asked".to_owned()));
         }
-        Ok(Upstream { channel: dialogue.channel, target: self.target.clone(), greeting })
+        Ok(Upstream { channel: dialogue.channel, target: self.target.clone(), greeting, ends: false })
     }
 
     async fn authenticate(&self, dialogue: &mut Dialogue) -> Result<(), UpstreamError> {

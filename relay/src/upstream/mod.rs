@@ -24,6 +24,8 @@ pub struct Upstream {
     channel: Channel,
     target: Target,
     greeting: Greeting,
+    /// The target was told that nothing more comes.
+    ends: bool,
 }
 
 /// What the target said of itself at login.
@@ -108,6 +110,23 @@ impl Upstream {
                 Err(_) => tracing::warn!("passing a cancel request on took too long"),
             }
         });
+    }
+
+    /// `Terminate` goes to the target: it answers what came before, and ends.
+    pub fn expect_end(&mut self) {
+        self.ends = true;
+    }
+
+    /// Tells the target, behind all that was sent, that nothing more comes. One that waits for more gives up then; of what
+    /// it still has to send, some may be lost.
+    pub fn end_writing(&mut self) {
+        self.ends = true;
+        self.channel.end_writing();
+    }
+
+    /// Whether it is no surprise when the target ends the connection.
+    pub fn is_to_end(&self) -> bool {
+        self.ends
     }
 
     /// Whether recorded bytes wait to be written.

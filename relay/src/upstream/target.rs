@@ -3,13 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use wire::postgres::Startup;
 
 use crate::channel::{Channel, tune};
 use crate::config::Connection;
@@ -62,13 +59,8 @@ impl Target {
         let Some(config) = &self.tls else {
             return Ok(Reached { channel: Channel::new(Box::new(stream)), tls: "none".to_owned() });
         };
-        let mut request = BytesMut::new();
-        Startup::Ssl.encode(&mut request)?;
-        stream.write_all(&request).await?;
-        // Exactly one byte is read before TLS: anything more could have been put there by somebody between.
-        match stream.read_u8().await? {
-            b'S' => {}
-            _ => return Err(UpstreamError::Tls("the target does not offer TLS".to_owned())),
+        if !tls::request(&mut stream).await? {
+            return Err(UpstreamError::Tls("the target does not offer TLS".to_owned()));
         }
         let name = ServerName::try_from(self.host.clone())
             .map_err(|_| UpstreamError::Tls("the target's host is no valid server name".to_owned()))?;

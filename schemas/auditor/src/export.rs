@@ -132,7 +132,7 @@ fn acts_for(actor: &Actor) -> String {
     chain.map(|actor| actor.subject.as_str()).collect::<Vec<_>>().join(";")
 }
 
-const STATEMENT_COLUMNS: [&str; 19] = [
+const STATEMENT_COLUMNS: [&str; 20] = [
     "statement",
     "time",
     "path",
@@ -145,6 +145,7 @@ const STATEMENT_COLUMNS: [&str; 19] = [
     "masked",
     "revealed",
     "executions",
+    "rolled_back",
     "outcome",
     "outcome_sqlstate",
     "rows_returned",
@@ -179,6 +180,7 @@ fn statement_cells(summary: &StatementSummary) -> [String; STATEMENT_COLUMNS.len
         masked.join(";"),
         revealed.join(";"),
         summary.executions.to_string(),
+        summary.rolled_back.to_string(),
         text(&summary.outcome),
         text(&summary.outcome_sqlstate),
         summary.rows_returned.to_string(),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use schemas::event::{Event, EventBody, Execute, Outcome, SessionClose, SessionOpen, Statement};
+use schemas::event::{
+    Event, EventBody, Execute, Outcome, OutcomeKind, RolledBack, SessionClose, SessionOpen, Statement,
+};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -35,6 +37,8 @@ pub(crate) struct StatementSummary {
     #[serde(flatten)]
     pub(crate) statement: Statement,
     pub(crate) executions: u64,
+    /// Executions that completed and were rolled back after that.
+    pub(crate) rolled_back: u64,
     /// Of the last execution.
     pub(crate) outcome: Option<String>,
     /// SQLSTATE of the last execution that failed.
@@ -55,19 +59,19 @@ impl SessionSummary {
             relay: listed.scope.relay.to_string(),
             ..Self::default()
         };
-        let mut by_number = BTreeMap::new();
+        let mut numbers = Numbers::default();
         for chunk in listed.open(folder) {
             let chunk = chunk?;
             summary.recovered |= chunk.manifest().recovered;
             for event in chunk.events() {
                 let event = event.map_err(|violation| Error::content(folder.root(), violation))?;
-                summary.add(event, &mut by_number);
+                summary.add(event, &mut numbers);
             }
         }
         Ok(summary)
     }
 
-    fn add(&mut self, event: Event, by_number: &mut BTreeMap<u64, usize>) {
+    fn add(&mut self, event: Event, numbers: &mut Numbers) {
         let time = rfc3339(event.time_us);
         match event.body {
             EventBody::SessionOpen(open) => {
@@ -75,19 +79,24 @@ impl SessionSummary {
                 self.details = Some(open);
             }
             EventBody::Statement(statement) => {
-                by_number.insert(statement.statement, self.statements.len());
+                numbers.statements.insert(statement.statement, self.statements.len());
                 self.statements.push(StatementSummary::new(time, statement));
             }
             EventBody::Execute(Execute { statement, .. }) => {
-                if let Some(statement) = self.statement(by_number, statement) {
+                numbers.executions.push(Execution { statement, done: false });
+                if let Some(statement) = self.statement(numbers, statement) {
                     statement.executions += 1;
                 }
             }
             EventBody::Outcome(outcome) => {
-                if let Some(statement) = self.statement(by_number, outcome.statement) {
+                if let Some(execution) = at(outcome.execution).and_then(|at| numbers.executions.get_mut(at)) {
+                    execution.done = matches!(outcome.outcome, OutcomeKind::Completed | OutcomeKind::Suspended);
+                }
+                if let Some(statement) = self.statement(numbers, outcome.statement) {
                     statement.add(outcome);
                 }
             }
+            EventBody::RolledBack(range) => self.roll_back(&range, numbers),
             EventBody::SessionClose(SessionClose { reason, .. }) => {
                 self.closed = Some(time);
                 self.close_reason = Some(name(&reason));
@@ -100,9 +109,40 @@ impl SessionSummary {
         }
     }
 
-    fn statement(&mut self, by_number: &BTreeMap<u64, usize>, number: u64) -> Option<&mut StatementSummary> {
-        self.statements.get_mut(*by_number.get(&number)?)
+    fn roll_back(&mut self, range: &RolledBack, numbers: &mut Numbers) {
+        let (Some(first), Some(last)) = (at(range.first_execution), at(range.last_execution)) else { return };
+        let last = last.min(numbers.executions.len().saturating_sub(1));
+        for place in first..=last {
+            let Some(execution) = numbers.executions.get_mut(place) else { return };
+            let (statement, was_done) = (execution.statement, std::mem::take(&mut execution.done));
+            if let Some(statement) = self.statement(numbers, statement).filter(|_| was_done) {
+                statement.rolled_back += 1;
+            }
+        }
     }
+
+    fn statement(&mut self, numbers: &Numbers, number: u64) -> Option<&mut StatementSummary> {
+        self.statements.get_mut(*numbers.statements.get(&number)?)
+    }
+}
+
+/// Where what has a number stands.
+#[derive(Default)]
+struct Numbers {
+    statements: BTreeMap<u64, usize>,
+    /// In order, from execution 1.
+    executions: Vec<Execution>,
+}
+
+struct Execution {
+    statement: u64,
+    /// It completed or was suspended, and was not rolled back.
+    done: bool,
+}
+
+/// The place of a number that counts from 1.
+fn at(number: u64) -> Option<usize> {
+    usize::try_from(number.checked_sub(1)?).ok()
 }
 
 impl StatementSummary {
@@ -111,6 +151,7 @@ impl StatementSummary {
             time,
             statement,
             executions: 0,
+            rolled_back: 0,
             outcome: None,
             outcome_sqlstate: None,
             rows_returned: 0,

@@ -26,10 +26,9 @@ pub struct ChunkBuilder<'a> {
     events: zstd::stream::write::Encoder<'static, Vec<u8>>,
     decoded: Hasher,
     decoded_length: u64,
-    /// Data frames as they will be decoded; ciphertext, so they are stored without compression.
-    data: Vec<u8>,
-    /// Length of each data frame in `data`.
-    data_frames: Vec<usize>,
+    /// Data frames as they will be decoded; ciphertext, so they are stored without compression. One by one, so that each
+    /// goes as soon as it is in the chunk: a chunk is not in memory twice.
+    data_frames: Vec<Vec<u8>>,
     event_count: u64,
     times: Option<(u64, u64)>,
 }
@@ -86,7 +85,6 @@ impl<'a> ChunkBuilder<'a> {
             events: zstd::stream::write::Encoder::new(Vec::new(), LEVEL).map_err(|_| COMPRESSION)?,
             decoded: Hasher::new(),
             decoded_length: 0,
-            data: Vec::new(),
             data_frames: Vec::new(),
             event_count: 0,
             times: None,
@@ -160,20 +158,16 @@ impl<'a> ChunkBuilder<'a> {
         if self.event_count > 0 || self.data_frames.is_empty() {
             bytes = self.events.finish().map_err(|_| COMPRESSION)?;
         }
-        self.decoded.update(&self.data);
-        bytes.reserve(self.data.len().saturating_add(self.data.len() >> 8).saturating_add(ENVELOPE_ROOM));
-        let mut rest = self.data.as_slice();
-        for length in &self.data_frames {
-            let (frame, later) = rest.split_at_checked(*length).ok_or(Error::Bug("a data frame was cut"))?;
-            super::raw_frame::write(frame, &mut bytes)?;
-            rest = later;
+        let data_blocks = self.data_frames.len() as u64;
+        let length = self.data_frames.iter().map(Vec::len).sum::<usize>();
+        bytes.reserve(length.saturating_add(length >> 8).saturating_add(ENVELOPE_ROOM));
+        for frame in self.data_frames {
+            self.decoded.update(&frame);
+            super::raw_frame::write(&frame, &mut bytes)?;
         }
         let decoded = Extent { sha256: self.decoded.finish(), length: self.decoded_length };
-        let counts = Counts {
-            events: self.event_count,
-            data_blocks: self.data_frames.len() as u64,
-            times: self.times.unwrap_or((seal.time_us, seal.time_us)),
-        };
+        let counts =
+            Counts { events: self.event_count, data_blocks, times: self.times.unwrap_or((seal.time_us, seal.time_us)) };
         let manifest = self.head.manifest(Extent::of(&bytes), decoded, &counts, seal, signer);
         let envelope = Envelope::of(&manifest, signer)?;
         append_envelope(&envelope, &mut bytes)?;
@@ -185,8 +179,9 @@ impl<'a> ChunkBuilder<'a> {
         let place = Place { session: &self.head.session, sequence: self.head.sequence, block };
         let sealed = self.blocks.seal(&place, self.entropy)?;
         self.count_decoded(sealed.len())?;
-        Frame { kind: Kind::Data, payload: &sealed }.encode(&mut self.data)?;
-        self.data_frames.push(HEADER_LENGTH + sealed.len());
+        let mut frame = Vec::with_capacity(HEADER_LENGTH + sealed.len());
+        Frame { kind: Kind::Data, payload: &sealed }.encode(&mut frame)?;
+        self.data_frames.push(frame);
         Ok(())
     }
 

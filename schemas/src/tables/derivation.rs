@@ -115,6 +115,7 @@ impl Session {
             EventBody::Statement(statement) => self.statement(time, statement),
             EventBody::Execute(execute) => self.execute(time, &execute),
             EventBody::Outcome(outcome) => self.outcome(time, outcome),
+            EventBody::RolledBack(range) => self.rolled_back(&range),
             EventBody::ApprovalRequested(requested) => self.approval_requested(time, requested),
             EventBody::ApprovalDecided(decided) => self.approval_decided(time, decided),
             EventBody::Bind(_) | EventBody::Cancel | EventBody::SessionClose(_) | EventBody::Recovered(_) => {}

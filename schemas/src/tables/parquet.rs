@@ -2,6 +2,7 @@
 
 mod batch;
 mod read;
+mod thrift;
 mod write;
 
 use std::sync::Arc;

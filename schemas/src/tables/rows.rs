@@ -98,7 +98,7 @@ row! {
         outcome_unknown: u64,
         /// Rows returned to the client.
         rows_returned: u64,
-        /// Rows changed.
+        /// Rows changed, those rolled back included.
         rows_affected: u64,
         /// Bytes of rows returned to the client.
         bytes_returned: u64,
@@ -140,6 +140,8 @@ row! {
         objects: Vec<String>,
         /// Times it was executed.
         executions: u64,
+        /// Executions that completed and whose transaction was rolled back after that.
+        rolled_back: u64,
         /// How its last execution ended: `completed`, `failed`, `suspended`, `skipped`, `refused` or `unknown`.
         outcome: Option<String>,
         /// SQLSTATE of the refusal, or of the last execution that failed.
@@ -148,7 +150,7 @@ row! {
         error_class: Option<String>,
         /// Rows returned by all executions.
         rows_returned: u64,
-        /// Rows changed by all executions.
+        /// Rows changed by all executions, those rolled back included.
         rows_affected: u64,
         /// Bytes of rows returned by all executions.
         bytes_returned: u64,
@@ -174,6 +176,8 @@ row! {
         ended: Option<Time>,
         /// `completed`, `failed`, `suspended`, `skipped`, `refused` or `unknown`; absent while it runs.
         outcome: Option<String>,
+        /// Whether its transaction was rolled back after it had completed: what it changed was undone.
+        rolled_back: bool,
         /// Command as the target names it.
         command: Option<String>,
         /// Row limit the client gave, 0 for none.
@@ -184,7 +188,7 @@ row! {
         error_class: Option<String>,
         /// Rows returned to the client.
         rows_returned: u64,
-        /// Rows changed.
+        /// Rows changed, also where that was rolled back.
         rows_affected: u64,
         /// Bytes of rows returned to the client.
         bytes_returned: u64,

@@ -118,6 +118,16 @@ fn no_file_makes_the_parquet_reader_panic() {
 }
 
 #[cfg(feature = "parquet")]
+/// A field that no reader knows: a list of two thousand million booleans, which have no bytes in the eyes of some.
+#[cfg(feature = "parquet")]
+#[test]
+fn a_parquet_file_that_claims_more_than_it_holds_is_refused_and_not_read() {
+    let footer = [0x19, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07, 0x00];
+    let file = [b"PAR1", &footer[..], &[8, 0, 0, 0], b"PAR1"].concat();
+    let opened = parquet::ParquetReader::open(Table::Sessions, Box::new(io::Cursor::new(file)));
+    assert!(matches!(opened, Err(parquet::ParquetError::Malformed(what)) if what.contains("a list of booleans")));
+}
+
 #[test]
 fn parquet_gives_back_what_was_written_and_always_the_same_bytes() {
     use super::parquet::{ParquetReader, ParquetWriter};

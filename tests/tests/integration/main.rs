@@ -11,6 +11,8 @@ mod browser;
 #[cfg(test)]
 mod bundle;
 #[cfg(test)]
+mod cancelling;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod compile_fail;
@@ -35,13 +37,19 @@ mod harness;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
+mod leaving;
+#[cfg(test)]
 mod lives;
 #[cfg(test)]
 mod masking;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod outage;
 #[cfg(test)]
 mod pipelines;
+#[cfg(test)]
+mod prepared;
 #[cfg(test)]
 mod protocol;
 #[cfg(test)]
@@ -52,3 +60,5 @@ mod splits;
 mod staleness;
 #[cfg(test)]
 mod structure;
+#[cfg(test)]
+mod undoing;

@@ -56,6 +56,7 @@ fn a_view_replaced_under_a_session_shows_nothing_raw_once_the_stated_staleness_h
     database.values("DROP VIEW clinic.roster");
 
     assert_eq!(said.matches("BEFORE 5 rows").count(), 2, "{said}");
+    assert!(said.contains("EXECUTE FAILED 26000"), "also what SQL prepared: {said}");
     assert!(said.contains("PREPARED FAILED 26000"), "what was prepared must be prepared again: {said}");
     assert!(said.contains("AGAIN 5 rows"), "and then it runs, masked: {said}");
     assert_eq!(database.leak_in(&said), None);
@@ -76,8 +77,15 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
     for _ in range(2):
         rows = connection.execute(QUERY, prepare=True).fetchall()
         print("BEFORE", len(rows), "rows", rows)
+    connection.execute("PREPARE by_sql AS " + QUERY)
+    assert len(connection.execute("EXECUTE by_sql").fetchall()) == 5
     sys.stdin.readline()
     time.sleep(11)
+    try:
+        rows = connection.execute("EXECUTE by_sql").fetchall()
+        print("EXECUTE", len(rows), "rows", rows)
+    except psycopg.Error as error:
+        print("EXECUTE FAILED", error.sqlstate)
     try:
         rows = connection.execute(QUERY, prepare=True).fetchall()
         print("PREPARED", len(rows), "rows", rows)

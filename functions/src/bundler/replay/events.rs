@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use schemas::approval::ApprovalVerdict;
 use schemas::event::{
-    ApprovalDecided, ApprovalRequested, EventBody, Outcome, OutcomeKind, Recovered, Statement, Token, Touched, Verdict,
+    ApprovalDecided, ApprovalRequested, EventBody, Outcome, OutcomeKind, Recovered, RolledBack, Statement, Token,
+    Touched, Verdict,
 };
 use schemas::instant::rfc3339;
 
@@ -26,6 +27,7 @@ pub(super) fn item(body: &EventBody, time_us: u64, opened_us: u64) -> Item {
             event(format!("Statement {} runs (execution {}{limit})", execute.statement, execute.execution), "")
         }
         EventBody::Outcome(outcome) => event(outcome_text(outcome), tone_of(outcome.outcome)),
+        EventBody::RolledBack(range) => event(rolled_back_text(range), "look"),
         EventBody::Cancel => event("The client asks to cancel what runs".to_owned(), ""),
         EventBody::ApprovalRequested(requested) => event(requested_text(requested, opened_us), "look"),
         EventBody::ApprovalDecided(decided) => {
@@ -132,6 +134,12 @@ fn outcome_text(outcome: &Outcome) -> String {
         let _ = write!(text, ", {} changed", count(outcome.rows_affected, "row"));
     }
     text
+}
+
+fn rolled_back_text(range: &RolledBack) -> String {
+    let (first, last) = (range.first_execution, range.last_execution);
+    let which = if first == last { format!("execution {first}") } else { format!("executions {first} to {last}") };
+    format!("The transaction was rolled back: what {which} changed was undone")
 }
 
 fn tone_of(outcome: OutcomeKind) -> &'static str {

@@ -83,6 +83,12 @@ fn a_held_statement_goes_alone() {
 }
 
 #[test]
+fn what_would_be_held_is_not_prepared_by_sql() {
+    let refusal = clinic(&principal("analysts")).refusal("PREPARE p AS UPDATE billing.invoices SET amount = 0");
+    assert!(refusal.message.contains("approval"), "{}", refusal.message);
+}
+
+#[test]
 fn an_agent_is_held_where_whom_it_acts_for_is() {
     let person = principal("analysts");
     let agent = identity::Principal {

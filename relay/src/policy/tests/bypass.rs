@@ -13,7 +13,8 @@ fn assert_masked(scans: &[String], attack: &str, upstream: &str) {
     let words: Vec<&str> = tokens.iter().map(|t| &rest[t.start as usize..t.end as usize]).collect();
     for (index, window) in words.windows(4).enumerate() {
         let listed = window[0] == "," && same_level(&words[..index]).any(|word| word == "FROM");
-        let of_from = ["FROM", "JOIN", "ONLY", "COPY", "TABLE"].contains(&window[0]) || listed;
+        let compares = window[0] == "FROM" && index > 0 && words[index - 1] == "DISTINCT";
+        let of_from = ["FROM", "JOIN", "ONLY", "COPY", "TABLE"].contains(&window[0]) && !compares || listed;
         let protected = window[1] == "clinic" && window[2] == "." && HIDDEN.contains(&window[3]);
         assert!(!(of_from && protected), "{attack}\nreads unmasked: {rest}");
         assert!(window[1] != "scan" || window[2] != ".", "{attack}\nscans otherwise: {rest}");
@@ -68,6 +69,8 @@ const SEES_MASKS: &[&str] = &[
     "SELECT * FROM clinic.contacts",
     "SELECT c.email FROM contacts c, LATERAL (SELECT upper_inc(int4range(1, c.id))) x",
     "SELECT * FROM patients",
+    "PREPARE p AS SELECT ssn FROM clinic.patients",
+    "PREPARE p AS WITH q AS (TABLE clinic.patients) SELECT * FROM q UNION SELECT * FROM patients WHERE id = $1",
     "SELECT * FROM \"clinic\".\"patients\"",
     "SELECT clinic.patients.ssn FROM clinic.patients",
     "SELECT clinic.patients.* FROM clinic.patients",
@@ -216,7 +219,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("SET enable_seqscan = off", "enable_seqscan"),
     ("SET debug_print_plan = on", "debug_print_plan"),
     ("SET client_min_messages = debug5", "client_min_messages"),
-    ("SET row_security = off", "row_security"),
+    ("SET session_replication_role = replica", "session_replication_role"),
+    ("SET synchronize_seqscans = on", "synchronize_seqscans"),
     ("SHOW ALL", "all"),
     ("CREATE TEMP TABLE patients (id int)", "temporary"),
     ("CREATE TABLE pg_temp.patients (id int)", "schemas"),
@@ -249,8 +253,16 @@ const REFUSED: &[(&str, &str)] = &[
     ("COPY clinic.patients TO STDOUT (FORCE_QUOTE 'x')", "option"),
     ("COPY clinic.patients TO STDOUT (FORCE_QUOTE (a, *))", ""),
     ("COPY clinic.patients TO STDOUT (surprise)", "surprise"),
-    ("PREPARE p AS SELECT ssn FROM clinic.patients", "PREPARE"),
-    ("EXECUTE p", "EXECUTE"),
+    ("PREPARE p AS COPY clinic.patients TO STDOUT", "syntax"),
+    ("PREPARE p AS UPDATE clinic.patients SET zip = ssn", "updating"),
+    ("PREPARE p AS SELECT leak(1)", "leak"),
+    ("PREPARE p (clinic.patients) AS SELECT 1", "type"),
+    ("PREPARE p AS SELECT 1; EXECUTE p", "alone"),
+    ("EXECUTE p(leak(1))", "leak"),
+    ("EXPLAIN EXECUTE p", "EXPLAIN"),
+    ("CREATE TABLE billing.t AS EXECUTE p", "CREATE TABLE AS"),
+    ("SELECT set_config(name, 'x', false) FROM pg_stats", "system relation"),
+    ("SELECT set_config(name, setting, false) FROM pg_settings", "plain constants"),
     ("DECLARE c CURSOR FOR SELECT leak(id) FROM billing.payers", "leak"),
     ("DECLARE c CURSOR FOR SELECT * FROM clinic.patients FOR UPDATE", "FOR UPDATE"),
     ("DECLARE c CURSOR FOR SELECT * FROM pg_authid", "pg_authid"),
@@ -300,6 +312,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("DROP TABLE billing.payers CASCADE", "CASCADE"),
     ("DROP SCHEMA clinic CASCADE", "DROP"),
     ("LOCK TABLE clinic.patients", "LOCK"),
+    ("LOCK TABLE billing.payers IN ROW SHARE MODE", "LOCK"),
+    ("LOCK TABLE pg_catalog.pg_class", "LOCK"),
     ("COMMENT ON TABLE clinic.patients IS 'x'", "COMMENT"),
     ("GRANT SELECT ON clinic.patients TO public", "GRANT"),
     ("CREATE INDEX ON clinic.patients (ssn)", "CREATE INDEX"),
@@ -399,7 +413,7 @@ fn attacks_spliced_at_random_are_refused_or_see_masks_alone() {
         if let Outcome::Permitted { upstream_sql } = clinic.decide(&attack).outcome {
             ran += 1;
             let class = clinic.decide(&attack).statements.first().map(|s| s.class);
-            if matches!(class, Some(Class::Select | Class::CopyOut | Class::Cursor)) {
+            if matches!(class, Some(Class::Select | Class::CopyOut | Class::Cursor | Class::Prepare)) {
                 assert_masked(&scans, &attack, &upstream_sql);
             }
         }

@@ -31,6 +31,24 @@ fn what_touches_nothing_protected_only_gets_its_guard() {
 }
 
 #[test]
+fn what_is_prepared_by_sql_is_masked_and_guarded_like_anything_else() {
+    let clinic = Clinic::analyst();
+    let plain = clinic.upstream("SELECT ssn FROM clinic.patients WHERE id = $1");
+    assert_eq!(
+        clinic.upstream("PREPARE p(int) AS SELECT ssn FROM clinic.patients WHERE id = $1"),
+        format!("PREPARE p(int) AS {plain}")
+    );
+    let extended = clinic.decide_by(Path::Extended, "PREPARE p AS SELECT 1");
+    assert!(matches!(extended.outcome, Outcome::Refused { refusal } if refusal.message.contains("simple queries")));
+}
+
+#[test]
+fn of_a_subscription_everything_but_its_connection_is_seen() {
+    let sql = Clinic::analyst().upstream("SELECT * FROM pg_subscription");
+    assert!(sql.contains("s.subname") && !sql.contains("subconninfo"), "{sql}");
+}
+
+#[test]
 fn a_function_that_users_made_visible_later_is_refused_by_its_name() {
     let plain = Clinic::analyst();
     plain.upstream("SELECT upper('a')");
@@ -72,6 +90,10 @@ const FORMS: &[&str] = &[
     "select coalesce(name, 'x'), nullif(name, ''), greatest(1, 2), least(1, 2) from billing.payers",
     "select '{\"a\":1}'::jsonb -> 'a' ->> 'b', '{}'::jsonb @> '{}', '{}'::jsonb ? 'a', jsonb_build_object('a', 1) #>> '{a}', '{}'::jsonb @? '$.a'",
     "select * from generate_series(1, 10) with ordinality as g(n, o), unnest(array['a','b']) u, rows from (generate_series(1,2), generate_series(1,3)) as r(x, y)",
+    "select * from unnest(array[1,2], array['a','b']) with ordinality as u(id, name, place)",
+    "select * from rows from (generate_series(1,3), unnest($1::int[], $2::text[], array[true])) as r",
+    "insert into billing.payers (id, name) select * from unnest(($1)::int[], ($2)::varchar(40)[])",
+    "select current_setting($1::varchar), current_setting($2, true)",
     "select * from json_to_recordset('[]') as x(a int, b text), jsonb_each('{}') e(k, v)",
     "select format('%s-%I', 'a', 'b'), to_char(now(), 'YYYY-MM-DD'), regexp_replace('a', 'b', 'c', 'g'), string_to_array('a,b', ','), array_to_string(array[1], ','), md5('x'), encode('a'::bytea, 'hex')",
     "select grouping(status), status from billing.invoices group by rollup (status), grouping sets ((id), ()), cube (amount, patient_id)",
@@ -127,6 +149,18 @@ const FORMS: &[&str] = &[
     "deallocate all",
     "deallocate \"_pg3_0\"",
     "close all",
+    "prepare p (pg_catalog.oid, varchar(3)[], int) as select relname from pg_class where oid = $1",
+    "prepare p as insert into billing.payers (id, name) values ($1, $2) returning id",
+    "prepare p as delete from billing.payers where id = $1",
+    "execute p",
+    "execute p ('6100', -1, null, array[1,2], 'x'::text)",
+    "deallocate p",
+    "lock table billing.payers, clinic.patients in access share mode",
+    "lock clinic.visits in access share mode nowait",
+    "set row_security = off",
+    "set synchronize_seqscans to off",
+    "select set_config(name, 'view, foreign-table', false) from pg_settings where name = 'restrict_nonsystem_relation_kind'",
+    "select count(*) from pg_subscription where subdbid = (select oid from pg_database where datname = current_database())",
     "unlisten *",
     "explain select * from billing.payers",
     "explain (format json, verbose, costs off) select 1",

@@ -3,8 +3,8 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     ClosePortalStmt, ColumnDef, Constraint, CopyStmt, CreateStmt, DeallocateStmt, DeclareCursorStmt, DefElem,
-    DiscardStmt, DropStmt, ExplainStmt, FetchStmt, IndexStmt, TransactionStmt, TruncateStmt, UnlistenStmt,
-    VariableSetStmt, VariableShowStmt,
+    DiscardStmt, DropStmt, ExecuteStmt, ExplainStmt, FetchStmt, IndexStmt, LockStmt, PrepareStmt, TransactionStmt,
+    TruncateStmt, UnlistenStmt, VariableSetStmt, VariableShowStmt,
 };
 
 use super::{Visit, each, expression, one, range_var, type_name};
@@ -36,6 +36,19 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
         NodeEnum::DeclareCursorStmt(statement) => {
             let DeclareCursorStmt { portalname: _, options: _, query } = statement.as_mut();
             one(query, visit)?;
+        }
+        NodeEnum::PrepareStmt(statement) => {
+            let PrepareStmt { name: _, argtypes, query } = statement.as_mut();
+            each(argtypes, visit)?;
+            one(query, visit)?;
+        }
+        NodeEnum::ExecuteStmt(ExecuteStmt { name: _, params }) => each(params, visit)?,
+        NodeEnum::LockStmt(LockStmt { relations, mode: _, nowait: _ }) => each(relations, visit)?,
+        // Of a parameter of PREPARE; everywhere else it is a field of what it belongs to.
+        NodeEnum::TypeName(name) => {
+            let mut named = Some(std::mem::take(name));
+            type_name(&mut named, visit)?;
+            *name = named.unwrap_or_default();
         }
         NodeEnum::FetchStmt(FetchStmt { direction: _, how_many: _, portalname: _, ismove: _ }) => {}
         NodeEnum::CopyStmt(statement) => copy(statement, visit)?,

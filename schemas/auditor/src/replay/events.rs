@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use schemas::event::{
-    ApprovalDecided, ApprovalRequested, EventBody, Outcome, Recovered, Statement, Token, Touched, Verdict,
+    ApprovalDecided, ApprovalRequested, EventBody, Outcome, Recovered, RolledBack, Statement, Token, Touched, Verdict,
 };
 
 use crate::names::{count, name};
@@ -24,6 +24,7 @@ pub(super) fn print(body: &EventBody, time_us: u64, full: bool, out: &mut dyn Wr
             writeln!(out, "{time} execution {} of statement {}{limit}", execute.execution, execute.statement)
         }
         EventBody::Outcome(outcome) => print_outcome(&time, outcome, out),
+        EventBody::RolledBack(range) => print_rolled_back(&time, range, out),
         EventBody::Cancel => writeln!(out, "{time} the client asks to cancel what runs"),
         EventBody::ApprovalRequested(requested) => print_requested(&time, requested, out),
         EventBody::ApprovalDecided(decided) => print_decided(&time, decided, out),
@@ -110,6 +111,12 @@ fn print_outcome(time: &str, outcome: &Outcome, out: &mut dyn Write) -> io::Resu
         text = format!("{text}, {} received", count(outcome.bytes_received, "byte"));
     }
     writeln!(out, "{time} {}", OneLine(&text))
+}
+
+fn print_rolled_back(time: &str, range: &RolledBack, out: &mut dyn Write) -> io::Result<()> {
+    let (first, last) = (range.first_execution, range.last_execution);
+    let which = if first == last { format!("execution {first}") } else { format!("executions {first} to {last}") };
+    writeln!(out, "{time} rolled back: what {which} changed was undone with the transaction")
 }
 
 fn print_requested(time: &str, requested: &ApprovalRequested, out: &mut dyn Write) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! Statements: what was decided, what they touch, what came of them.
 
 use super::{Session, at, class_of, kebab};
-use crate::event::{Execute, Outcome, OutcomeKind, Statement, Touched, Verdict};
+use crate::event::{Execute, Outcome, OutcomeKind, RolledBack, Statement, Touched, Verdict};
 use crate::tables::{DenialRow, ExecutionRow, MaskingRow, ObjectRow, StatementRow, Time};
 
 impl Session {
@@ -30,6 +30,7 @@ impl Session {
             text_length: statement.text_length,
             objects,
             executions: 0,
+            rolled_back: 0,
             outcome: None,
             error_class: class_of(decision.sqlstate.as_deref()),
             sqlstate: decision.sqlstate,
@@ -114,6 +115,7 @@ impl Session {
             started: time,
             ended: None,
             outcome: None,
+            rolled_back: false,
             command: None,
             row_limit: execute.row_limit,
             sqlstate: None,
@@ -151,4 +153,25 @@ impl Session {
             execution.bytes_returned = outcome.bytes_returned;
         }
     }
+
+    /// Only what is done can be undone: an execution of the range that failed or was skipped changed nothing.
+    pub(super) fn rolled_back(&mut self, range: &RolledBack) {
+        let done = [kebab(&OutcomeKind::Completed), kebab(&OutcomeKind::Suspended)];
+        let first = range.first_execution.saturating_sub(1);
+        let length = range.last_execution.saturating_sub(first);
+        let rows = self.rows.executions.iter_mut();
+        for execution in rows.skip(index(first)).take(index(length)) {
+            let was_done = execution.outcome.as_ref().is_some_and(|outcome| done.contains(outcome));
+            if !was_done || std::mem::replace(&mut execution.rolled_back, true) {
+                continue;
+            }
+            if let Some(statement) = at(&mut self.rows.statements, execution.statement) {
+                statement.rolled_back = statement.rolled_back.saturating_add(1);
+            }
+        }
+    }
+}
+
+fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }

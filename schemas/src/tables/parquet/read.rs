@@ -1,12 +1,14 @@
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::{ParquetError as Cause, Result};
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::thrift::skim;
 use super::{BATCH_ROWS, ParquetError, batch, schema};
 use crate::tables::{Table, Value};
 
@@ -34,11 +36,14 @@ impl ParquetReader {
     }
 
     fn open_contained(table: Table, file: File) -> std::result::Result<Self, ParquetError> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|cause| malformed(&cause))?;
+        file.skim_footer()?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file.clone()).map_err(|cause| malformed(&cause))?;
         let (found, expected) = (builder.schema(), schema(table));
         if found.fields() != expected.fields() {
             return Err(ParquetError::Malformed("its columns are not those of the table".to_owned()));
         }
+        let columns = builder.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
+        columns.map(ColumnChunkMetaData::byte_range).try_for_each(|(start, length)| file.skim_pages(start, length))?;
         let batches = builder.with_batch_size(BATCH_ROWS).build().map_err(|cause| malformed(&cause))?;
         Ok(Self { table, batches: Some(batches), rows: Vec::new().into_iter() })
     }
@@ -95,6 +100,35 @@ impl File {
         Ok(Self { length, file: Arc::new(Mutex::new(file)) })
     }
 
+    /// Looks over the footer, which ends the file: `footer | u32 length (little endian) | PAR1`.
+    fn skim_footer(&self) -> std::result::Result<(), ParquetError> {
+        let none = || ParquetError::Malformed("it has no footer".to_owned());
+        let tail_at = self.length.checked_sub(TAIL).ok_or_else(none)?;
+        let mut length = [0; 4];
+        self.part(tail_at, TAIL).read_exact(&mut length)?;
+        let length = u64::from(u32::from_le_bytes(length));
+        let start = tail_at.checked_sub(length).ok_or_else(none)?;
+        skim(&mut self.part(start, length)).map(|_| ()).map_err(|error| outside(&error))
+    }
+
+    /// Looks over the headers of a column's pages, which stand one behind the other.
+    fn skim_pages(&self, start: u64, length: u64) -> std::result::Result<(), ParquetError> {
+        let end = start.checked_add(length).filter(|end| *end <= self.length);
+        let end = end.ok_or_else(|| ParquetError::Malformed("a column lies beyond the end of the file".to_owned()))?;
+        let mut at = start;
+        while at < end {
+            let header = skim(&mut self.part(at, end - at)).map_err(|error| outside(&error))?;
+            let page = header.third.and_then(|length| u64::try_from(length).ok());
+            let page = page.ok_or_else(|| ParquetError::Malformed("a page without a length".to_owned()))?;
+            at = at.saturating_add(header.length).saturating_add(page);
+        }
+        Ok(())
+    }
+
+    fn part(&self, position: u64, length: u64) -> impl Read {
+        BufReader::with_capacity(SKIM_BUFFER, Cursor { file: self.clone(), position }.take(length))
+    }
+
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(position))?;
@@ -141,6 +175,15 @@ impl Read for Cursor {
     }
 }
 
+fn outside(error: &io::Error) -> ParquetError {
+    ParquetError::Malformed(format!("what it says of itself: {error}"))
+}
+
 fn malformed(cause: &Cause) -> ParquetError {
     ParquetError::Malformed(cause.to_string())
 }
+
+/// Length of the footer, and `PAR1`.
+const TAIL: u64 = 8;
+/// An ordinary page header is shorter.
+const SKIM_BUFFER: usize = 512;

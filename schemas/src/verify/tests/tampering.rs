@@ -115,6 +115,8 @@ const WITH_KEY: &[Case] = &[
     ("an event with a member too many", |s| s.reforge(extra_member), Rule::EventForm),
     ("an event after the end", |s| s.add_event(EventBody::Cancel), Rule::EventOrder),
     ("an execution of nothing", |s| s.replace_event(4, execute(1, 9)), Rule::EventReference),
+    ("a roll-back of what has no outcome", |s| s.replace_event(4, rolled_back(1)), Rule::EventReference),
+    ("a roll-back of nothing", |s| s.replace_event(4, rolled_back(2)), Rule::EventReference),
     ("a statement left out", |s| s.replace_event(2, EventBody::Cancel), Rule::EventReference),
     ("a statement more than the close says", |s| s.replace_event(4, sample::statement(2)), Rule::EventTotals),
     ("a request with another expiry", |s| s.resign_requested(|r| r.expires_us += 1), Rule::ApprovalRequested),
@@ -620,6 +622,10 @@ fn extra_member(content: &mut Vec<u8>, manifest: &mut ChunkManifest) {
     Frame { kind: Kind::Event, payload: text.as_bytes() }.encode(content).unwrap();
     manifest.last_event += 1;
     manifest.events += 1;
+}
+
+fn rolled_back(execution: u64) -> EventBody {
+    EventBody::RolledBack(crate::event::RolledBack { first_execution: execution, last_execution: execution })
 }
 
 fn recovered() -> EventBody {

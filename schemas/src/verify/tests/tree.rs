@@ -15,8 +15,8 @@ use crate::digest::Sha256Digest;
 use crate::dsse::{Envelope, Statement};
 use crate::entropy::Entropy;
 use crate::event::{
-    Bind, CloseReason, Event, EventBody, Execute, Outcome, OutcomeKind, Recovered, SessionClose, SessionOpen, Token,
-    Verdict,
+    Bind, CloseReason, Event, EventBody, Execute, Outcome, OutcomeKind, Recovered, RolledBack, SessionClose,
+    SessionOpen, Token, Verdict,
 };
 use crate::heartbeat::Heartbeat;
 use crate::identifiers::{RequestId, SessionId};
@@ -140,11 +140,14 @@ fn died(tree: &mut Tree, keys: &TestKeys) {
         Token { kind: "23".to_owned(), length: Some(4), token: Some("0123456789abcdef".to_owned()) },
         Token { kind: "25".to_owned(), length: None, token: None },
     ];
+    let EventBody::Outcome(outcome) = sample::outcome(1, 1) else { unreachable!() };
+    let copied = Outcome { command: Some("COPY".to_owned()), rows_affected: 1, bytes_received: 12, ..outcome };
     let events = vec![
         session.details(),
         sample::statement(1),
         execute(1, 1),
-        sample::outcome(1, 1),
+        EventBody::Outcome(copied),
+        EventBody::RolledBack(RolledBack { first_execution: 1, last_execution: 1 }),
         sample::statement(2),
         EventBody::Bind(Bind { statement: 2, parameters }),
         execute(2, 2),

@@ -4,6 +4,7 @@
 //! What a client does is a script in `tests/clients`, or a function here.
 
 mod programs;
+mod rust;
 mod scripts;
 mod world;
 
@@ -26,4 +27,16 @@ macro_rules! clients {
     };
 }
 
-clients!(programs::pgbench, programs::psql, scripts::asyncpg, scripts::jdbc, scripts::node_postgres, scripts::psycopg,);
+clients!(
+    programs::pg_dump,
+    programs::pgbench,
+    programs::psql,
+    rust::sqlx,
+    rust::tokio_postgres,
+    scripts::asyncpg,
+    scripts::django,
+    scripts::jdbc,
+    scripts::node_postgres,
+    scripts::psycopg,
+    scripts::sqlalchemy,
+);

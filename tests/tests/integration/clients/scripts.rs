@@ -1,4 +1,4 @@
-//! Drivers, each by a script in `tests/clients` that checks what it gets and ends with `sent N refused M`.
+//! Drivers and mappers, each by a script in `tests/clients` that checks what it gets and ends with `sent N refused M`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -17,6 +17,18 @@ pub(super) fn psycopg(database: &'static Database) {
     skip_without!(have_python("psycopg"), "psycopg");
     let world = World::new(database, "psycopg");
     driver(world, |world| python(world, "psycopg_driver.py"));
+}
+
+pub(super) fn sqlalchemy(database: &'static Database) {
+    skip_without!(have_python("psycopg, sqlalchemy"), "SQLAlchemy");
+    let world = World::new(database, "sqlalchemy");
+    driver(world, |world| python(world, "sqlalchemy_orm.py"));
+}
+
+pub(super) fn django(database: &'static Database) {
+    skip_without!(have_python("psycopg, django"), "Django");
+    let world = World::new(database, "django");
+    driver(world, |world| python(world, "django_orm.py"));
 }
 
 pub(super) fn node_postgres(database: &'static Database) {

@@ -11,6 +11,8 @@ use crate::harness::{Database, Relay, Said};
 pub(crate) struct World {
     database: &'static Database,
     relay: Relay,
+    /// What it needs to connect, by the names of libpq's variables.
+    settings: Vec<(&'static str, String)>,
     /// The client's name, and its schema's.
     name: &'static str,
     /// Statements that its driver sends before it says its name: in the target's log they are nobody's.
@@ -29,8 +31,26 @@ pub(crate) struct Account {
 impl World {
     /// A schema `name` with one table of many types, which engineers may read, write and change through the relay.
     pub(crate) fn new(database: &'static Database, name: &'static str) -> Self {
+        Self::with(database, name, "SELECT")
+    }
+
+    /// The same with more in it, which exists before the relay starts.
+    pub(crate) fn with(database: &'static Database, name: &'static str, more: &str) -> Self {
         database.run(&SCHEMA.replace("{{name}}", name));
-        Self { database, relay: Relay::before(database, &POLICY.replace("{{name}}", name)), name, nameless: 0 }
+        database.run(more);
+        let relay = Relay::before(database, &POLICY.replace("{{name}}", name));
+        let (host, port) = relay.address();
+        let settings = vec![
+            ("PGHOST", host),
+            ("PGPORT", port.to_string()),
+            ("PGDATABASE", "clinic".to_owned()),
+            ("PGUSER", "alice".to_owned()),
+            ("PGPASSWORD", relay.token("alice")),
+            ("PGSSLMODE", "verify-full".to_owned()),
+            ("PGSSLROOTCERT", relay.ca().display().to_string()),
+            ("PGAPPNAME", application(name)),
+        ];
+        Self { database, relay, settings, name, nameless: 0 }
     }
 
     /// This client's driver sends some statements, unasked, before it says its name.
@@ -40,32 +60,29 @@ impl World {
 
     /// A program with what it needs to connect in libpq's variables, as alice.
     pub(crate) fn client(&self, program: impl AsRef<OsStr>) -> Command {
-        let (host, port) = self.relay.address();
         let mut client = Command::new(program);
-        client.stdin(Stdio::null()).env_remove("PGOPTIONS").envs([
-            ("PGHOST", host),
-            ("PGPORT", port.to_string()),
-            ("PGDATABASE", "clinic".to_owned()),
-            ("PGUSER", "alice".to_owned()),
-            ("PGPASSWORD", self.relay.token("alice")),
-            ("PGSSLMODE", "verify-full".to_owned()),
-            ("PGSSLROOTCERT", self.relay.ca().display().to_string()),
-            ("PGAPPNAME", self.application()),
-        ]);
+        client.stdin(Stdio::null()).env_remove("PGOPTIONS");
+        client.envs(self.settings.iter().map(|(name, value)| (name, value)));
         client
     }
 
-    /// Nobody else's: other tests' psql calls itself that.
-    fn application(&self) -> String {
-        format!("client-{}", self.name)
+    /// One of libpq's variables, for a client that runs in this process.
+    pub(crate) fn setting(&self, name: &str) -> &str {
+        &self.settings.iter().find(|(known, _)| *known == name).unwrap().1
     }
 
     /// Runs a client to its end, which must be a good one; what it printed holds nobody of the clinic.
     #[track_caller]
     pub(crate) fn run(&self, client: &mut Command) -> String {
         let said = Said::by(client).ok();
-        assert_eq!(self.database.leak_in(&said), None, "{said}");
+        self.names_nobody(&said);
         said
+    }
+
+    /// What a client was shown holds nobody of the clinic.
+    #[track_caller]
+    pub(crate) fn names_nobody(&self, said: &str) {
+        assert_eq!(self.database.leak_in(said), None, "{said}");
     }
 
     /// Stops the relay. Its evidence verifies as a whole, every session was closed by its client, and what it was sent
@@ -80,7 +97,7 @@ impl World {
         for session in exported["sessions"].as_array().unwrap() {
             assert_eq!(session["close_reason"], "client-terminated", "{}", session["session"]);
             let name = session["details"]["client_application"].as_str().unwrap();
-            assert!(name == self.application() || (name.is_empty() && self.nameless > 0), "{name}");
+            assert!(name == application(self.name) || (name.is_empty() && self.nameless > 0), "{name}");
             session["statements"].as_array().unwrap().iter().for_each(|statement| account.add(statement));
         }
         account.executed -= self.nameless;
@@ -97,11 +114,21 @@ impl World {
 
     /// What the target's log says that it ran for this client.
     fn ran(&self) -> Vec<String> {
-        let by = format!("affidavit_relay@clinic {} LOG:  ", self.application());
-        let log = self.database.log();
+        Self::ran_as(self.database, &application(self.name))
+    }
+
+    /// What the target's log says that it ran for a client of this name with the relay's login.
+    pub(crate) fn ran_as(database: &Database, application: &str) -> Vec<String> {
+        let by = format!("affidavit_relay@clinic {application} LOG:  ");
+        let log = database.log();
         let said = log.lines().filter_map(|line| line.split_once(&by)).map(|(_, said)| said);
         said.filter(|said| said.starts_with("statement: ") || said.starts_with("execute ")).map(str::to_owned).collect()
     }
+}
+
+/// Nobody else's: other tests' psql calls itself that.
+fn application(name: &str) -> String {
+    format!("client-{name}")
 }
 
 impl Account {

@@ -1,6 +1,7 @@
 //! The throwaway PostgreSQL: one for the whole binary, and one of another version for the clients.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -31,6 +32,11 @@ impl Database {
         };
         let installed = || script().arg("bindir").output().is_ok_and(|output| output.status.success());
         EIGHTEEN.get_or_init(|| installed().then(|| Self::start(&mut script()))).as_ref()
+    }
+
+    /// As the shared one, for a test that looks at all of its definitions and wants nobody else to change them.
+    pub(crate) fn alone() -> &'static Self {
+        Box::leak(Box::new(Self::start(&mut Command::new(script()))))
     }
 
     fn start(script: &mut Command) -> Self {
@@ -66,10 +72,17 @@ impl Database {
 
     /// psql as the superuser, at the database itself.
     pub(crate) fn psql(&self) -> Command {
-        let mut psql = Command::new("psql");
-        psql.arg("--no-psqlrc").stdin(Stdio::null());
-        psql.envs(self.environment.iter().filter(|(name, _)| name.starts_with("PG")));
+        let mut psql = self.program("psql");
+        psql.arg("--no-psqlrc");
         psql
+    }
+
+    /// A program as the superuser, at the database itself.
+    pub(crate) fn program(&self, name: impl AsRef<OsStr>) -> Command {
+        let mut program = Command::new(name);
+        program.stdin(Stdio::null());
+        program.envs(self.environment.iter().filter(|(name, _)| name.starts_with("PG")));
+        program
     }
 
     /// What the server wrote down of what it ran.

@@ -50,11 +50,23 @@ impl RawClient {
 
     /// Logged in as `name`, everything up to the first `ReadyForQuery` read.
     pub(crate) fn logged_in(relay: &Relay, name: &str) -> Self {
+        Self::logged_in_with_key(relay, name).0
+    }
+
+    /// As [`Self::logged_in`], with the process id and secret for [`cancel`].
+    pub(crate) fn logged_in_with_key(relay: &Relay, name: &str) -> (Self, Vec<u8>) {
         let mut client = Self::connect(relay);
         client.start(name);
         client.password(&relay.token(name));
-        while client.read().expect("the log-in goes on").tag != 'Z' {}
-        client
+        let mut key = Vec::new();
+        loop {
+            match client.read().expect("the log-in goes on") {
+                Message { tag: 'K', body } => key = body,
+                Message { tag: 'Z', .. } => return (client, key),
+                refused @ Message { tag: 'E', .. } => panic!("{:?}\n{}", refused.fields(), relay.log()),
+                _ => {}
+            }
+        }
     }
 
     /// `StartupMessage` for the clinic.
@@ -79,6 +91,20 @@ impl RawClient {
         self.0.flush().unwrap();
     }
 
+    /// Says that nothing more comes and goes on listening: by TLS `close_notify` and TCP FIN, or by FIN alone.
+    pub(crate) fn end_writing(&mut self, close_notify: bool) {
+        if close_notify {
+            self.0.conn.send_close_notify();
+            self.0.flush().unwrap();
+        }
+        self.0.sock.shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
+    /// Everything up to the end of the connection.
+    pub(crate) fn read_all(&mut self) -> Vec<Message> {
+        std::iter::from_fn(|| self.read()).collect()
+    }
+
     /// How long [`Self::try_send`] waits for a peer that does not read.
     pub(crate) fn patience_to_write(&mut self, patience: Duration) {
         self.0.sock.set_write_timeout(Some(patience)).unwrap();
@@ -92,6 +118,14 @@ impl RawClient {
     /// The next message; none when the relay has closed.
     pub(crate) fn read(&mut self) -> Option<Message> {
         read_message(&mut self.0)
+    }
+
+    /// Whether anything comes in this time.
+    pub(crate) fn has_more_within(&mut self, time: Duration) -> bool {
+        self.0.sock.set_read_timeout(Some(time)).unwrap();
+        let came = self.0.sock.peek(&mut [0; 1]).is_ok();
+        self.0.sock.set_read_timeout(Some(PATIENCE)).unwrap();
+        came
     }
 
     /// Reads up to an `ErrorResponse`: its fields by their type letters.
@@ -155,6 +189,11 @@ pub(crate) fn message(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     bytes.write_all(&u32::try_from(body.len() + 4).unwrap().to_be_bytes()).unwrap();
     bytes.extend_from_slice(&body);
     bytes
+}
+
+/// `CancelRequest`: length, code 80877102, process id and secret.
+pub(crate) fn cancel(key: &[u8]) -> Vec<u8> {
+    [&u32::try_from(key.len() + 8).unwrap().to_be_bytes()[..], &[4, 210, 22, 46], key].concat()
 }
 
 /// `StartupMessage`, protocol 3.0, database `clinic`.

@@ -162,6 +162,20 @@ impl Relay {
         held.kill();
     }
 
+    /// One of its own that passes cancel requests on to the other.
+    pub(crate) fn beside(other: &Relay) -> Self {
+        let mut relay = Self::fresh();
+        relay.stop();
+        let (host, port) = other.address();
+        let ca = other.ca();
+        let peers = format!("\n[peers]\naddresses = [\"{host}:{port}\"]\nca = \"{}\"\n", ca.display());
+        let path = relay.data.path().join("relay.toml");
+        let config = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, config + &peers).unwrap();
+        relay.start();
+        relay
+    }
+
     /// Asks it to stop (SIGTERM) and waits: after that everything is sealed and stored.
     pub(crate) fn stop(&mut self) {
         self.held.take().unwrap().stop();

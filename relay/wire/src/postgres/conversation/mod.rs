@@ -142,6 +142,15 @@ impl Conversation {
         (self.progress == Progress::CopyIn).then(|| self.current()).flatten()
     }
 
+    /// True if the backend has to hear more before it has answered everything: COPY data, or the `Sync` without which it
+    /// keeps its answers to the extended protocol.
+    #[must_use]
+    pub fn awaits_frontend(&self) -> bool {
+        let last = self.pending.back().map(|pending| pending.kind);
+        let answered = matches!(last, None | Some(OpKind::Query | OpKind::FunctionCall | OpKind::Sync));
+        self.copying_in().is_some() || !answered
+    }
+
     fn during_copy_in(&mut self, op: FrontendOp) -> Result<Sent, ConversationError> {
         match op.kind {
             OpKind::CopyData | OpKind::Sync => self.copy_ahead(op),

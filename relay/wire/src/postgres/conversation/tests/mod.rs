@@ -46,6 +46,22 @@ fn a_pipeline_is_answered_in_order() {
 }
 
 #[test]
+fn the_backend_awaits_more_where_sync_or_copy_data_are_to_come() {
+    use OpKind::{Bind, CopyData, CopyDone, Execute, Query, Sync};
+    assert!(!sent(&[]).awaits_frontend() && !sent(&[Query]).awaits_frontend());
+    assert!(sent(&[Bind, Execute]).awaits_frontend() && !sent(&[Bind, Execute, Sync]).awaits_frontend());
+    assert!(sent(&[Query, CopyData]).awaits_frontend());
+    for begun in [&[Query][..], &[Execute, Sync]] {
+        let mut conversation = sent(begun);
+        conversation.on_backend(Incoming::CopyInResponse).unwrap();
+        assert!(conversation.awaits_frontend());
+    }
+    let mut copied = sent(&[Execute, CopyData, CopyDone, Sync]);
+    copied.on_backend(Incoming::CopyInResponse).unwrap();
+    assert!(!copied.awaits_frontend());
+}
+
+#[test]
 fn after_an_error_everything_up_to_sync_is_skipped_even_what_is_sent_later() {
     use OpKind::{Bind, Execute, Parse, Query, Sync};
     let mut conversation = sent(&[Parse, Bind, Execute]);
