@@ -2,22 +2,23 @@
 """Verifies Affidavit evidence, or a bundle of it, offline, by SPEC.md and by nothing of Affidavit's own code.
 
     python3 -m pip install cryptography zstandard
-    python3 verify.py FOLDER --root root.pub.pem [--checkpoint FILE]... [--checkpoints-key FILE] [--json]
+    python3 verify.py FOLDER --root root.pub.pem [--checkpoint FILE]... [--checkpoints-key FILE]
+                                             [--witness FILE]... [--json]
 
 Checks recordings, manifests, chains, counters, approvals, certificates and logs, and of a bundle its signature and
 every file's digest. Not whether tables, counts and answers to safeguards are those of the evidence: `auditor verify`
 does. Exit codes: 0 it holds, 1 findings, 2 wrong usage or unreadable."""
-import argparse, base64, collections, functools, hashlib, io, json, os, re, sys
+import argparse, base64, bisect, collections, functools, hashlib, io, json, os, re, sys
 import zstandard
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-GRACE_US = 300_000_000
+GRACE_US, ABANDONED_US, LATE_US = 300_000_000, 3_600_000_000, 600_000_000
 ENVELOPE_MAX, FRAME_MAX, DECODED_MAX, STORED_MAX = 65_535, 16 << 20, 96 << 20, 100 << 20
 MANIFEST_MAX, NOTE_MAX, BUNDLE_MAX, STAGED_MAX, WINDOW_MAX = 64 << 20, 128 << 10, 256 * 65_537, 128 << 20, 8 << 20
 WARNINGS = {"incarnation.recovered", "session.recovered", "outcome.unknown", "log.absent", "log.key",
-            "approval.details", "approval.decision", "shredding.key", "session.key"}
+            "approval.details", "approval.decision", "heartbeat.silence", "incarnation.abandoned", "log.late", "shredding.key", "session.key"}
 NOTICES = {"incarnation.unretired", "log.pending", "session.shredded"}
 
 class Malformed(ValueError):
@@ -78,6 +79,9 @@ def is_key(value):
     except ValueError:
         return False
 
+def is_ed25519(value):
+    return is_base64(value) and len(unbase64(value)) == 32
+
 def number(value):
     return type(value) is int and 0 <= value < 1 << 53
 
@@ -113,8 +117,14 @@ SEALED = PLACE | {"sealed_by": life, "recovered": flag}
 TYPE = "application/vnd.affidavit.{}.v1+json"
 STATEMENTS = {
     "certificate": PLACE | {"incarnation": life, "spki": is_key, "not_before_us": number, "not_after_us": number, "build": string},
-    "relay-start": PLACE | {"incarnation": life, "certificate": digest, "log_origin": string, "time_us": number},
-    "relay-retired": SEALED | {"incarnation": life, "last_counter": number, "time_us": number},
+    "relay-start": PLACE | {"incarnation": life, "certificate": digest, "log_origin": string, "heartbeat_seconds": number,
+                            "time_us": number},
+    "heartbeat": PLACE | {"incarnation": life, "unstored": [number], "time_us": number, **dict.fromkeys(
+        ["sequence", "opened", "closed", "voided", "last_counter", "backlog_sessions", "backlog_bytes"], number)},
+    "revocation": PLACE | {"incarnation": life, "log_origin": string, "log_size": number, "time_us": number,
+                           "reason": {"compromised", "withdrawn"}},
+    "abandoned": PLACE | {"incarnation": life, "not_after_us": number, "log_size": number, "time_us": number},
+    "relay-retired": SEALED | {"incarnation": life, "last_counter": number, "last_heartbeat": number, "time_us": number},
     "session-open": PLACE | {"session": session, "connection": name, "time_us": number, "policy_sha256": digest,
                              "details_commitment": digest, "data_key_id": string},
     "session-close": SEALED | {"session": session, "reason": REASONS, "chunks": number, "events": number, "last_manifest": digest,
@@ -131,7 +141,7 @@ STATEMENTS = {
         "request": request, "commitment": digest, "actor": ACTOR, "connection": name, "target": string, "target_role": string,
         "text": string, "parameters": [{"type_oid": number, "value?": string}], "reason?": string, "policy_sha256": digest, "settings?": settings,
         "objects": [{"object": string, "oid": number, "verb": string, "held": flag}], "requested_us": number, "expires_us": number},
-    "key-certificate": {"tenant": name, "environment": name, "checkpoints": is_key, "approvals": is_key, "bundles": is_key,
+    "key-certificate": {"tenant": name, "environment": name, "checkpoints": is_key, "checkpoints_ed25519?": is_ed25519, "approvals": is_key, "bundles": is_key,
                         "not_before_us": number, "not_after_us": number},
 }
 LOGGED = [kind for kind in STATEMENTS if kind not in ("approval-request", "key-certificate", "session-shredded")]
@@ -215,7 +225,9 @@ SHREDDED = re.compile(rf"shredded/(?P<relay>{NAME}/{NAME}/{NAME})/(?P<life>{LIFE
 SESSION_OBJECT = (rf"sessions/(?P<counter>{COUNTER})/(?:(?P<own>open|close|void)\.json|chunk-(?P<chunk>(?!0{{8}})[0-9]{{8}}|"
                   rf"[1-9][0-9]{{8,18}})\.zst|approval-(?P<statement>{STATEMENT})\.(?P<approval>requested|decided)\.json)")
 EVIDENCE = re.compile(rf"evidence/(?P<relay>{NAME}/{NAME}/{NAME})/(?P<life>{LIFE})/"
-                      rf"(?:(?P<single>certificate|relay-start|relay-retired)\.json|{SESSION_OBJECT})")
+                      rf"(?:(?P<single>certificate|relay-start|relay-retired|abandoned)\.json|"
+                      rf"heartbeats/(?P<heartbeat>(?!0{{10}})[0-9]{{10}}|[1-9][0-9]{{10,18}})\.json|{SESSION_OBJECT})")
+REVOCATION = re.compile(rf"trust/(?P<relay>{NAME}/{NAME}/{NAME})/(?P<life>{LIFE})/revocation-(?:[0-9]{{10}}|[1-9][0-9]{{10,18}})\.json")
 DETAILS = re.compile(rf"approvals/{NAME}/{NAME}/{NAME}/{LIFE}/{COUNTER}/{STATEMENT}\.(?:request|decision)\.json")
 WRAPPED = re.compile(rf"keys/{NAME}/{NAME}/{NAME}/{LIFE}/{COUNTER}\.json")
 TRUST = re.compile(rf"trust/({NAME})/({NAME})/({HASH})\.json")
@@ -223,15 +235,18 @@ NUMBERED = r"(?!0{10})[0-9]{10}|[1-9][0-9]{10,18}"
 LOG = re.compile(rf"log/(?P<origin>{SEGMENT}(?:/{SEGMENT})*)/(?:checkpoint/(?P<checkpoint>{NUMBERED})|state/(?:{NUMBERED})|"
                  rf"staging/(?P<staged>(?:{NUMBERED}|0{{10}})-{HASH})|(?P<tile>tile/(?P<level>entries|[0-7])/"
                  r"(?P<index>(?!x000)(?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?))")
-RANKS = {"certificate": 0, "relay-start": 1, "open": 2, "chunk": 3, "approval": 3, "close": 4, "void": 4, "relay-retired": 5}
+RANKS = {"abandoned": -1, "certificate": 0, "relay-start": 1, "heartbeat": 2, "open": 3, "chunk": 4, "approval": 4, "close": 5,
+         "void": 5, "relay-retired": 6}
 
 def parse(key):
-    """What an evidence key names: relay, life, counter and rank, with the chunk's sequence."""
+    """What a statement's key names: relay, life, counter and rank, with the sequence of a chunk or heartbeat."""
+    if found := REVOCATION.fullmatch(key):
+        return found["relay"], found["life"], None, -1, 0
     found = EVIDENCE.fullmatch(key)
     if not found:
         return None
-    kind = found["single"] or found["own"] or ("chunk" if found["chunk"] else "approval")
-    return found["relay"], found["life"], found["counter"], RANKS[kind], int(found["chunk"] or 0)
+    kind = found["single"] or found["own"] or ("chunk" if found["chunk"] else "heartbeat" if found["heartbeat"] else "approval")
+    return found["relay"], found["life"], found["counter"], RANKS[kind], int(found["chunk"] or found["heartbeat"] or 0)
 
 def parse_log(key):
     found = LOG.fullmatch(key)
@@ -252,8 +267,10 @@ def own_life(said):
 def place_of(kind, said):
     """The key of the object that a statement says it is."""
     prefix = f"evidence/{said['tenant']}/{said['environment']}/{said['relay']}/{own_life(said)}/"
+    if kind == "revocation":
+        return f"trust/{prefix[9:]}revocation-{said['log_size']:010}.json"
     if "incarnation" in said:
-        return f"{prefix}{kind}.json"
+        return prefix + (f"heartbeats/{said['sequence']:010}.json" if kind == "heartbeat" else f"{kind}.json")
     parts = (said.get("session") or said["request"]).split("-")
     files = {"chunk": f"chunk-{said.get('sequence', 0):08}.zst"}
     file = files.get(kind) or (f"approval-{parts[2]}.{kind[9:]}.json" if len(parts) > 2 else f"{kind[8:]}.json")
@@ -428,10 +445,11 @@ class Ledger:
 # The verifier ------------------------------------------------------------------------------------------------------
 
 class Verifier:
-    def __init__(self, source, root, period=None, checkpoints_key=None, earlier=()):
-        self.source, self.root, self.period, self.earlier = source, root, period, earlier
+    def __init__(self, source, root, period=None, checkpoints_key=None, earlier=(), witnesses=()):
+        self.source, self.root, self.period, self.earlier, self.witnesses = source, root, period, earlier, witnesses
         self.checkpoints_key, self.findings, self.checked = checkpoints_key, [], collections.Counter()
         self.statements, self.origins, self.sessions, self.retired = [], {}, [], None
+        self.beats, self.running, self.latest = [], [], collections.Counter()
 
     def find(self, key, rule, message):
         severity = "warning" if rule in WARNINGS else "notice" if rule in NOTICES else "error"
@@ -450,7 +468,13 @@ class Verifier:
             self.find(key, "object.read", f"cannot be read: {problem}")
 
     def note(self, key, envelope):
-        self.statements.append([parse(key), key, sha256(b"\0" + envelope.pae), False])
+        self.statements.append({"place": parse(key), "key": key, "hash": sha256(b"\0" + envelope.pae), "index": None,
+                                "signer": envelope.key_id[:32], "time": None})
+
+    def hold(self, time):
+        """What was noted last was signed by a relay at this time."""
+        self.statements[-1]["time"] = time
+        self.latest[self.relay[:2]] = max(self.latest[self.relay[:2]], time)
 
     def envelope(self, key, kind):
         """Envelope and statement, or a finding."""
@@ -469,8 +493,11 @@ class Verifier:
         shreddings, wrapped = [], set()
         keys = sorted(self.source.keys())
         self.details = {key for key in keys if DETAILS.fullmatch(key)}
+        revocations = []
         for key in keys:
-            if place := parse(key):
+            if REVOCATION.fullmatch(key):
+                revocations.append(key)
+            elif place := parse(key):
                 relays[tuple(place[0].split("/"))][place[1]].append(key)
             elif found := parse_log(key):
                 logs[found["origin"]].append(found)
@@ -482,6 +509,10 @@ class Verifier:
                 wrapped.add(key)
             elif key.startswith(("evidence/", "keys/", "log/", "shredded/", "trust/")):
                 self.find(key, "object.layout", "expected a key of the layout")
+        self.trusted = [said for said in (self.key_certificate(key) for key in trust) if said]
+        self.revoked = collections.defaultdict(list)
+        for key in sorted(revocations, key=lambda key: (*parse(key)[0].split("/"), parse(key)[1], int(key.split("-")[-1][:-5]))):
+            self.check_revocation(key)
         self.lives = [(relay, own) for relay in sorted(relays) for own in sorted(relays[relay])]
         for relay, lives in sorted(relays.items()):
             self.relay, self.certified = relay, {}
@@ -489,7 +520,10 @@ class Verifier:
                 self.check_certificate(own, lives[own])
             for own in sorted(lives):
                 self.check_life(own, set(lives[own]))
-        self.trusted = [said for said in (self.key_certificate(key) for key in trust) if said]
+        for relay, own, heard, end, interval in self.running:
+            latest = min(self.latest[relay[:2]], end)
+            if latest > heard + (2 * interval + 60) * 1_000_000:
+                self.find(f"evidence/{'/'.join(relay)}/{own}/", "heartbeat.silence", f"no heartbeat from {heard} to {latest} us")
         self.check_shreddings(shreddings, wrapped)
         check_logs(self, logs)
         return self.checked["certificates"] > 0 and not any(found["severity"] == "error" for found in self.findings)
@@ -507,6 +541,88 @@ class Verifier:
             return self.find(key, "certificate.identity", "names something else than the place it stands in")
         self.checked["certificates"] += 1
         self.certified[own] = said | {"key": key_of(said["spki"]), "digest": envelope.digest}
+
+    def check_revocation(self, key):
+        envelope, said = self.envelope(key, "revocation")
+        if said and not envelope.is_signed_by(self.root):
+            self.find(key, "revocation.signature", "the signature does not verify under the certificates root")
+        elif said and place_of("revocation", said) != key:
+            self.find(key, "revocation.identity", "names something else than the place it stands in")
+        elif said:
+            self.revoked[parse(key)[:2]].append(said)
+
+    def is_abandoned(self, key, own):
+        envelope, said = self.envelope(key, "abandoned")
+        if not said:
+            return False
+        keys = [self.checkpoints_key] if self.checkpoints_key else [
+            key_of(trusted["checkpoints"]) for trusted in self.trusted if (trusted["tenant"], trusted["environment"]) == self.relay[:2]]
+        certified = self.certified.get(own)
+        if not keys:
+            self.find(key, "log.key", "no key is known that signs for the log")
+        elif not any(map(envelope.is_signed_by, keys)):
+            self.find(key, "abandoned.signature", "the signature does not verify under the checkpoints key")
+        elif place_of("abandoned", said) != key:
+            self.find(key, "abandoned.identity", "names something else than the place it stands in")
+        elif certified:
+            if said["not_after_us"] == certified["not_after_us"] and said["time_us"] >= said["not_after_us"] + ABANDONED_US:
+                return True
+            self.find(key, "abandoned.early", "was signed less than an hour after the end of the certificate, or names another end")
+        return False
+
+    def check_heartbeats(self, own, keys, retired):
+        """Of an incarnation, in order; the newest that holds."""
+        prefix, start, newest = f"{self.prefix}heartbeats/", self.start, None
+        sequences = sorted(parse(key)[4] for key in keys if key.startswith(prefix))
+        expected = sequences[0] if self.period and sequences else 1
+        heard = start["time_us"] if start and expected == 1 else None
+        for sequence in sequences:
+            key = f"{prefix}{sequence:010}.json"
+            said = self.statement(key, "heartbeat")
+            unbroken, time = sequence == expected, said and said["time_us"]
+            if not unbroken:
+                self.find(f"{prefix}{expected:010}.json", "heartbeat.sequence", f"heartbeats {expected} to {sequence - 1} "
+                          f"are missing: gap from {heard} to {time} us")
+            expected = sequence + 1
+            if not said:
+                continue
+            unstored, last = said["unstored"], said["last_counter"]
+            if (start and time < start["time_us"] or said["opened"] + said["voided"] + len(unstored) != last
+                    or said["closed"] > said["opened"] or len(unstored) > 1024 or unstored != sorted(set(unstored))
+                    or unstored and not 0 < unstored[0] <= unstored[-1] <= last
+                    or newest and (any(said[part] < newest[part] for part in ("opened", "closed", "voided", "last_counter", "time_us"))
+                                   or any(n <= newest["last_counter"] and n not in newest["unstored"] for n in unstored))):
+                self.find(key, "heartbeat.order", "does not fit, or goes back behind the one before")
+            if unbroken:
+                self.check_silence(key, heard, time)
+            heard, newest = time, said
+            self.beats.append((self.statements[-1], said))
+        last = retired["last_heartbeat"] if retired else expected - 1
+        if expected > last + 1 or not self.period and expected <= last:
+            self.find(f"{prefix}{min(expected, last + 1):010}.json", "heartbeat.sequence", f"the relay-retired says that {last} was the last "
+                      f"one: gap from {heard} to {retired['time_us']} us")
+        elif not self.period and self.retired:
+            self.check_silence(self.prefix + "relay-retired.json", heard, retired["time_us"])
+        return newest
+
+    def check_silence(self, key, before, after):
+        if before and self.start and after > before + (2 * self.start["heartbeat_seconds"] + 60) * 1_000_000:
+            self.find(key, "heartbeat.silence", f"no heartbeat from {before} to {after} us")
+
+    def check_stored(self, newest, sessions, retired):
+        """What the newest heartbeat says against what there is."""
+        key, last = f"{self.prefix}heartbeats/{newest['sequence']:010}.json", newest["last_counter"]
+        if retired and retired["last_counter"] < last:
+            self.find(key, "heartbeat.counter", f"says that counter {last} was taken, and the relay-retired names a smaller one")
+        at = max(map(int, sessions), default=0) + 1
+        for counter in [*(n for n in newest["unstored"] if n >= at), last + 1]:
+            if counter > at:
+                self.find(key, "heartbeat.counter", f"says that sessions {at} to {counter - 1} are stored")
+            at = counter + 1
+        for file, part in (("open", "opened"), ("close", "closed"), ("void", "voided")):
+            there = sum(key.endswith(f"/{file}.json") for counter, keys in sessions.items() if int(counter) <= last for key in keys)
+            if there < newest[part]:
+                self.find(key, "heartbeat.counter", f"says that {newest[part]} are {part}, and there are {there}")
 
     def signer(self, key, said):
         """The key of the statement's signer, if that is one who may sign it."""
@@ -534,8 +650,10 @@ class Verifier:
         if not envelope.is_signed_by(signer):
             return self.find(key, kind + ".signature", "the signature does not verify under the signer's key")
         if place_of(kind, said) != key or (
-                kind == "relay-start" and said["certificate"] != self.certified[said["incarnation"]]["digest"]):
+                kind == "relay-start" and (said["certificate"] != self.certified[said["incarnation"]]["digest"]
+                                           or not 1 <= said["heartbeat_seconds"] <= 3600)):
             return self.find(key, kind + ".identity", "names something else than the place it stands in")
+        self.hold(said["time_us"])
         return said | {"digest": envelope.digest}
 
     def check_life(self, own, keys):
@@ -551,6 +669,8 @@ class Verifier:
             self.find(start, "relay-start.missing", "expected the relay-start of this incarnation")
         retired = self.statement(end, "relay-retired") if end in keys else None
         self.retired = own if retired and not retired["recovered"] else None
+        abandoned = prefix + "abandoned.json" in keys and self.is_abandoned(prefix + "abandoned.json", own)
+        newest = self.check_heartbeats(own, keys, retired)
         if self.start:
             self.origins[self.relay, own] = self.start["log_origin"]
         for counter in sorted(sessions):
@@ -559,10 +679,17 @@ class Verifier:
         last = retired["last_counter"] if retired else max(numbers, default=0)
         if numbers != list(range(1, len(numbers) + 1)) or len(numbers) != last:
             self.find(prefix, "incarnation.counter", f"counters are not 1 to {last} without gaps")
+        if newest:
+            self.check_stored(newest, sessions, retired)
         if retired and retired["recovered"]:
             self.find(end, "incarnation.recovered", "retired by the incarnation that recovered its spool")
-        if end not in keys:
+        if not retired and abandoned:
+            self.find(prefix + "abandoned.json", "incarnation.abandoned", "never retired, and its certificate ended")
+        elif end not in keys:
             self.find(prefix, "incarnation.unretired", "not retired: later sessions could be missing unnoticed")
+        if not retired and not abandoned and not self.period and self.start and own in self.certified:
+            heard = (newest or self.start)["time_us"]
+            self.running.append((self.relay, own, heard, self.certified[own]["not_after_us"], self.start["heartbeat_seconds"]))
 
     def check_session(self, own, keys, retired):
         prefix = f"{self.prefix}sessions/{own[33:]}/"
@@ -725,6 +852,7 @@ class Walk:
             raise Broken("chunk.identity", "names another place, connection or log")
         if prev and prev != said["prev"]:
             self.verifier.find(key, "session.chain", "prev is not the digest of the statement before")
+        self.verifier.hold(said["sealed_time_us"])
         self.prev, self.last, self.recovered = envelope.digest, said["last"], self.recovered or said["recovered"]
         content = decode(stored, said)
         if self.ledger and self.ledger.events + 1 != said["first_event"]:
@@ -795,6 +923,26 @@ def open_note(data):
         pass
     raise Malformed("expected a signed note of three lines: origin, size and root")
 
+def read_witness(vkey):
+    """Name, key id and Ed25519 key of a witness."""
+    name, key_id, material = vkey.strip().split("+", 2)
+    material = unbase64(material)
+    if len(material) != 33 or material[0] != 4 or not re.fullmatch(r"[^\s+]+", name) or (
+            sha256(name.encode() + b"\n" + material)[:4].hex() != key_id):
+        raise Malformed("expected a vkey of signature type 0x04 with an Ed25519 key")
+    return name, bytes.fromhex(key_id), ed25519.Ed25519PublicKey.from_public_bytes(material[1:])
+
+def saw(witness, data):
+    """Whether this witness cosigned the note: all its lines verify, and there is one."""
+    text, _, _, _, signatures = open_note(data)
+    own = [line[4:] for name, line in signatures if (name, line[:4]) == witness[:2]]
+    try:
+        for line in own:
+            witness[2].verify(line[8:], f"cosignature/v1\ntime {int.from_bytes(line[:8], 'big')}\n{text}".encode())
+    except (InvalidSignature, ValueError):
+        return False
+    return bool(own)
+
 class Log:
     """Builds one log's tree again from its entries."""
     def __init__(self, verifier, origin, stored):
@@ -803,7 +951,9 @@ class Log:
         self.tiles = {found["tile"]: found for found in stored if found["tile"]}
         self.staged = {found["staged"] for found in stored if found["staged"]}
         given = verifier.checkpoints_key
-        self.keys = [given] if given else [key_of(said["checkpoints"]) for said in verifier.trusted if self.is_of(said)]
+        own = [] if given else [said for said in verifier.trusted if self.is_of(said)]
+        self.keys = [given] if given else [key_of(said["checkpoints"]) for said in own]
+        self.second = [unbase64(said["checkpoints_ed25519"]) for said in own if "checkpoints_ed25519" in said]
         self.levels, self.size, self.newest, self.claims, self.compared = [[]], 0, None, collections.defaultdict(list), set()
         self.entries, self.unpublished, self.missing = [], None, []
 
@@ -822,9 +972,21 @@ class Log:
         def is_signed(key):
             own = [line[4:] for name, line in signatures if name == origin and line[:4].hex() == key.id[:8]]
             return own and all(key.verifies(text.encode(), signature) for signature in own)
-        if self.keys and not any(map(is_signed, self.keys)):
+        seconds = [self.signed_second(key, text, signatures) for key in self.second]
+        if self.keys and (False in seconds or not any(map(is_signed, self.keys)) and True not in seconds):
             return self.verifier.find(name, "checkpoint.signature", "does not verify under the checkpoints key")
         return size, root
+
+    def signed_second(self, key, text, signatures):
+        """None without a line of this Ed25519 key, else whether all of them verify."""
+        key_id = sha256(self.origin.encode() + b"\n\1" + key)[:4]
+        own = [line[4:] for name, line in signatures if name == self.origin and line[:4] == key_id]
+        try:
+            for line in own:
+                ed25519.Ed25519PublicKey.from_public_bytes(key).verify(line, text.encode())
+        except (InvalidSignature, ValueError):
+            return False
+        return True if own else None
 
     def read_checkpoints(self):
         expected = 1
@@ -841,15 +1003,22 @@ class Log:
                 self.newest = (*found, number)
         if not self.numbers:
             self.verifier.find(f"{self.prefix}checkpoint/{1:010}", "checkpoint.sequence", "a log has a checkpoint")
+        kept = 0
         for name, data in self.verifier.earlier:
             try:
                 found = self.open(name, data) if open_note(data)[1] == self.origin else None
             except Malformed:
                 continue
+            kept += found is not None
+            if found and self.verifier.witnesses and not any(saw(witness, data) for witness in self.verifier.witnesses):
+                self.verifier.find(name, "checkpoint.witness", "bears no cosignature of a witness that was named")
             if found and found[0] > (self.newest or [0])[0]:
                 self.verifier.find(name, "checkpoint.earlier", f"the log had {found[0]} entries, and has fewer here")
             elif found:
                 self.claims[found[0]].append((found[1], name, "checkpoint.earlier"))
+
+        if self.verifier.witnesses and not kept:
+            self.verifier.find(self.prefix, "checkpoint.witness", "no checkpoint of this log that a witness saw is given")
 
     def read_tile(self, level, index, width):
         path, limit = tile_path(level, index, width), BUNDLE_MAX if level == "entries" else 256 * 32
@@ -930,7 +1099,7 @@ class Log:
                 problem = f"is missing or malformed; entries from {self.size} on cannot be checked"
                 return self.verifier.find(self.prefix + tile_path("entries", index, width), "log.tile", problem)
             for entry in entries:
-                if not find(sha256(b"\0" + entry)):
+                if not find(sha256(b"\0" + entry), self.size):
                     self.check_missing(entry)
                 self.push(entry)
                 self.judge()
@@ -950,6 +1119,9 @@ class Log:
                     key = place_of(kind, read_json(payload, STATEMENTS[kind]))
                 except Malformed:
                     break
+                period = self.verifier.period if kind == "heartbeat" else None
+                if period and not period["from_us"] <= json.loads(payload)["time_us"] < period["to_us"]:
+                    return
                 if key[:key.rindex("/") + 1] not in self.verifier.outside or "/chunk-" not in key:
                     self.missing.append(parse(key))
                     self.verifier.find(key, "log.entry", f"entry {self.size} of log {self.origin} is its statement, which is not here")
@@ -975,7 +1147,7 @@ def check_logs(verifier, stored):
     verifier.outside = {state["key"] for state in verifier.sessions if state["outside"]}
     seen, by_hash, absent = {}, collections.defaultdict(list), collections.Counter()
     for stated in verifier.statements:
-        by_hash[stated[2]].append(stated)
+        by_hash[stated["hash"]].append(stated)
     def see(place):
         relay, own, counter, rank, chunk = place
         life = seen.setdefault((relay, own), {})
@@ -984,41 +1156,85 @@ def check_logs(verifier, stored):
         relay, own, counter, rank, chunk = place
         life = seen.get((relay, own), {})
         session = life.get(counter, (-1, 0))
-        return max(life.get(None, (-1, 0))[0], session[0]) > rank or 0 < chunk < session[1] or (
-            not counter and rank < RANKS["relay-retired"] and any(life))
+        return rank >= 0 and (max(life.get(None, (-1, 0))[0], session[0]) > rank or 0 < chunk < session[1] or (
+            not counter and rank < RANKS["heartbeat"] and any(life)))
     def origin_of(place):
         return verifier.origins.get((tuple(place[0].split("/")), place[1]))
-    def find(hashed):
+    def find(hashed, index):
         for stated in by_hash.get(hashed, ()):
-            stated[3] = stated[3] or origin_of(stated[0]) in (None, log.origin)
-            see(stated[0])
+            if origin_of(stated["place"]) in (None, log.origin):
+                judge(stated)
+                stated["index"] = index if stated["index"] is None else stated["index"]
+            see(stated["place"])
         return hashed in by_hash
+    beats = {stated["key"]: said for stated, said in verifier.beats}
+    def judge(stated):
+        place = stated["place"]
+        if stated["index"] is not None or is_followed(place):
+            disorder.append((stated["key"], "log.order", "is an entry twice, or after one that must be stored after it"))
+        if stated["key"] in beats:
+            heard[place[:2]] = max(heard[place[:2]], beats[stated["key"]]["time_us"])
+        elif place[3] > RANKS["heartbeat"] and stated["time"] is not None and stated["signer"] == place[1] and (
+                heard[place[:2]] > stated["time"] + LATE_US):
+            disorder.append((stated["key"], "log.late", "is an entry after a heartbeat that was signed much later"))
     for origin in sorted(stored):
-        log = Log(verifier, origin, stored[origin])
+        log, heard, disorder = Log(verifier, origin, stored[origin]), collections.Counter(), []
         if not log.keys:
             verifier.find(log.prefix, "log.key", "no key is known that signs its checkpoints")
         log.read_checkpoints()
         log.walk(find)
+        for broken in disorder:
+            verifier.find(*broken)
         for place in filter(None, log.missing):
             see(place)
-    for place, key, _, logged in verifier.statements:
+    kept_out = check_beats(verifier)
+    for place, key, logged in ((stated["place"], stated["key"], stated["index"] is not None) for stated in verifier.statements):
         origin = origin_of(place)
         if logged or origin is None and not stored:
             continue
         if origin is not None and origin not in stored:
             absent[origin] += 1
-        elif is_followed(place):
+        elif is_followed(place) or key.endswith(("/open.json", "/void.json")) and key[:-9] in kept_out:
             verifier.find(key, "log.statement", "not in the log, though what was stored after it is")
         else:
             verifier.find(key, "log.pending", "not in the log: newer than its newest checkpoint")
     for origin in sorted(absent):
         verifier.find(f"log/{origin}/", "log.absent", f"{absent[origin]} statements say they go to this log, and it is not here")
+    for stated in verifier.statements if verifier.revoked else ():
+        place = stated["place"]
+        revoked = verifier.revoked.get((place[0], stated["signer"]))
+        if revoked and not (place[2] and f"evidence/{place[0]}/{place[1]}/sessions/{place[2]}/" in verifier.outside):
+            size = min(said["log_size"] if said["log_origin"] == origin_of(place) else 0 for said in revoked)
+            if stated["index"] is None or stated["index"] >= size:
+                verifier.find(stated["key"], "revocation.void", f"its signer stands in the first {size} entries alone")
     for name, data in verifier.earlier:
         try:
             if open_note(data)[1] not in stored:
                 verifier.find(name, "checkpoint.earlier", "its log is not here")
         except Malformed as problem:
             verifier.find(name, "checkpoint.form", problem)
+
+def check_beats(verifier):
+    """No heartbeat is an entry before a session-open or void that it says is stored; told of the first that says so."""
+    begun, told, kept_out, order = {}, collections.defaultdict(lambda: (0, set())), set(), {}
+    for stated in verifier.statements:
+        if stated["key"].endswith(("/open.json", "/void.json")):
+            life = begun.setdefault(stated["place"][:2], {})
+            indexes = [n for n in (life.get(int(stated["place"][2])), stated["index"]) if n is not None]
+            life[int(stated["place"][2])] = min(indexes, default=None)
+    for stated, said in verifier.beats:
+        if stated["index"] is None:
+            continue
+        last, waiting = told[stated["place"][:2]]
+        sessions, ordered = begun.get(stated["place"][:2], {}), order.setdefault(stated["place"][:2], sorted(begun.get(stated["place"][:2], {})))
+        counters = waiting.union(ordered[bisect.bisect_right(ordered, last):bisect.bisect_right(ordered, said["last_counter"])])
+        told[stated["place"][:2]] = (max(last, said["last_counter"]), counters & set(said["unstored"]))
+        for counter in sorted(counters - set(said["unstored"])):
+            if counter in sessions and sessions[counter] is None:
+                kept_out.add(f"evidence/{stated['place'][0]}/{stated['place'][1]}/sessions/{counter:010}/")
+            elif counter in sessions and sessions[counter] > stated["index"]:
+                verifier.find(stated["key"], "log.order", f"is an entry before session {counter}, which it says is stored")
+    return kept_out
 
 # Bundles -----------------------------------------------------------------------------------------------------------
 
@@ -1038,7 +1254,8 @@ class Objects:
 def verify_bundle(files, root, **options):
     """Whether the bundle holds, and all findings."""
     bundle, paths = Verifier(files, root), sorted(files.keys())
-    certificates = [bundle.key_certificate(path) for path in paths if path.startswith("trust/")]
+    certificates = [bundle.key_certificate(path) for path in paths
+                    if path.startswith("trust/") and not REVOCATION.fullmatch(path)]
     manifest, signed, named = None, False, {}
     try:
         envelope = Envelope(files.get("manifest.dsse.json", MANIFEST_MAX), MANIFEST_MAX)
@@ -1104,12 +1321,14 @@ def main():
     arguments.add_argument("--root", required=True, help="public key that certifies relays (PEM)")
     arguments.add_argument("--checkpoint", action="append", default=[], help="checkpoint of a log that was kept from earlier")
     arguments.add_argument("--checkpoints-key", help="public key that signs checkpoints (PEM)")
+    arguments.add_argument("--witness", action="append", default=[], help="file with the key (vkey) of a witness")
     arguments.add_argument("--json", action="store_true", help="the findings as JSON")
     given = arguments.parse_args()
     try:
         earlier = [(path, open(path, "rb").read()) for path in given.checkpoint]
         key = given.checkpoints_key and read_pem(given.checkpoints_key)
-        holds, verifier = verify(given.folder, read_pem(given.root), checkpoints_key=key, earlier=earlier)
+        witnesses = [read_witness(open(path, encoding="utf-8").read()) for path in given.witness]
+        holds, verifier = verify(given.folder, read_pem(given.root), checkpoints_key=key, earlier=earlier, witnesses=witnesses)
     except (OSError, ValueError) as problem:
         print(f"verify.py: {problem}", file=sys.stderr)
         return 2

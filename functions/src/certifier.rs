@@ -7,15 +7,20 @@ use std::time::Duration;
 use schemas::canonical;
 use schemas::dsse::{Envelope, Statement, pae};
 use schemas::identifiers::Name;
+use schemas::layout::Scope;
 use schemas::leaf::Certificate;
 use schemas::signature::PublicKey;
-use seams::{KeyName, Keys, KeysError};
+use seams::{EvidenceStore, KeyName, Keys, KeysError, StoreError};
+
+use crate::revoker;
 
 /// What the certifier works with.
 #[derive(Clone)]
 pub struct Env {
     /// Holds the certificates key.
     pub keys: Arc<dyn Keys>,
+    /// Where revocations are: a key that was revoked is not certified again.
+    pub store: Arc<dyn EvidenceStore>,
     /// Whom it may certify.
     pub policy: Policy,
     /// Tells the microseconds since 1970.
@@ -57,6 +62,9 @@ pub enum CertifierError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Whether the key is revoked cannot be known now; the same request may succeed later.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The key could not be used; the same request may succeed later.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -72,6 +80,12 @@ pub enum CertifierError {
 /// [`CertifierError`].
 pub async fn certify(env: &Env, request: Request) -> Result<Envelope, CertifierError> {
     env.policy.allow(&request)?;
+    let (tenant, environment, relay) = (request.tenant.clone(), request.environment.clone(), request.relay.clone());
+    let scope = Scope { tenant, environment, relay };
+    let root = env.keys.public_key(KeyName::Certificates).await?;
+    if revoker::is_revoked(env.store.as_ref(), &root, &scope, &request.key.incarnation()).await? {
+        return Err(refused("key", "it is revoked"));
+    }
     let not_before_us = (env.now_us)();
     let validity_us = u64::try_from(env.policy.validity.as_micros()).unwrap_or(u64::MAX);
     let certificate = Certificate {
@@ -86,7 +100,6 @@ pub async fn certify(env: &Env, request: Request) -> Result<Envelope, CertifierE
     };
     let payload = canonical::to_vec(&certificate)?;
     let signature = env.keys.sign(KeyName::Certificates, &pae(Certificate::TYPE, &payload)).await?;
-    let root = env.keys.public_key(KeyName::Certificates).await?;
     tracing::info!(relay = %certificate.relay, incarnation = %certificate.incarnation, "certified");
     Ok(Envelope::assemble(Certificate::TYPE, payload, &root, signature))
 }
@@ -162,7 +175,8 @@ mod tests {
     fn env(folder: &tempfile::TempDir) -> Env {
         let keys = Arc::new(KeyFiles::open_or_create(folder.path()).unwrap());
         let policy = Policy::new(name("clinic"), name("test"), vec![name("r1")]);
-        Env { keys, policy, now_us: Arc::new(|| 1_795_000_000_000_000) }
+        let store = Arc::new(seams::FileStore::open(folder.path().join("store"), || 0).unwrap());
+        Env { keys, store, policy, now_us: Arc::new(|| 1_795_000_000_000_000) }
     }
 
     fn request() -> Request {
@@ -188,6 +202,40 @@ mod tests {
         assert_eq!(certificate.not_after_us - certificate.not_before_us, 24 * 3600 * 1_000_000);
         let other = env.keys.public_key(KeyName::Bundles).await.unwrap();
         assert!(envelope.open::<Certificate>(&other).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_revoked_key_is_not_certified_again_and_another_one_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = env(&folder);
+        let request = request();
+        let scope = Scope { tenant: name("clinic"), environment: name("test"), relay: name("r1") };
+        let certificate = certify(&env, request.clone()).await.unwrap().to_vec().unwrap();
+        let place = scope.certificate(&request.key.incarnation());
+        env.store.put(&place, &certificate, seams::Retention::none()).await.unwrap();
+        let revoker = revoker::Env {
+            keys: env.keys.clone(),
+            store: env.store.clone(),
+            tenant: name("clinic"),
+            environment: name("test"),
+            retention: seams::Retention::none(),
+            now_us: Arc::new(|| 7),
+        };
+        let asked = |key: &PublicKey| revoker::Request {
+            relay: name("r1"),
+            incarnation: key.incarnation(),
+            log_size: None,
+            reason: schemas::revocation::RevocationReason::Compromised,
+        };
+        let stranger = P256Key::generate().unwrap();
+        assert!(revoker::revoke(&revoker, asked(stranger.public_key())).await.is_err(), "nobody has this key");
+        for _ in 0..2 {
+            let revocation = revoker::revoke(&revoker, asked(&request.key)).await.unwrap();
+            assert_eq!((revocation.log_size, revocation.log_origin.as_str()), (0, "affidavit/clinic/test"));
+        }
+        let refused = certify(&env, request).await.unwrap_err();
+        assert_eq!(refused.to_string(), "key: it is revoked");
+        certify(&env, self::request()).await.unwrap();
     }
 
     #[tokio::test]

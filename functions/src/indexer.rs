@@ -73,7 +73,10 @@ pub enum IndexerError {
 /// [`IndexerError`].
 pub async fn index(env: &Env, key: &str) -> Result<Indexed, IndexerError> {
     let Some(object) = layout::parse(key) else { return Ok(Indexed::Unknown) };
-    if matches!(object.kind, ObjectKind::WrappedKey(_)) {
+    // Of no session: the verifier reads them, and nothing here is asked for by them.
+    let is_aside =
+        matches!(object.kind, ObjectKind::Heartbeat(..) | ObjectKind::Abandoned(_) | ObjectKind::Revocation(..));
+    if is_aside || matches!(object.kind, ObjectKind::WrappedKey(_)) {
         return Ok(Indexed::Nothing);
     }
     let stored = env.store.get(key).await.map_err(|error| of_store(key, &error))?;
@@ -117,7 +120,10 @@ impl Reader<'_> {
             ObjectKind::ApprovalRequest(request) => approvals::details(self, request).await,
             ObjectKind::ApprovalDecision(request) => approvals::decision(self, request).await,
             ObjectKind::ApprovalDecided(request) => approvals::decided(self, request).await,
-            ObjectKind::WrappedKey(_) => Ok(Indexed::Nothing),
+            ObjectKind::WrappedKey(_)
+            | ObjectKind::Heartbeat(..)
+            | ObjectKind::Abandoned(_)
+            | ObjectKind::Revocation(..) => Ok(Indexed::Nothing),
         }
     }
 

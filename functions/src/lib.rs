@@ -5,6 +5,7 @@ pub mod bundler;
 pub mod certifier;
 pub mod console;
 pub mod indexer;
+pub mod revoker;
 pub mod sealer;
 pub mod shredder;
 mod signers;

@@ -13,9 +13,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use schemas::identifiers::Name;
-use schemas::log::{Checkpoint, LogOrigin};
+use schemas::log::{Checkpoint, LogOrigin, SecondKey};
 use seams::{EvidenceStore, KeyName, Keys, KeysError, PutOutcome, Retention, StoreError};
 
+mod abandonment;
 mod admission;
 mod batch;
 mod head;
@@ -43,6 +44,8 @@ pub struct Env {
     pub retention: Retention,
     /// Most entries that a checkpoint adds: [`Env::BATCH`] is a good number.
     pub batch: usize,
+    /// Tells the microseconds since 1970; only for certificates that ended long ago.
+    pub now_us: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 /// What a run did.
@@ -144,6 +147,7 @@ impl<'a> Log<'a> {
         publication::finish(self, &head).await?;
         let Some(mut batch) = Batch::begin(self, &head).await? else { return Ok(Round::Lost) };
         batch.gather(self, &mut sealed.rejected).await?;
+        abandonment::sign(self, &batch).await?;
         if batch.is_empty() {
             return Ok(Round::Idle);
         }
@@ -165,7 +169,14 @@ impl<'a> Log<'a> {
     async fn commit(&self, next: &Head) -> Result<bool, SealerError> {
         let Some(checkpoint) = next.checkpoint(&self.origin) else { return Ok(false) };
         let signature = self.env.keys.sign(KeyName::Checkpoints, checkpoint.text().as_bytes()).await?;
-        let note = checkpoint.assemble(&self.key, signature)?.to_vec();
+        let mut note = checkpoint.assemble(&self.key, signature)?;
+        let keys = &self.env.keys;
+        if let (Some(key), Some(signature)) =
+            (keys.second_checkpoints_key().await?, keys.sign_second(checkpoint.text().as_bytes()).await?)
+        {
+            SecondKey::new(self.origin.clone(), key).add(&mut note, signature)?;
+        }
+        let note = note.to_vec();
         match self.env.store.put(&self.origin.checkpoint(next.number), &note, self.env.retention).await {
             Ok(PutOutcome::Created | PutOutcome::AlreadyIdentical) => Ok(true),
             Err(StoreError::Conflict { .. }) => Ok(false),

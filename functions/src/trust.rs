@@ -54,6 +54,7 @@ pub async fn certify(env: &Env) -> Result<(), TrustError> {
         tenant: env.tenant.clone(),
         environment: env.environment.clone(),
         checkpoints: env.keys.public_key(KeyName::Checkpoints).await?,
+        checkpoints_ed25519: env.keys.second_checkpoints_key().await?,
         approvals: env.keys.public_key(KeyName::Approvals).await?,
         bundles: env.keys.public_key(KeyName::Bundles).await?,
         not_before_us: now_us,
@@ -78,8 +79,8 @@ async fn is_certified(env: &Env, wanted: &KeyCertificate) -> Result<bool, TrustE
         let Some(bytes) = env.store.get(&key).await? else { continue };
         let stored = Envelope::from_slice(&bytes).and_then(|envelope| envelope.open::<KeyCertificate>(&root));
         let certifies = stored.is_ok_and(|stored| {
-            let same_keys = (&stored.checkpoints, &stored.approvals, &stored.bundles)
-                == (&wanted.checkpoints, &wanted.approvals, &wanted.bundles);
+            let same_keys = (&stored.checkpoints, &stored.checkpoints_ed25519, &stored.approvals, &stored.bundles)
+                == (&wanted.checkpoints, &wanted.checkpoints_ed25519, &wanted.approvals, &wanted.bundles);
             let lasts = stored.not_after_us >= wanted.not_before_us.saturating_add(micros(RENEWED_BEFORE));
             same_keys && stored.not_before_us <= wanted.not_before_us && lasts
         });

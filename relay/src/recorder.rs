@@ -90,6 +90,11 @@ impl Recorder {
         Self { session, keys, durability, clock, until_us, reel, closed: false }
     }
 
+    /// How long the incarnation's certificate lets this session record.
+    pub(crate) fn time_left(&self) -> std::time::Duration {
+        std::time::Duration::from_micros(self.until_us.saturating_sub(self.clock.now_us()))
+    }
+
     /// The session's identifier.
     #[must_use]
     pub fn session(&self) -> &SessionId {

@@ -16,7 +16,7 @@ use crate::approval::Approvals;
 use crate::cancel::Cancellations;
 use crate::clock::Clock;
 use crate::config::{Classification, Config, ConfigError, Connection};
-use crate::evidence::{Certifier, EvidenceError, Incarnation, Settings};
+use crate::evidence::{Certifier, EvidenceError, Incarnation, Incarnations, Settings};
 use crate::issuers::Issuers;
 use crate::listener::Listener;
 use crate::peers::{self, Peers};
@@ -47,7 +47,7 @@ pub struct Relay {
 pub(crate) struct Shared {
     connections: BTreeMap<String, Arc<Guarded>>,
     pub(crate) issuers: Issuers,
-    pub(crate) incarnation: Arc<Incarnation>,
+    pub(crate) incarnations: Arc<Incarnations>,
     pub(crate) cancellations: Cancellations,
     /// Other relays behind the same address; absent where there are none.
     peers: Option<Peers>,
@@ -106,14 +106,15 @@ impl Relay {
             None => None,
         };
         let incarnation = Incarnation::start(settings(&config), store, keys, certifier, clock).await?;
+        let incarnations = Arc::new(Incarnations::new(incarnation));
         let approvals = match (&config.approvals, approvals_key) {
             (Some(settings), Some(key)) => {
-                Some(Arc::new(Approvals::new(settings, &config.issuer, key, Arc::clone(&incarnation))?))
+                Some(Arc::new(Approvals::new(settings, &config.issuer, key, Arc::clone(&incarnations))?))
             }
             _ => None,
         };
         let cancellations = Cancellations::default();
-        let shared = Shared { connections, issuers, incarnation, cancellations, peers, approvals };
+        let shared = Shared { connections, issuers, incarnations, cancellations, peers, approvals };
         Ok(Self { shared: Arc::new(shared), listeners, drain: Duration::from_secs(config.drain_seconds) })
     }
 
@@ -138,18 +139,28 @@ impl Relay {
             accepting.spawn(listener.run(stop.clone(), sessions.clone(), serve));
         }
         accepting.close();
-        shutdown.await;
+        let renewing = tokio::spawn(Arc::clone(&self.shared.incarnations).run());
+        let abort = renewing.abort_handle();
+        let (drain, revoked) = tokio::select! {
+            () = shutdown => (self.drain, None),
+            // Nothing that is served from here on could be vouched for.
+            ended = renewing => (Duration::ZERO, Some(ended.unwrap_or(EvidenceError::Interrupted))),
+        };
+        abort.abort();
         info!(sessions = sessions.len(), "stopping: no new sessions");
         sessions.close();
         let finished = async {
             accepting.wait().await;
             sessions.wait().await;
         };
-        sender.stop_within(self.drain, finished).await;
+        sender.stop_within(drain, finished).await;
         if tokio::time::timeout(AFTER_DUE, sessions.wait()).await.is_err() {
             tracing::error!("sessions did not end in time; their evidence is completed by the next start");
         }
-        self.shared.incarnation.retire(RETIRE_LIMIT).await
+        match revoked {
+            Some(error) => Err(error),
+            None => self.shared.incarnations.retire(RETIRE_LIMIT).await,
+        }
     }
 }
 

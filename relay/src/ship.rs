@@ -1,6 +1,7 @@
 //! Objects go into the evidence store: written once, retried until they are there, and never replaced.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub(crate) struct Shipper {
     entropy: Arc<dyn Entropy>,
     puts: Semaphore,
     fence: Fence,
+    /// Nothing is stored any more: what would be is worth nothing.
+    closed: AtomicBool,
 }
 
 /// Raised once, when something stands in the store that this relay did not put there: it serves no new sessions.
@@ -39,11 +42,20 @@ pub(crate) enum ShipError {
 
 impl Shipper {
     pub(crate) fn new(store: Arc<dyn EvidenceStore>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { store, entropy, puts: Semaphore::new(PUTS_AT_ONCE), fence: Fence::default() }
+        Self {
+            store,
+            entropy,
+            puts: Semaphore::new(PUTS_AT_ONCE),
+            fence: Fence::default(),
+            closed: AtomicBool::new(false),
+        }
     }
 
     /// Stores an object; one that stands there with equal bytes is stored.
     pub(crate) async fn once(&self, key: &str, bytes: &[u8], retention: Retention) -> Result<(), ShipError> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(ShipError::Fenced(Fenced));
+        }
         match timeout(PUT_TIME, self.store.put(key, bytes, retention)).await {
             Ok(Ok(PutOutcome::Created | PutOutcome::AlreadyIdentical)) => Ok(()),
             Ok(Err(StoreError::Unavailable(_, source))) => {
@@ -86,6 +98,28 @@ impl Shipper {
                 Err(ShipError::Unavailable)
             }
         }
+    }
+
+    /// Lists keys in one attempt.
+    pub(crate) async fn look_below(&self, prefix: &str) -> Result<Vec<String>, ShipError> {
+        match timeout(LOOK_TIME, self.store.list(prefix)).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => {
+                tracing::warn!(prefix, %error, "evidence store unavailable");
+                Err(ShipError::Unavailable)
+            }
+            Err(_) => Err(ShipError::Unavailable),
+        }
+    }
+
+    /// Stores nothing from here on.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Where it stores.
+    pub(crate) fn store(&self) -> &Arc<dyn EvidenceStore> {
+        &self.store
     }
 
     /// Stores a small object, however long the store is away.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dsse::Statement;
+use crate::ed25519::Ed25519PublicKey;
 use crate::identifiers::Name;
 use crate::payload_type::PayloadType;
 use crate::signature::PublicKey;
@@ -18,6 +19,9 @@ pub struct KeyCertificate {
     pub environment: Name,
     /// Signs checkpoints of the log.
     pub checkpoints: PublicKey,
+    /// Signs them too, where the keys' holder has such a key.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub checkpoints_ed25519: Option<Ed25519PublicKey>,
     /// Signs decisions on approval requests.
     pub approvals: PublicKey,
     /// Signs bundles.

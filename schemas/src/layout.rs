@@ -4,6 +4,8 @@
 //! evidence/<tenant>/<environment>/<relay>/<incarnation>/certificate.json
 //!                                                       relay-start.json
 //!                                                       relay-retired.json
+//!                                                       abandoned.json
+//!                                                       heartbeats/<sequence>.json
 //!                                                       sessions/<counter>/open.json
 //!                                                                          chunk-<sequence>.zst
 //!                                                                          close.json
@@ -15,8 +17,9 @@
 //! keys/<tenant>/<environment>/<relay>/<incarnation>/<counter>.json
 //! shredded/<tenant>/<environment>/<relay>/<incarnation>/<counter>.json
 //! trust/<tenant>/<environment>/<statement digest>.json
+//!                              <relay>/<incarnation>/revocation-<log size>.json
 //! ```
-//! Counters have ten digits, sequences eight, statements at least six. Keys of logs: [`LogObject`].
+//! Counters have ten digits, heartbeats and log sizes at least ten, sequences eight, statements at least six. Keys of logs: [`LogObject`].
 
 mod log;
 mod shredding;
@@ -59,6 +62,12 @@ pub enum ObjectKind {
     RelayStart(Incarnation),
     /// Envelope of a [`crate::leaf::RelayRetired`].
     RelayRetired(Incarnation),
+    /// Envelope of a [`crate::revocation::Abandoned`].
+    Abandoned(Incarnation),
+    /// Envelope of a [`crate::heartbeat::Heartbeat`] and its sequence, from 1.
+    Heartbeat(Incarnation, u64),
+    /// Envelope of a [`crate::revocation::Revocation`] and the log size that it names.
+    Revocation(Incarnation, u64),
     /// Envelope of a [`crate::leaf::SessionOpenLeaf`].
     SessionOpen(SessionId),
     /// A [chunk](crate::chunk) and its sequence in the session, from 1.
@@ -96,6 +105,36 @@ impl Scope {
     #[must_use]
     pub fn relay_retired(&self, incarnation: &Incarnation) -> String {
         format!("{}/{incarnation}/relay-retired.json", self.evidence())
+    }
+
+    /// `evidence/…/<incarnation>/abandoned.json`
+    #[must_use]
+    pub fn abandoned(&self, incarnation: &Incarnation) -> String {
+        format!("{}/{incarnation}/abandoned.json", self.evidence())
+    }
+
+    /// `evidence/…/<incarnation>/heartbeats/<sequence>.json`
+    #[must_use]
+    pub fn heartbeat(&self, incarnation: &Incarnation, sequence: u64) -> String {
+        format!("{}{sequence:010}.json", self.heartbeats(incarnation))
+    }
+
+    /// Prefix of an incarnation's heartbeats, with the slash.
+    #[must_use]
+    pub fn heartbeats(&self, incarnation: &Incarnation) -> String {
+        format!("{}/{incarnation}/heartbeats/", self.evidence())
+    }
+
+    /// `trust/…/<relay>/<incarnation>/revocation-<log size>.json`
+    #[must_use]
+    pub fn revocation(&self, incarnation: &Incarnation, log_size: u64) -> String {
+        format!("{}revocation-{log_size:010}.json", self.revocations(incarnation))
+    }
+
+    /// Prefix of the revocations of an incarnation's key, with the slash.
+    #[must_use]
+    pub fn revocations(&self, incarnation: &Incarnation) -> String {
+        format!("{TRUST_PREFIX}{}/{incarnation}/", self.path())
     }
 
     /// `evidence/…/sessions/<counter>/open.json`
@@ -205,9 +244,12 @@ impl ObjectKind {
     #[must_use]
     pub fn incarnation(&self) -> &Incarnation {
         match self {
-            Self::Certificate(incarnation) | Self::RelayStart(incarnation) | Self::RelayRetired(incarnation) => {
-                incarnation
-            }
+            Self::Certificate(incarnation)
+            | Self::RelayStart(incarnation)
+            | Self::RelayRetired(incarnation)
+            | Self::Abandoned(incarnation)
+            | Self::Heartbeat(incarnation, _)
+            | Self::Revocation(incarnation, _) => incarnation,
             Self::SessionOpen(session)
             | Self::Chunk(session, _)
             | Self::SessionClose(session)
@@ -224,7 +266,12 @@ impl ObjectKind {
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {
         match self {
-            Self::Certificate(_) | Self::RelayStart(_) | Self::RelayRetired(_) => None,
+            Self::Certificate(_)
+            | Self::RelayStart(_)
+            | Self::RelayRetired(_)
+            | Self::Abandoned(_)
+            | Self::Heartbeat(..)
+            | Self::Revocation(..) => None,
             Self::SessionOpen(session)
             | Self::Chunk(session, _)
             | Self::SessionClose(session)
@@ -256,6 +303,9 @@ impl Object {
             ObjectKind::Certificate(incarnation) => scope.certificate(incarnation),
             ObjectKind::RelayStart(incarnation) => scope.relay_start(incarnation),
             ObjectKind::RelayRetired(incarnation) => scope.relay_retired(incarnation),
+            ObjectKind::Abandoned(incarnation) => scope.abandoned(incarnation),
+            ObjectKind::Heartbeat(incarnation, sequence) => scope.heartbeat(incarnation, *sequence),
+            ObjectKind::Revocation(incarnation, log_size) => scope.revocation(incarnation, *log_size),
             ObjectKind::SessionOpen(session) => scope.session_open(session),
             ObjectKind::Chunk(session, sequence) => scope.chunk(session, *sequence),
             ObjectKind::SessionClose(session) => scope.session_close(session),
@@ -291,6 +341,14 @@ pub fn parse(key: &str) -> Option<Object> {
         ("evidence", ["certificate.json"]) => ObjectKind::Certificate(incarnation),
         ("evidence", ["relay-start.json"]) => ObjectKind::RelayStart(incarnation),
         ("evidence", ["relay-retired.json"]) => ObjectKind::RelayRetired(incarnation),
+        ("evidence", ["abandoned.json"]) => ObjectKind::Abandoned(incarnation),
+        ("evidence", ["heartbeats", file]) => {
+            ObjectKind::Heartbeat(incarnation, file.strip_suffix(".json")?.parse().ok()?)
+        }
+        ("trust", [file]) => {
+            let digits = file.strip_prefix("revocation-")?.strip_suffix(".json")?;
+            ObjectKind::Revocation(incarnation, digits.parse().ok()?)
+        }
         ("evidence", ["sessions", counter, "open.json"]) => ObjectKind::SessionOpen(session(counter)?),
         ("evidence", ["sessions", counter, "close.json"]) => ObjectKind::SessionClose(session(counter)?),
         ("evidence", ["sessions", counter, "void.json"]) => ObjectKind::SessionVoid(session(counter)?),
@@ -315,7 +373,7 @@ pub fn parse(key: &str) -> Option<Object> {
     };
     let object = Object { scope, kind };
     // One spelling an object: leading zeros, signs and sequence 0 are no keys of ours.
-    let is_first_or_later = !matches!(object.kind, ObjectKind::Chunk(_, 0));
+    let is_first_or_later = !matches!(object.kind, ObjectKind::Chunk(_, 0) | ObjectKind::Heartbeat(_, 0));
     (is_first_or_later && object.key() == key).then_some(object)
 }
 
@@ -398,7 +456,10 @@ mod tests {
         for kind in [
             ObjectKind::Certificate(incarnation.clone()),
             ObjectKind::RelayStart(incarnation.clone()),
-            ObjectKind::RelayRetired(incarnation),
+            ObjectKind::RelayRetired(incarnation.clone()),
+            ObjectKind::Abandoned(incarnation.clone()),
+            ObjectKind::Heartbeat(incarnation.clone(), 12_345_678_901),
+            ObjectKind::Revocation(incarnation, 0),
             ObjectKind::SessionOpen(session.clone()),
             ObjectKind::Chunk(session.clone(), 7),
             ObjectKind::SessionClose(session.clone()),

@@ -51,6 +51,8 @@ pub struct RelayStart {
     pub certificate: Sha256Digest,
     /// Origin line of the log its statements go to.
     pub log_origin: String,
+    /// Seconds between heartbeats, 1 to [`crate::heartbeat::INTERVAL_MAX_SECONDS`].
+    pub heartbeat_seconds: u64,
     /// The relay's clock, microseconds since 1970.
     pub time_us: u64,
 }
@@ -142,6 +144,8 @@ pub struct RelayRetired {
     pub incarnation: Incarnation,
     /// Its last counter; 0 when it served no session. Voided ones count.
     pub last_counter: u64,
+    /// Sequence of its last heartbeat; of the last one that is stored, where another incarnation signs. 0 = none.
+    pub last_heartbeat: u64,
     /// Incarnation that signed.
     pub sealed_by: Incarnation,
     /// Signed by another incarnation than the one that ended: weaker, for counters after the last durable one could

@@ -11,6 +11,7 @@ pub mod csv;
 pub mod data_block;
 pub mod digest;
 pub mod dsse;
+pub mod ed25519;
 pub mod entropy;
 mod error;
 pub mod event;
@@ -18,6 +19,7 @@ pub mod export_notes;
 pub mod frame;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod heartbeat;
 mod hex;
 pub mod identifiers;
 pub mod instant;
@@ -31,6 +33,7 @@ pub mod payload_type;
 mod pem;
 pub mod period;
 pub mod result_digest;
+pub mod revocation;
 pub mod rule;
 pub mod safeguards;
 #[cfg(test)]

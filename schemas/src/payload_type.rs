@@ -47,6 +47,15 @@ pub enum PayloadType {
     /// [`crate::key_certificate::KeyCertificate`].
     #[serde(rename = "application/vnd.affidavit.key-certificate.v1+json")]
     KeyCertificate,
+    /// [`crate::heartbeat::Heartbeat`].
+    #[serde(rename = "application/vnd.affidavit.heartbeat.v1+json")]
+    Heartbeat,
+    /// [`crate::revocation::Revocation`].
+    #[serde(rename = "application/vnd.affidavit.revocation.v1+json")]
+    Revocation,
+    /// [`crate::revocation::Abandoned`].
+    #[serde(rename = "application/vnd.affidavit.abandoned.v1+json")]
+    Abandoned,
     /// [`crate::bundle::BundleManifest`]: an in-toto Statement, whose type is in-toto's for all of them. Its signing
     /// key signs nothing else, and its `predicateType` says which it is.
     #[serde(rename = "application/vnd.in-toto+json")]
@@ -71,6 +80,9 @@ impl PayloadType {
             Self::ApprovalDecision => "application/vnd.affidavit.approval-decision.v1+json",
             Self::SessionShredded => "application/vnd.affidavit.session-shredded.v1+json",
             Self::KeyCertificate => "application/vnd.affidavit.key-certificate.v1+json",
+            Self::Heartbeat => "application/vnd.affidavit.heartbeat.v1+json",
+            Self::Revocation => "application/vnd.affidavit.revocation.v1+json",
+            Self::Abandoned => "application/vnd.affidavit.abandoned.v1+json",
             Self::InToto => "application/vnd.in-toto+json",
         }
     }
@@ -112,6 +124,9 @@ mod tests {
             ApprovalDecision,
             SessionShredded,
             KeyCertificate,
+            Heartbeat,
+            Revocation,
+            Abandoned,
             InToto,
         ];
         let texts: std::collections::BTreeSet<_> = all.iter().map(|kind| kind.as_str()).collect();

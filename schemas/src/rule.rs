@@ -47,9 +47,22 @@ rules! {
     RelayStartIdentity = "relay-start.identity", "A relay-start names the place it stands in and the certificate beside it.";
     RelayRetiredSignature = "relay-retired.signature", "A relay-retired is signed by its incarnation or by one that recovered it.";
     RelayRetiredIdentity = "relay-retired.identity", "A relay-retired names the place it stands in.";
+    HeartbeatSignature = "heartbeat.signature", "A heartbeat is signed by its incarnation.";
+    HeartbeatIdentity = "heartbeat.identity", "A heartbeat names the place it stands in.";
+    HeartbeatSequence = "heartbeat.sequence", "Heartbeats of an incarnation run from 1 without gaps.";
+    HeartbeatOrder = "heartbeat.order", "A heartbeat's numbers fit each other, and neither they nor its time go back behind the one before or the relay-start.";
+    HeartbeatCounter = "heartbeat.counter", "What an incarnation's newest heartbeat says is stored is there, and its relay-retired names no smaller last counter.";
+    HeartbeatSilence = "heartbeat.silence", "Between an incarnation's relay-start, its heartbeats and its end never more passes than two of the intervals that its relay-start names and a minute.";
+    AbandonedSignature = "abandoned.signature", "An abandoned is signed by the checkpoints key.";
+    AbandonedIdentity = "abandoned.identity", "An abandoned names the place it stands in.";
+    AbandonedEarly = "abandoned.early", "An abandoned names the end of the incarnation's certificate, and was signed an hour or more after it.";
+    RevocationSignature = "revocation.signature", "A revocation is signed by the certificates root.";
+    RevocationIdentity = "revocation.identity", "A revocation names the place it stands in.";
+    RevocationVoid = "revocation.void", "What a revoked key signed is an entry below the least log size that a revocation of it names.";
     IncarnationCounter = "incarnation.counter", "Counters of an incarnation run from 1 without gaps to the last one that its relay-retired names.";
     IncarnationUnretired = "incarnation.unretired", "An incarnation has ended by a relay-retired; before it, sessions after the last one seen could be missing.";
     IncarnationRecovered = "incarnation.recovered", "An incarnation was retired by itself, not by one that recovered it.";
+    IncarnationAbandoned = "incarnation.abandoned", "An incarnation ended by a relay-retired, not by an abandoned.";
     SessionOpenMissing = "session-open.missing", "Every session has a session-open.";
     SessionOpenSignature = "session-open.signature", "A session-open is signed by the session's own incarnation.";
     SessionOpenIdentity = "session-open.identity", "A session-open names the place it stands in.";
@@ -99,9 +112,12 @@ rules! {
     CheckpointSignature = "checkpoint.signature", "A checkpoint is signed by the checkpoints key.";
     CheckpointSequence = "checkpoint.sequence", "Checkpoints are numbered from 1 without gaps, each with more entries than the one before.";
     CheckpointEarlier = "checkpoint.earlier", "A checkpoint that was kept from earlier is of a tree that the log begins with.";
+    CheckpointWitness = "checkpoint.witness", "Where witnesses are named, every checkpoint that was kept from earlier bears a cosignature of one of them, and of each log there is one.";
     LogRoot = "log.root", "A checkpoint's root is that of the log's first entries, as many as it says.";
     LogTile = "log.tile", "Tiles and entry bundles are those of the log's entries; all of the newest checkpoint are there, and none is of no checkpoint.";
     LogEntry = "log.entry", "Every entry is a statement that the object in its place holds.";
+    LogOrder = "log.order", "Every entry is one once, and comes after what must be stored before it; a heartbeat, after the session-opens and voids that it says are stored.";
+    LogLate = "log.late", "No statement is an entry after a heartbeat that its incarnation signed more than ten minutes later.";
     LogStatement = "log.statement", "Every statement is an entry, unless nothing is that must be stored after it.";
     LogPending = "log.pending", "Every statement is an entry; those that are newer than the newest checkpoint are named.";
     BundleManifest = "bundle.manifest", "A bundle's manifest is an in-toto Statement of this format in an envelope, as canonical JSON, with names that ascend.";
@@ -140,7 +156,8 @@ impl Rule {
         match self {
             Self::IncarnationUnretired | Self::LogPending | Self::SessionShredded => Severity::Notice,
             Self::IncarnationRecovered | Self::SessionRecovered | Self::OutcomeUnknown => Severity::Warning,
-            Self::LogAbsent | Self::LogKey => Severity::Warning,
+            Self::LogAbsent | Self::LogKey | Self::LogLate => Severity::Warning,
+            Self::HeartbeatSilence | Self::IncarnationAbandoned => Severity::Warning,
             // Whether data can be read is not whether evidence holds.
             Self::ShreddingKey | Self::SessionKey => Severity::Warning,
             // Outside retention, deletable, and writable by the console: evidence does not rest on them.

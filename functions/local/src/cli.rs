@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use schemas::identifiers::SessionId;
+use schemas::identifiers::{Incarnation, SessionId};
 
 use crate::error::Error;
 use crate::folder::Folder;
@@ -79,6 +79,21 @@ pub enum Command {
         /// Where everything is.
         #[command(flatten)]
         data: Data,
+    },
+    /// Revokes the key of one life of the relay: what it signed and the log does not hold yet is void. A relay that serves
+    /// with it stops at its next heartbeat.
+    Revoke {
+        /// Incarnation, as `auditor verify` prints it.
+        incarnation: Incarnation,
+        /// Where everything is.
+        #[command(flatten)]
+        data: Data,
+        /// Entries of the log in which its statements stand; without it, those of the newest checkpoint.
+        #[arg(long, value_name = "ENTRIES")]
+        log_size: Option<u64>,
+        /// It is taken out of service, and nobody else is thought to have the key.
+        #[arg(long)]
+        withdrawn: bool,
     },
     /// Lists the sessions in the index.
     Sessions {

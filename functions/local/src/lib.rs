@@ -15,6 +15,7 @@ pub mod mint;
 pub mod oidc;
 pub mod program;
 mod relaying;
+mod revoking;
 pub mod running;
 mod sealing;
 mod serving;

@@ -7,7 +7,7 @@ use relay::clock::{Clock, SystemClock};
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;
-use crate::{bundles, init, running, sessions, shredding, tokens};
+use crate::{bundles, init, revoking, running, sessions, shredding, tokens};
 
 /// Runs a command on the runtime that a relay needs.
 ///
@@ -46,6 +46,12 @@ async fn command(command: Command) -> Result<(), Error> {
             let said = shredding::shred(&data.folder()?, &session).await?;
             let at = schemas::instant::rfc3339(said.time_us);
             writeln!(io::stdout(), "Session {session} is shredded ({at}): nobody can read what it recorded.")
+                .map_err(Error::of("output"))
+        }
+        Command::Revoke { incarnation, data, log_size, withdrawn } => {
+            let revoked = revoking::revoke(&data.folder()?, incarnation, log_size, withdrawn).await?;
+            let size = revoked.log_size;
+            writeln!(io::stdout(), "Revoked: what it signed stands in the first {size} entries of the log.")
                 .map_err(Error::of("output"))
         }
         Command::Sessions { data } => {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use functions::certifier;
@@ -34,11 +35,14 @@ impl Relaying {
         config: Config,
         store: Arc<dyn EvidenceStore>,
         keys: Arc<dyn Keys>,
+        validity: Duration,
     ) -> Result<Self, Error> {
         let (tenant, environment, name) = (config.tenant.clone(), config.environment.clone(), config.relay.clone());
+        let policy = certifier::Policy::new(tenant, environment, vec![name]).with_validity(validity);
         let certifier = InProcess(certifier::Env {
             keys: keys.clone(),
-            policy: certifier::Policy::new(tenant, environment, vec![name]),
+            store: store.clone(),
+            policy: policy.map_err(Error::of("certifier"))?,
             now_us: Arc::new(|| relay::clock::Clock::now_us(&SystemClock)),
         });
         let dependencies = Dependencies { store, keys, certifier: Arc::new(certifier), clock: Arc::new(SystemClock) };
@@ -94,9 +98,9 @@ impl Certifier for InProcess {
         };
         certifier::certify(&self.0, request).await.map_err(|error| match error {
             certifier::CertifierError::Refused { .. } => CertifierError::Refused(error.to_string()),
-            certifier::CertifierError::Keys(_) | certifier::CertifierError::Schema(_) => {
-                CertifierError::Unavailable(error.to_string())
-            }
+            certifier::CertifierError::Keys(_)
+            | certifier::CertifierError::Store(_)
+            | certifier::CertifierError::Schema(_) => CertifierError::Unavailable(error.to_string()),
         })
     }
 }

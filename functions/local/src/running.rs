@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use functions::{indexer, sealer, trust};
+use relay::clock::{Clock, SystemClock};
 use relay::config::Config;
 use seams::{EvidenceStore, FileStore, Index, KeyFiles, KeyName, Keys, RedbIndex, Retention};
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,7 +19,7 @@ use crate::oidc::now;
 use crate::relaying::Relaying;
 use crate::sealing::Sealing;
 use crate::serving::Serving;
-use crate::settings::Endpoints;
+use crate::settings::{Endpoints, Settings};
 use crate::watched_store::WatchedStore;
 
 /// Runs everything until SIGTERM or SIGINT, having told `out` how to get in; then stops in order.
@@ -83,7 +84,8 @@ impl Running {
         let bundler = bundles::env_of(folder, &config, watched.clone(), keys.clone()).await?;
         trust::certify(&bundles::trust_env(&bundler)).await.map_err(Error::of("keys"))?;
         let consoling = consoling.serve(issuing.url(), index.clone(), bundler)?;
-        let relaying = Relaying::start(config, watched, keys).await?;
+        let validity = Settings::read(folder)?.certificate();
+        let relaying = Relaying::start(config, watched, keys, validity).await?;
         let endpoints = Endpoints {
             relay: relaying.endpoint(),
             issuer: issuing.url().to_owned(),
@@ -137,6 +139,7 @@ fn sealer_env(config: &Config, store: Arc<dyn EvidenceStore>, keys: Arc<dyn Keys
         environment: config.environment.clone(),
         retention: Retention::days(config.evidence.retain_days),
         batch: sealer::Env::BATCH,
+        now_us: Arc::new(|| SystemClock.now_us()),
     }
 }
 

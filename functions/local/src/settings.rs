@@ -1,6 +1,7 @@
 //! `local.toml`, and `endpoints.toml` beside it: where things listen.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,9 @@ pub struct Settings {
     /// The console.
     #[serde(default)]
     pub console: Console,
+    /// Minutes that a certificate of the relay is valid, 1 to 10080; it gets another one in half of that time.
+    #[serde(default = "default_certificate_minutes")]
+    pub certificate_minutes: u64,
 }
 
 /// Where the console listens, and who may do what there.
@@ -54,6 +58,12 @@ pub struct Endpoints {
 }
 
 impl Settings {
+    /// How long a certificate of the relay is valid.
+    #[must_use]
+    pub fn certificate(&self) -> Duration {
+        Duration::from_secs(self.certificate_minutes.saturating_mul(60))
+    }
+
     /// Reads `local.toml`.
     ///
     /// # Errors
@@ -107,4 +117,9 @@ impl Endpoints {
             _ => Ok(()),
         }
     }
+}
+
+/// A day.
+fn default_certificate_minutes() -> u64 {
+    24 * 60
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::dsse::{Envelope, Statement};
+use schemas::heartbeat::Heartbeat;
 use schemas::identifiers::{Incarnation, Name, SessionId};
 use schemas::layout::{self, ObjectKind, Scope};
 use schemas::leaf::{SessionCloseLeaf, SessionOpenLeaf};
@@ -59,7 +60,11 @@ pub async fn plan(env: &Env, period: Period) -> Result<Plan, BundlerError> {
     for ((scope, incarnation), objects) in by_incarnation(keys) {
         let sessions = Reading { env, scope: &scope }.sessions(&objects, period).await?;
         let outside = |kind: &ObjectKind| kind.chunk_of().is_some_and(|session| !sessions.contains(session));
-        let objects = objects.into_iter().filter(|(kind, _)| !outside(kind)).map(|(_, key)| key).collect();
+        let heartbeats = Reading { env, scope: &scope }.heartbeats(&objects, period).await?;
+        let other =
+            |kind: &ObjectKind| matches!(kind, ObjectKind::Heartbeat(_, sequence) if !heartbeats.contains(sequence));
+        let wanted = |(kind, _): &(ObjectKind, String)| !outside(kind) && !other(kind);
+        let objects = objects.into_iter().filter(wanted).map(|(_, key)| key).collect();
         parts.push(Part { objects, sessions: sessions.into_iter().collect(), scope, incarnation });
     }
     let made_us = (env.now_us)();
@@ -114,6 +119,46 @@ impl Reading<'_> {
             }
         }
         Ok(within)
+    }
+
+    /// The heartbeats of the period. Their times ascend with their sequences, so few of them are read.
+    async fn heartbeats(
+        &self,
+        objects: &[(ObjectKind, String)],
+        period: Period,
+    ) -> Result<std::ops::Range<u64>, BundlerError> {
+        let stored: BTreeMap<u64, &String> = objects
+            .iter()
+            .filter_map(|(kind, key)| match kind {
+                ObjectKind::Heartbeat(_, sequence) => Some((*sequence, key)),
+                _ => None,
+            })
+            .collect();
+        let stored: Vec<_> = stored.into_iter().collect();
+        let first = self.first_from(&stored, period.from_us).await?;
+        let end = self.first_from(&stored, period.to_us).await?;
+        let sequence = |place: usize| {
+            let beyond = || stored.last().map_or(0, |(sequence, _)| sequence.saturating_add(1));
+            stored.get(place).map_or_else(beyond, |(sequence, _)| *sequence)
+        };
+        Ok(sequence(first)..sequence(end))
+    }
+
+    /// Place of the first heartbeat that is not before this time.
+    async fn first_from(&self, stored: &[(u64, &String)], time_us: u64) -> Result<usize, BundlerError> {
+        let (mut low, mut high) = (0, stored.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            let Some((_, key)) = stored.get(middle) else { break };
+            // One that cannot be read is brought along, so that it is named.
+            let heartbeat: Option<Heartbeat> = self.read(key).await?;
+            if heartbeat.is_some_and(|heartbeat| heartbeat.time_us < time_us) {
+                low = middle.saturating_add(1);
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
     }
 
     /// The statement, if it is there and readable.

@@ -67,6 +67,7 @@ impl Scene {
             incarnation: incarnation.clone(),
             certificate: Sha256Digest::of(&certificate),
             log_origin: "log".to_owned(),
+            heartbeat_seconds: 60,
             time_us: 1,
         };
         let (open, opened) = sign(&self.open_leaf(), &self.relay);
@@ -99,6 +100,7 @@ impl Scene {
             relay,
             incarnation: incarnation.clone(),
             last_counter: 2,
+            last_heartbeat: 0,
             sealed_by: incarnation.clone(),
             recovered: false,
             time_us: 10,

@@ -44,6 +44,7 @@ impl Admission {
         };
         let key = match place.signatory {
             Signatory::Root => log.root.clone(),
+            Signatory::Checkpoints => log.key.clone(),
             Signatory::Incarnation(signer) => match self.key_of(log, &object.scope, &signer).await {
                 Ok(key) => key,
                 Err(SignerError::Store(error)) => return Err(error.into()),

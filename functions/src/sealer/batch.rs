@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::digest::Sha256Digest;
-use schemas::layout::{LogObjectKind, Scope, parse_log};
+use schemas::layout::{LogObjectKind, Object, ObjectKind, Scope, parse, parse_log, trust_prefix};
+use schemas::leaf::Certificate;
 use schemas::log::{Edge, Entry, Staged, Tile, TileKind, decode_bundle};
 
 use super::admission::{Admission, Found};
@@ -42,34 +43,52 @@ impl Batch {
         let prefix = Scope::environment_prefix(&log.env.tenant, &log.env.environment);
         let mut pending = Pending::new(log.env.store.as_ref(), prefix);
         let mut admission = Admission::default();
+        // First of all: what a revoked key signs after this must come after it.
+        let trust = log.env.store.list(&trust_prefix(&log.env.tenant, &log.env.environment)).await?;
+        let revocation = |object: &Object| matches!(object.kind, ObjectKind::Revocation(..));
+        let mut objects: Vec<_> = trust.iter().filter_map(|key| parse(key)).filter(revocation).collect();
         loop {
-            let objects = pending.next(&self.progress).await?;
-            if objects.is_empty() {
-                return Ok(());
-            }
             for object in objects {
                 if self.is_full() {
                     return Ok(());
                 }
-                if self.progress.contains(&object) {
-                    continue;
+                if !self.progress.contains(&object) {
+                    self.take(log, &mut admission, &object, rejected).await?;
                 }
-                match admission.examine(log, &object).await? {
-                    Found::Nothing => {}
-                    Found::Statement(entry) => {
-                        self.append(&entry)?;
-                        self.progress.record(&object);
-                    }
-                    Found::Rejected(problem) => {
-                        let key = object.key();
-                        tracing::error!(key, problem, "not in the log: no statement of a certified relay in its place");
-                        if rejected.len() < Sealed::REJECTED_MAX {
-                            rejected.insert(key);
-                        }
-                    }
+            }
+            objects = pending.next(&self.progress).await?;
+            if objects.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn take(
+        &mut self,
+        log: &Log<'_>,
+        admission: &mut Admission,
+        object: &Object,
+        rejected: &mut BTreeSet<String>,
+    ) -> Result<(), SealerError> {
+        match admission.examine(log, object).await? {
+            Found::Nothing => {}
+            Found::Statement(entry) => {
+                self.append(&entry)?;
+                record(&mut self.progress, object, &entry);
+            }
+            Found::Rejected(problem) => {
+                let key = object.key();
+                tracing::error!(key, problem, "not in the log: no statement of a certified relay in its place");
+                if rejected.len() < Sealed::REJECTED_MAX {
+                    rejected.insert(key);
                 }
             }
         }
+        Ok(())
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -147,12 +166,19 @@ async fn progress(log: &Log<'_>, head: &Head) -> Result<Option<Progress>, Sealer
         let Some(bytes) = tile_bytes(log, &bundle).await? else { return gone(log, head, &bundle).await };
         let entries = decode_bundle(&bytes, bundle.width).map_err(|error| damaged(log.origin.tile(&bundle), error))?;
         for entry in entries {
-            let place = Entry::from_slice(&entry).and_then(|entry| entry.place());
-            let place = place.map_err(|error| damaged(log.origin.tile(&bundle), error))?;
-            progress.record(&place.object);
+            let entry = Entry::from_slice(&entry).map_err(|error| damaged(log.origin.tile(&bundle), error))?;
+            let place = entry.place().map_err(|error| damaged(log.origin.tile(&bundle), error))?;
+            record(&mut progress, &place.object, &entry);
         }
     }
     Ok(Some(progress))
+}
+
+fn record(progress: &mut Progress, object: &Object, entry: &Entry) {
+    progress.record(object);
+    if let Ok(certificate) = entry.read::<Certificate>() {
+        progress.expires(object, certificate.not_after_us);
+    }
 }
 
 /// A tile's bytes; of the full one in its place where it has grown since.

@@ -18,32 +18,43 @@ pub(super) struct Pending<'a> {
     after: String,
     /// The end of the incarnation being walked: what is in it comes first.
     retired: Option<Object>,
+    /// Its heartbeats: each comes after the sessions that it counts, which are listed after it.
+    heartbeats: Vec<Object>,
     /// Read and not yet given.
     next: Option<Object>,
 }
 
 impl<'a> Pending<'a> {
     pub(super) fn new(store: &'a dyn EvidenceStore, prefix: String) -> Self {
-        Self { store, prefix, page: Vec::new().into_iter(), after: String::new(), retired: None, next: None }
+        Self {
+            store,
+            prefix,
+            page: Vec::new().into_iter(),
+            after: String::new(),
+            retired: None,
+            heartbeats: Vec::new(),
+            next: None,
+        }
     }
 
     /// The next objects that wait and belong together, in the order in which they must be appended; some may not be
     /// stored. Nothing when all are given.
     pub(super) async fn next(&mut self, progress: &Progress) -> Result<Vec<Object>, StoreError> {
         loop {
-            let Some(object) = self.object(progress).await? else {
-                return Ok(self.retired.take().map(with_beginning).unwrap_or_default());
-            };
-            if let Some(retired) = &self.retired
-                && life(retired) != life(&object)
-            {
+            let Some(object) = self.object(progress).await? else { return self.ended(progress).await };
+            let walked = self.retired.as_ref().or(self.heartbeats.first());
+            if walked.is_some_and(|walked| life(walked) != life(&object)) {
                 self.next = Some(object);
-                return Ok(self.retired.take().map(with_beginning).unwrap_or_default());
+                return self.ended(progress).await;
             }
             match &object.kind {
                 // Stands before the sessions, and comes after them. Being listed first, it also says that all of them
                 // are stored before they are listed.
                 ObjectKind::RelayRetired(_) => self.retired = Some(object),
+                // Stand before the sessions too. More of them than this wait for another run.
+                ObjectKind::Heartbeat(..) if self.heartbeats.len() < HEARTBEATS_MAX => self.heartbeats.push(object),
+                ObjectKind::Heartbeat(..) => {}
+                ObjectKind::Abandoned(_) => return Ok(vec![object]),
                 ObjectKind::Certificate(_) | ObjectKind::RelayStart(_) => return Ok(with_beginning(object)),
                 kind => {
                     if let Some(session) = kind.session().cloned() {
@@ -52,6 +63,21 @@ impl<'a> Pending<'a> {
                 }
             }
         }
+    }
+
+    /// What comes after all sessions of the incarnation that was walked; nothing when nothing waits.
+    async fn ended(&mut self, progress: &Progress) -> Result<Vec<Object>, StoreError> {
+        let mut heartbeats = std::mem::take(&mut self.heartbeats);
+        if let Some(retired) = self.retired.take() {
+            // Listed after the heartbeats, of which more may be stored since; they were stored before it.
+            let prefix = retired.scope.heartbeats(retired.kind.incarnation());
+            let waits = |object: &Object| !progress.contains(object);
+            heartbeats = self.store.list(&prefix).await?.iter().filter_map(|key| parse(key)).filter(waits).collect();
+            heartbeats.push(retired);
+        }
+        let mut given = heartbeats.first().cloned().map(with_beginning).unwrap_or_default();
+        given.extend(heartbeats.into_iter().skip(1));
+        Ok(given)
     }
 
     /// The rest of a session of which one object waits.
@@ -136,5 +162,7 @@ fn life(object: &Object) -> (&Scope, &Incarnation) {
     (&object.scope, object.kind.incarnation())
 }
 
+/// A week of them, at one a minute.
+const HEARTBEATS_MAX: usize = 10_000;
 /// One request to S3 gives no more.
 const PAGE: usize = 1000;

@@ -25,6 +25,9 @@ pub(super) struct State {
 pub(super) struct Progress {
     /// By relay and incarnation.
     lives: BTreeMap<Name, BTreeMap<Incarnation, Life>>,
+    /// Keys of revocations.
+    #[serde(default)]
+    revocations: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +37,14 @@ struct Life {
     start: bool,
     /// Nothing comes after this; the other fields are then empty.
     retired: bool,
+    /// End of its certificate, microseconds since 1970.
+    #[serde(default)]
+    not_after_us: Option<u64>,
+    #[serde(default)]
+    abandoned: bool,
+    /// All heartbeats up to this one.
+    #[serde(default)]
+    heartbeats: u64,
     /// All sessions from 1 to this one are over.
     through: u64,
     /// Later ones.
@@ -71,12 +82,17 @@ impl State {
 impl Progress {
     /// Whether the object is in the log, or comes too late: after the end of its session or incarnation.
     pub(super) fn contains(&self, object: &Object) -> bool {
+        if let ObjectKind::Revocation(..) = object.kind {
+            return self.revocations.contains(&object.key());
+        }
         let Some((incarnation, session)) = owner(object) else { return true };
         let Some(life) = self.life(&object.scope, incarnation) else { return false };
         match (&object.kind, session) {
             _ if life.retired => true,
             (ObjectKind::Certificate(_), _) => life.certificate,
             (ObjectKind::RelayStart(_), _) => life.start,
+            (ObjectKind::Abandoned(_), _) => life.abandoned,
+            (ObjectKind::Heartbeat(_, sequence), _) => *sequence <= life.heartbeats,
             (kind, Some(session)) => session.counter <= life.through || life.holds(session.counter, kind, object),
             _ => false,
         }
@@ -89,6 +105,10 @@ impl Progress {
         if life.retired {
             return Some(last_below(&object.scope.incarnation_prefix(incarnation)));
         }
+        if let ObjectKind::Heartbeat(_, sequence) = object.kind {
+            let newest = || object.scope.heartbeat(incarnation, life.heartbeats);
+            return (sequence <= life.heartbeats).then(newest);
+        }
         let counter = session?.counter;
         let is_over = life.sessions.get(&counter).is_some_and(|session| session.over);
         let last = if counter <= life.through { life.through } else { is_over.then_some(counter)? };
@@ -98,6 +118,10 @@ impl Progress {
 
     /// Notes that the object is in the log.
     pub(super) fn record(&mut self, object: &Object) {
+        if let ObjectKind::Revocation(..) = object.kind {
+            self.revocations.insert(object.key());
+            return;
+        }
         let Some((incarnation, session)) = owner(object) else { return };
         let lives = self.lives.entry(object.scope.relay.clone()).or_default();
         let life = lives.entry(incarnation.clone()).or_default();
@@ -105,10 +129,29 @@ impl Progress {
             _ if life.retired => {}
             (ObjectKind::Certificate(_), _) => life.certificate = true,
             (ObjectKind::RelayStart(_), _) => life.start = true,
+            (ObjectKind::Abandoned(_), _) => life.abandoned = true,
+            (ObjectKind::Heartbeat(_, sequence), _) => life.heartbeats = life.heartbeats.max(*sequence),
             (ObjectKind::RelayRetired(_), _) => *life = Life { retired: true, ..Life::default() },
             (kind, Some(session)) if session.counter > life.through => life.record(session.counter, kind, object),
             _ => {}
         }
+    }
+
+    /// Notes when the certificate of an incarnation ends.
+    pub(super) fn expires(&mut self, certificate: &Object, not_after_us: u64) {
+        let lives = self.lives.get_mut(&certificate.scope.relay);
+        if let Some(life) = lives.and_then(|lives| lives.get_mut(certificate.kind.incarnation())) {
+            life.not_after_us = Some(not_after_us);
+        }
+    }
+
+    /// Relay, incarnation and end of the certificate of those whose certificate ended by then and that have no end.
+    pub(super) fn unended(&self, by_us: u64) -> Vec<(Name, Incarnation, u64)> {
+        let lives = self.lives.iter().flat_map(|(relay, lives)| lives.iter().map(move |(id, life)| (relay, id, life)));
+        let unended = lives.filter(|(_, _, life)| !life.retired && !life.abandoned);
+        let end =
+            |(relay, id, life): (&Name, &Incarnation, &Life)| Some((relay.clone(), id.clone(), life.not_after_us?));
+        unended.filter_map(end).filter(|(_, _, not_after_us)| *not_after_us <= by_us).collect()
     }
 
     fn life(&self, scope: &Scope, incarnation: &Incarnation) -> Option<&Life> {

@@ -1,5 +1,6 @@
 //! A sealer over a store in memory that fails when told to.
 
+mod completeness;
 mod damage;
 mod evidence;
 mod faults;
@@ -41,6 +42,7 @@ impl Scene {
             environment: evidence.scope.environment.clone(),
             retention: Retention::days(2192),
             batch: Env::BATCH,
+            now_us: Arc::new(|| 100),
         };
         Self { _folder: folder, env, store, evidence, checkpoints }
     }

@@ -94,7 +94,7 @@ impl Approvals {
             Refusal::io("a request for approval cannot be made")
         };
         let connection = question.connection;
-        let requested_us = self.incarnation.now_us();
+        let requested_us = self.incarnations.now_us();
         let session_ends_us = question.requester.expires_at.saturating_mul(SECOND_US);
         let waits_until_us = requested_us.saturating_add(connection.approval_seconds.saturating_mul(SECOND_US));
         let expires_us = waits_until_us.min(session_ends_us);
@@ -119,9 +119,9 @@ impl Approvals {
             expires_us,
         };
         let (message, parameters) = question.subject.bind_into(&mut bound, question.text)?;
-        let nonce = Nonce::generate(self.incarnation.entropy()).map_err(|error| failed(&error))?;
+        let nonce = Nonce::generate(self.incarnations.entropy().as_ref()).map_err(|error| failed(&error))?;
         let commitment = commit(&nonce, &bound).map_err(|error| failed(&error))?;
-        let scope = self.incarnation.scope();
+        let scope = self.incarnations.scope();
         let details = ApprovalRequest {
             tenant: scope.tenant.clone(),
             environment: scope.environment.clone(),
@@ -141,7 +141,7 @@ impl Approvals {
             requested_us,
             expires_us,
         };
-        let signed = self.incarnation.sign(&details).map_err(|error| failed(&error))?;
+        let signed = self.incarnations.sign(&question.session.incarnation, &details).map_err(|error| failed(&error))?;
         if signed.len() > ENVELOPE_MAX {
             return Err(Refusal::limit("the statement is too long to be shown to an approver"));
         }
@@ -241,7 +241,7 @@ impl Asked {
 
     /// The leaf that says so.
     pub(crate) fn requested_leaf(&self, approvals: &Approvals) -> ApprovalRequestedLeaf {
-        let scope = approvals.incarnation.scope();
+        let scope = approvals.incarnations.scope();
         ApprovalRequestedLeaf {
             tenant: scope.tenant.clone(),
             environment: scope.environment.clone(),
@@ -270,7 +270,7 @@ impl Asked {
 
     /// The leaf that says so.
     pub(crate) fn decided_leaf(&self, approvals: &Approvals, end: &End) -> ApprovalDecidedLeaf {
-        let scope = approvals.incarnation.scope();
+        let scope = approvals.incarnations.scope();
         ApprovalDecidedLeaf {
             tenant: scope.tenant.clone(),
             environment: scope.environment.clone(),
@@ -279,7 +279,7 @@ impl Asked {
             commitment: self.commitment,
             verdict: end.verdict,
             decision_sha256: end.decision_sha256,
-            time_us: approvals.incarnation.now_us(),
+            time_us: approvals.incarnations.now_us(),
         }
     }
 }

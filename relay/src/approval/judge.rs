@@ -137,7 +137,7 @@ impl Approvals {
         if decision.commitment != *asked.commitment() {
             return Err(Problem::OtherCommitment);
         }
-        if self.incarnation.now_us() >= asked.expires_us() || decision.decided_us >= asked.expires_us() {
+        if self.incarnations.now_us() >= asked.expires_us() || decision.decided_us >= asked.expires_us() {
             return Err(Problem::Late);
         }
         Ok(decision)

@@ -26,13 +26,13 @@ pub(crate) use watch::{Progress, Watch};
 
 use crate::access::{AccessError, Guarded};
 use crate::config::{self, ConfigError};
-use crate::evidence::{EvidenceError, Incarnation, Storing};
+use crate::evidence::{EvidenceError, Incarnations, Storing};
 use crate::issuers::Issuers;
 use crate::recorder::Recorder;
 
 /// What all sessions of a relay share to ask for approval.
 pub(crate) struct Approvals {
-    incarnation: Arc<Incarnation>,
+    incarnations: Arc<Incarnations>,
     /// Verifies decisions; the relay cannot sign with it.
     key: PublicKey,
     /// The issuers again, for tokens that are for the console.
@@ -49,14 +49,14 @@ impl Approvals {
         settings: &config::Approvals,
         issuers: &[config::Issuer],
         key: PublicKey,
-        incarnation: Arc<Incarnation>,
+        incarnations: Arc<Incarnations>,
     ) -> Result<Self, ConfigError> {
         let for_console =
             |issuer: &config::Issuer| config::Issuer { audience: settings.audience.clone(), ..issuer.clone() };
         let mut logins: Vec<config::Issuer> = issuers.iter().map(for_console).collect();
         logins.dedup_by(|one, other| one.issuer == other.issuer);
         let console = settings.console.as_ref().map(|url| url.trim_end_matches('/').to_owned());
-        Ok(Self { incarnation, key, logins: Issuers::new(&logins)?, console })
+        Ok(Self { incarnations, key, logins: Issuers::new(&logins)?, console })
     }
 
     /// Signs and stores the leaf that says what was asked.
@@ -64,8 +64,8 @@ impl Approvals {
     /// # Errors
     /// Those of signing.
     pub(crate) fn announce(&self, recorder: &Recorder, asked: &Asked) -> Result<Storing, EvidenceError> {
-        let key = self.incarnation.scope().approval_requested(asked.request());
-        self.incarnation.store_leaf(recorder, key, &asked.requested_leaf(self))
+        let key = self.incarnations.scope().approval_requested(asked.request());
+        self.incarnations.store_leaf(recorder, key, &asked.requested_leaf(self))
     }
 
     /// Signs and stores the leaf that says how it ended.
@@ -73,13 +73,13 @@ impl Approvals {
     /// # Errors
     /// Those of signing.
     pub(crate) fn announce_end(&self, recorder: &Recorder, asked: &Asked, end: &End) -> Result<Storing, EvidenceError> {
-        let key = self.incarnation.scope().approval_decided(asked.request());
-        self.incarnation.store_leaf(recorder, key, &asked.decided_leaf(self, end))
+        let key = self.incarnations.scope().approval_decided(asked.request());
+        self.incarnations.store_leaf(recorder, key, &asked.decided_leaf(self, end))
     }
 
     /// The relay's clock, microseconds since 1970.
     pub(crate) fn now_us(&self) -> u64 {
-        self.incarnation.now_us()
+        self.incarnations.now_us()
     }
 
     /// Where people look at a request, if there is such a place.

@@ -69,9 +69,9 @@ impl Drop for Watch {
 
 impl Approvals {
     async fn publish(&self, asked: &Asked, details: &[u8], leaf: Storing) -> bool {
-        let key = self.incarnation.scope().approval_request(asked.request());
+        let key = self.incarnations.scope().approval_request(asked.request());
         let published = match leaf.within(PUBLISH_TIME).await {
-            Ok(()) => self.incarnation.offer(&key, details).await,
+            Ok(()) => self.incarnations.offer(&key, details).await,
             Err(error) => Err(error),
         };
         if let Err(error) = &published {
@@ -81,15 +81,15 @@ impl Approvals {
     }
 
     async fn await_decision(&self, asked: &Arc<Asked>, permission: &dyn Permission) -> Judgement {
-        let key = self.incarnation.scope().approval_decision(asked.request());
+        let key = self.incarnations.scope().approval_decision(asked.request());
         let mut pause = LOOK_FIRST;
         loop {
-            if let Ok(Some(stored)) = self.incarnation.look(&key).await
+            if let Ok(Some(stored)) = self.incarnations.look(&key).await
                 && let Ok(judgement) = self.judge(asked, permission, &stored).await
             {
                 return judgement;
             }
-            let left_us = asked.expires_us().saturating_sub(self.incarnation.now_us());
+            let left_us = asked.expires_us().saturating_sub(self.incarnations.now_us());
             if left_us == 0 {
                 return Judgement::Expired;
             }

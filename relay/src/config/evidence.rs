@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use schemas::event::Durability;
+use schemas::heartbeat::INTERVAL_MAX_SECONDS;
 use serde::Deserialize;
 
 /// The spool and what leaves it.
@@ -23,6 +24,9 @@ pub struct Evidence {
     /// Bytes the whole spool may hold; beyond it sessions end, for nothing is served unrecorded.
     #[serde(default = "default_spool_bytes")]
     pub spool_bytes: u64,
+    /// Seconds between heartbeats, which tell until when the evidence is complete; each is an object and a log entry.
+    #[serde(default = "default_heartbeat_seconds")]
+    pub heartbeat_seconds: u64,
     /// Days that stored evidence cannot be deleted; source of the default: 45 CFR 164.316(b)(2)(i), six years.
     #[serde(default = "default_retain_days")]
     pub retain_days: u32,
@@ -35,6 +39,10 @@ impl Evidence {
         }
         if self.segment_seconds == 0 {
             return Err("segment_seconds is 0, expected at least 1".to_owned());
+        }
+        if !(1..=INTERVAL_MAX_SECONDS).contains(&self.heartbeat_seconds) {
+            let (given, most) = (self.heartbeat_seconds, INTERVAL_MAX_SECONDS);
+            return Err(format!("heartbeat_seconds is {given}, expected 1 to {most}"));
         }
         if self.spool_bytes < self.segment_bytes {
             return Err(format!("spool_bytes is {}, expected at least segment_bytes", self.spool_bytes));
@@ -64,6 +72,10 @@ fn default_segment_seconds() -> u64 {
 
 fn default_spool_bytes() -> u64 {
     4 * 1024 * 1024 * 1024
+}
+
+fn default_heartbeat_seconds() -> u64 {
+    60
 }
 
 fn default_retain_days() -> u32 {

@@ -18,6 +18,8 @@ use crate::spool::Folder;
 /// A certificate that was checked.
 pub(super) struct Certified {
     envelope: Envelope,
+    /// From when, microseconds since 1970.
+    pub(super) from_us: u64,
     /// Until when sessions may record, microseconds since 1970.
     pub(super) until_us: u64,
 }
@@ -67,7 +69,7 @@ pub(super) async fn certify(core: &Core, certifier: &dyn Certifier, build: Strin
     if core.clock.now_us() >= until_us {
         return Err(EvidenceError::CertificateExpired);
     }
-    Ok(Certified { envelope, until_us })
+    Ok(Certified { envelope, from_us: certificate.not_before_us, until_us })
 }
 
 /// Keeps certificate and relay-start in the spool, then stores them: nothing is served before.
@@ -79,6 +81,7 @@ pub(super) async fn announce(core: &Core, folder: &Arc<Folder>, certified: &Cert
         incarnation: core.id.clone(),
         certificate: certified.envelope.statement_digest(),
         log_origin: core.origin.log_origin.clone(),
+        heartbeat_seconds: core.evidence.heartbeat_seconds,
         time_us: core.clock.now_us(),
     };
     let announcement = Announcement { certificate: certified.envelope.clone(), start: Envelope::of(&leaf, &core.key)? };

@@ -11,6 +11,7 @@ use seams::{Keys, Retention};
 use tokio::sync::{Semaphore, watch};
 
 use super::EvidenceError;
+use super::tally::Tally;
 use crate::clock::Clock;
 use crate::config;
 use crate::ship::Shipper;
@@ -27,7 +28,10 @@ pub(crate) struct Core {
     pub(crate) keys: Arc<dyn Keys>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) spool: Spool,
+    pub(crate) spool: Arc<Spool>,
+    tally: Mutex<Tally>,
+    /// Whether its key was seen to be revoked.
+    revoked: watch::Sender<bool>,
     pub(crate) retiring: AtomicBool,
     /// Segments being sealed: each is wholly in memory.
     sealing: Semaphore,
@@ -59,7 +63,7 @@ pub(crate) struct Parts {
     pub(crate) keys: Arc<dyn Keys>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) spool: Spool,
+    pub(crate) spool: Arc<Spool>,
 }
 
 impl Core {
@@ -75,6 +79,8 @@ impl Core {
             clock: parts.clock,
             entropy: parts.entropy,
             spool: parts.spool,
+            tally: Mutex::new(Tally::default()),
+            revoked: watch::Sender::new(false),
             retiring: AtomicBool::new(false),
             sealing: Semaphore::new(SEALINGS_AT_ONCE),
             active: watch::Sender::new(0),
@@ -85,6 +91,28 @@ impl Core {
     /// How long evidence is kept.
     pub(crate) fn retention(&self) -> Retention {
         Retention::days(self.evidence.retain_days)
+    }
+
+    /// What of this incarnation's counters is stored.
+    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its key is worth nothing from here on: nothing more is sealed, stored or served.
+    pub(super) fn revoke(&self) {
+        self.shipper.fence().raise("this incarnation's key is revoked");
+        self.shipper.close();
+        self.revoked.send_replace(true);
+    }
+
+    pub(crate) fn revoked(&self) -> watch::Receiver<bool> {
+        self.revoked.subscribe()
+    }
+
+    /// # Errors
+    /// [`EvidenceError::Revoked`].
+    pub(super) fn may_sign(&self) -> Result<(), EvidenceError> {
+        if *self.revoked.borrow() { Err(EvidenceError::Revoked) } else { Ok(()) }
     }
 
     pub(crate) fn enter(self: &Arc<Self>) -> Active {

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::announcement::{announce, certify};
 use super::core::{Core, Parts, blocking};
+use super::heartbeat::Heartbeats;
 use super::recovery::{Recovery, recover};
 use super::{Certifier, EvidenceError};
 use crate::clock::{Clock, Steady};
@@ -32,7 +33,15 @@ pub struct Incarnation {
     pub(super) openings: Arc<Semaphore>,
     /// Until when sessions may record, microseconds since 1970.
     pub(super) until_us: u64,
+    /// From when its certificate is valid.
+    pub(super) from_us: u64,
+    heartbeats: Heartbeats,
+    /// Makes its successor.
+    certifier: Arc<dyn Certifier>,
+    build: String,
     recovery: watch::Receiver<Recovery>,
+    /// Whether the end is stored; held while it is brought about.
+    ended: tokio::sync::Mutex<bool>,
 }
 
 /// What an incarnation is told.
@@ -67,30 +76,71 @@ impl Incarnation {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, EvidenceError> {
         let clock: Arc<dyn Clock> = Arc::new(Steady::new(clock));
+        let Settings { tenant, environment, relay, log_origin, build, evidence } = settings;
+        let origin = Origin { tenant, environment, relay, log_origin };
+        let (spool, dead) = blocking({
+            let (origin, evidence) = (origin.clone(), evidence.clone());
+            move || take_spool(&evidence, &origin)
+        })
+        .await?;
+        let life = Life { origin, evidence, spool, store, keys, clock, certifier, build };
+        Self::begin(life, dead).await
+    }
+
+    /// The next life of the same relay, beside this one: its own key, its own certificate, its own counters. This one
+    /// may go on and must be retired.
+    ///
+    /// # Errors
+    /// As [`Incarnation::start`]; this one goes on as it was.
+    pub(super) async fn succeed(&self) -> Result<Arc<Self>, EvidenceError> {
+        let core = &self.core;
+        core.may_sign()?;
+        if let Some(reason) = self.fenced() {
+            return Err(EvidenceError::Fenced { reason: reason.to_owned() });
+        }
+        let life = Life {
+            origin: core.origin.clone(),
+            evidence: core.evidence.clone(),
+            spool: Arc::clone(&core.spool),
+            store: Arc::clone(core.shipper.store()),
+            keys: Arc::clone(&core.keys),
+            clock: Arc::clone(&core.clock),
+            certifier: Arc::clone(&self.certifier),
+            build: self.build.clone(),
+        };
+        Self::begin(life, Vec::new()).await
+    }
+
+    async fn begin(life: Life, dead: Vec<(IncarnationId, Folder)>) -> Result<Arc<Self>, EvidenceError> {
+        let Life { origin, evidence, spool, store, keys, clock, certifier, build } = life;
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let key = P256Key::generate()?;
         let id = key.public_key().incarnation();
-        let Settings { tenant, environment, relay, log_origin, build, evidence } = settings;
-        let origin = Origin { tenant, environment, relay, log_origin };
-        let shipper = Shipper::new(store, Arc::clone(&entropy));
-        let (spool, dead, folder, ledger) = blocking({
-            let (origin, id, evidence) = (origin.clone(), id.clone(), evidence.clone());
-            move || take_spool(&evidence, &id, &origin)
+        let (folder, ledger) = blocking({
+            let (origin, id, spool) = (origin.clone(), id.clone(), Arc::clone(&spool));
+            move || Ok(spool.create(&id, &origin)?)
         })
         .await?;
+        let shipper = Shipper::new(store, Arc::clone(&entropy));
         let core = Arc::new(Core::new(Parts { origin, key, id, evidence, shipper, keys, clock, entropy, spool }));
         let folder = Arc::new(folder);
-        let certificate = certify(&core, certifier.as_ref(), build).await?;
+        let certificate = certify(&core, certifier.as_ref(), build.clone()).await?;
         announce(&core, &folder, &certificate).await?;
         let (sender, recovery) = watch::channel(Recovery::Running);
         tokio::spawn(recover(Arc::clone(&core), dead, sender));
+        let heartbeats = Heartbeats::start(&core);
         Ok(Arc::new(Self {
             core,
             folder,
             ledger: Arc::new(Mutex::new(ledger)),
             openings: Arc::new(Semaphore::new(OPENINGS)),
             until_us: certificate.until_us,
+            from_us: certificate.from_us,
+            heartbeats,
+            certifier,
+            build,
             recovery,
+            ended: tokio::sync::Mutex::new(false),
         }))
     }
 
@@ -116,6 +166,20 @@ impl Incarnation {
     #[must_use]
     pub fn fenced(&self) -> Option<&str> {
         self.core.shipper.fence().reason()
+    }
+
+    /// How much of the time in which sessions may record is left: 0 to 100.
+    pub(super) fn percent_left(&self) -> u64 {
+        let whole = self.until_us.saturating_sub(self.from_us).max(1);
+        self.until_us.saturating_sub(self.core.clock.now_us()).saturating_mul(100) / whole
+    }
+
+    /// Resolves when its key was seen to be revoked.
+    pub(super) async fn revoked(&self) {
+        let mut revoked = self.core.revoked();
+        if revoked.wait_for(|revoked| *revoked).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Waits until what dead incarnations left is sealed, stored and closed.
@@ -145,6 +209,11 @@ impl Incarnation {
     }
 
     async fn end(&self) -> Result<(), EvidenceError> {
+        let mut ended = self.ended.lock().await;
+        if *ended {
+            return Ok(());
+        }
+        self.core.may_sign()?;
         // What recovery had to leave is the next incarnation's to try; nothing more may be signed after this end.
         let mut recovery = self.recovery.clone();
         let _ = recovery.wait_for(|state| *state != Recovery::Running).await;
@@ -155,20 +224,28 @@ impl Incarnation {
             sessions => return Err(EvidenceError::Unfinished { sessions }),
         }
         let last_counter = self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner).last();
-        store_retired(&self.core, &self.core.id, last_counter).await?;
+        let last_heartbeat = self.heartbeats.end().await?;
+        store_retired(&self.core, &self.core.id, last_counter, last_heartbeat).await?;
+        *ended = true;
         let core = Arc::clone(&self.core);
         blocking(move || Ok(core.spool.remove(&core.id)?)).await
     }
 }
 
 /// Signs and stores that an incarnation owes nothing more: this one, or a dead one that it recovered.
-pub(super) async fn store_retired(core: &Core, ended: &IncarnationId, last_counter: u64) -> Result<(), EvidenceError> {
+pub(super) async fn store_retired(
+    core: &Core,
+    ended: &IncarnationId,
+    last_counter: u64,
+    last_heartbeat: u64,
+) -> Result<(), EvidenceError> {
     let leaf = RelayRetired {
         tenant: core.scope.tenant.clone(),
         environment: core.scope.environment.clone(),
         relay: core.scope.relay.clone(),
         incarnation: ended.clone(),
         last_counter,
+        last_heartbeat,
         sealed_by: core.id.clone(),
         recovered: *ended != core.id,
         time_us: core.clock.now_us(),
@@ -179,23 +256,35 @@ pub(super) async fn store_retired(core: &Core, ended: &IncarnationId, last_count
 
 /// Signs a leaf and stores it, however long the store is away.
 pub(super) async fn store<T: Statement>(core: &Core, key: &str, leaf: &T) -> Result<Envelope, EvidenceError> {
+    core.may_sign()?;
     let envelope = Envelope::of(leaf, &core.key)?;
     core.shipper.until_stored(key, &envelope.to_vec()?, core.retention()).await?;
     Ok(envelope)
 }
 
-type Taken = (Spool, Vec<(IncarnationId, Folder)>, Folder, Ledger);
+/// What the lives of a relay share.
+struct Life {
+    origin: Origin,
+    evidence: config::Evidence,
+    spool: Arc<Spool>,
+    store: Arc<dyn EvidenceStore>,
+    keys: Arc<dyn Keys>,
+    clock: Arc<dyn Clock>,
+    certifier: Arc<dyn Certifier>,
+    build: String,
+}
+
+type Taken = (Arc<Spool>, Vec<(IncarnationId, Folder)>);
 
 /// Dead incarnations are looked at before there is a new one, so that a spool that is not ours stays as it is.
-fn take_spool(evidence: &config::Evidence, id: &IncarnationId, origin: &Origin) -> Result<Taken, EvidenceError> {
+fn take_spool(evidence: &config::Evidence, origin: &Origin) -> Result<Taken, EvidenceError> {
     let spool = Spool::open(&evidence.spool, evidence.spool_bytes)?;
     let mut dead = Vec::new();
     for incarnation in spool.incarnations()? {
         let folder = spool.reopen(&incarnation, origin)?;
         dead.push((incarnation, folder));
     }
-    let (folder, ledger) = spool.create(id, origin)?;
-    Ok((spool, dead, folder, ledger))
+    Ok((Arc::new(spool), dead))
 }
 
 impl std::fmt::Debug for Incarnation {

@@ -84,9 +84,4 @@ impl Incarnation {
     pub(crate) fn now_us(&self) -> u64 {
         self.core.clock.now_us()
     }
-
-    /// Random bytes.
-    pub(crate) fn entropy(&self) -> &dyn schemas::entropy::Entropy {
-        self.core.entropy.as_ref()
-    }
 }

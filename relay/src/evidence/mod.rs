@@ -8,18 +8,22 @@
 mod announcement;
 mod certifier;
 mod core;
+mod heartbeat;
 mod incarnation;
 mod leaves;
 mod open;
 mod recovery;
 mod sealing;
 mod settlement;
+mod succession;
+mod tally;
 #[cfg(test)]
 mod tests;
 
 pub use certifier::{CertificateRequest, Certifier, CertifierError};
 pub use incarnation::{Incarnation, Settings};
 pub(crate) use leaves::Storing;
+pub(crate) use succession::Incarnations;
 
 pub use crate::spool::SpoolError;
 
@@ -60,6 +64,9 @@ pub enum EvidenceError {
         /// The limit.
         seconds: u64,
     },
+    /// The root revoked this incarnation's key: what it signs is worth nothing.
+    #[error("the relay's key is revoked")]
+    Revoked,
     /// The incarnation is ending.
     #[error("the relay is stopping")]
     Retiring,
@@ -89,6 +96,7 @@ impl EvidenceError {
             Self::Record(error) => error.external(),
             Self::StoreUnavailable | Self::TimedOut { .. } => "evidence cannot be stored; try again later",
             Self::CertificateExpired => "evidence cannot be signed: the relay's certificate has expired",
+            Self::Revoked => "evidence cannot be signed: the relay's key is revoked",
             Self::Retiring => "the relay is stopping",
             _ => "evidence cannot be written",
         }

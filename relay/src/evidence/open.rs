@@ -7,6 +7,7 @@ use std::time::Duration;
 use schemas::digest::Sha256Digest;
 use schemas::dsse::Envelope;
 use schemas::event::{CloseReason, EventBody, SessionOpen};
+use schemas::heartbeat::UNSTORED_MAX;
 use schemas::identifiers::{Name, SessionId};
 use schemas::leaf::{SessionOpenLeaf, commit_to};
 use schemas::session_key::SessionKey;
@@ -35,9 +36,14 @@ impl Incarnation {
         let Ok(permit) = Arc::clone(&self.openings).try_acquire_owned() else {
             return Err(EvidenceError::StoreUnavailable);
         };
-        let ledger = Arc::clone(&self.ledger);
-        let counter =
-            blocking(move || Ok(ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner).allocate()?));
+        let (ledger, core) = (Arc::clone(&self.ledger), Arc::clone(&self.core));
+        let counter = blocking(move || {
+            let mut ledger = ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let counter = ledger.allocate()?;
+            // Under the ledger's lock, for a heartbeat must not know of a counter and not of one before it.
+            core.tally().take(counter);
+            Ok(counter)
+        });
         let opening = Opening {
             case: Case {
                 core: Arc::clone(&self.core),
@@ -60,6 +66,10 @@ impl Incarnation {
     }
 
     fn admit(&self) -> Result<(), EvidenceError> {
+        self.core.may_sign()?;
+        if self.core.tally().unstored.len() >= UNSTORED_MAX {
+            return Err(EvidenceError::StoreUnavailable);
+        }
         if self.core.retiring.load(Ordering::SeqCst) {
             return Err(EvidenceError::Retiring);
         }
@@ -185,6 +195,7 @@ async fn store_opening(case: &Case, facts: &SessionFacts) -> Result<(), Evidence
     core.shipper.once(&core.scope.wrapped_key(&case.session), &key, Retention::none()).await?;
     let open = facts.open.to_vec()?;
     core.shipper.once(&core.scope.session_open(&case.session), &open, core.retention()).await?;
+    core.tally().open(case.session.counter);
     Ok(())
 }
 

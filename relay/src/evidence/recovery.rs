@@ -86,7 +86,12 @@ async fn recover_incarnation(
     if let Some(announcement) = announcement {
         announcement.store(core, id).await?;
         if core.shipper.read(&core.scope.relay_retired(id)).await.is_none() {
-            store_retired(core, id, last).await?;
+            let stored = core.shipper.list(&core.scope.heartbeats(id)).await;
+            let sequence = |key: &String| match parse(key)?.kind {
+                ObjectKind::Heartbeat(_, sequence) => Some(sequence),
+                _ => None,
+            };
+            store_retired(core, id, last, stored.iter().filter_map(sequence).max().unwrap_or(0)).await?;
         }
     }
     let (core, id) = (Arc::clone(core), id.clone());

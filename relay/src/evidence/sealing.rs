@@ -188,6 +188,7 @@ impl Case {
     }
 
     fn seal_now(&self, job: &Job) -> Result<Done, EvidenceError> {
+        self.core.may_sign()?;
         let entry = self.entry(job.sequence, Kind::Spool);
         let damaged = |problem| SpoolError::Damaged { path: self.folder.file(entry), problem };
         let bytes = self.folder.read(entry)?;

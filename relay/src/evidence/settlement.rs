@@ -80,6 +80,9 @@ impl Case {
             time_us: core.clock.now_us(),
         };
         store(core, &core.scope.session_void(&self.session), &leaf).await?;
+        if !self.is_recovered() {
+            core.tally().void(self.session.counter);
+        }
         self.settle();
         Ok(())
     }
@@ -124,6 +127,9 @@ impl Case {
                     time_us: core.clock.now_us(),
                 };
                 store(core, &key, &leaf).await?;
+                if !recovered {
+                    core.tally().close();
+                }
             }
         }
         // First the ledger: were the chunk gone and the line not there, the counter would look burnt.
@@ -159,6 +165,9 @@ impl Case {
         shipper.until_stored(&scope.wrapped_key(&self.session), &key, Retention::none()).await?;
         let open = facts.open.to_vec()?;
         shipper.until_stored(&scope.session_open(&self.session), &open, self.core.retention()).await?;
+        if !self.is_recovered() {
+            self.core.tally().open(self.session.counter);
+        }
         Ok(())
     }
 

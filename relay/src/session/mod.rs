@@ -206,7 +206,7 @@ impl Session {
             return Ending::told(
                 CloseReason::Expired,
                 SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-                "the session's token has expired: log in again",
+                "the session has expired, by its token or by the relay's certificate: log in again",
             );
         }
         Ending::told(

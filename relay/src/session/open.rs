@@ -224,7 +224,7 @@ async fn open(greeted: &mut Greeted, peer: SocketAddr, shared: &Shared) -> Resul
         )
     })?;
     let event = session_open(greeted, peer, &guarded, &access, &principal, &settings, &upstream);
-    let recorder = shared.incarnation.open_session(event).await.map_err(|error| {
+    let recorder = shared.incarnations.open_session(event).await.map_err(|error| {
         tracing::error!(%error, "evidence cannot begin");
         fatal(SqlState::IO_ERROR, error.external())
     })?;
@@ -335,9 +335,11 @@ impl Opened {
         greeted.deframer.set_ceiling(u32::MAX);
         let left = self.principal.expires_at.saturating_sub(crate::access::unix_seconds());
         let now = Instant::now();
+        // What a session says at its end must still be sealed under its incarnation's certificate.
+        let certified = self.recorder.time_left().saturating_sub(GOODBYE);
         let limits = Limits {
             // Capped, for an instant cannot be arbitrarily far.
-            expires: now + Duration::from_secs(left.min(SESSION_MAX_SECONDS)),
+            expires: now + Duration::from_secs(left.min(SESSION_MAX_SECONDS)).min(certified),
             idle: Duration::from_secs(self.guarded.connection.idle_seconds),
         };
         let reported = &self.upstream.greeting().parameters;
@@ -419,5 +421,7 @@ const GOODBYE_LIMIT: Duration = Duration::from_secs(2);
 const ENCRYPTION_REQUESTS_MAX: u8 = 4;
 /// Until the peer is known it may send a token's length and no more.
 const BEFORE_AUTHENTICATION_MAX: u32 = wire::postgres::limits::PASSWORD_MAX;
+/// Telling both peers that it is over, and recording that.
+const GOODBYE: Duration = Duration::from_secs(5);
 /// One week; no token lives longer.
 const SESSION_MAX_SECONDS: u64 = 7 * 24 * 3600;

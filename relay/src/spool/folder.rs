@@ -66,6 +66,11 @@ impl Spool {
         Ok(spool)
     }
 
+    /// Bytes that segments and chunks take on disk.
+    pub(crate) fn used(&self) -> u64 {
+        self.budget.used()
+    }
+
     /// Incarnations that left something here.
     pub(crate) fn incarnations(&self) -> Result<Vec<Incarnation>, SpoolError> {
         Ok(names(&self.root)?.iter().filter_map(|name| name.parse().ok()).collect())

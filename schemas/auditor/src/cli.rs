@@ -30,9 +30,46 @@ pub enum Command {
         /// Public key that signs checkpoints (PEM); where absent, the keys that the root certified.
         #[arg(long, value_name = "FILE")]
         checkpoints_key: Option<PathBuf>,
+        /// File with the key (vkey) of a witness: every checkpoint that was kept must be cosigned by one of them. May be
+        /// repeated.
+        #[arg(long, value_name = "FILE")]
+        witness: Vec<PathBuf>,
         /// The report as JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Keeps the newest checkpoint of a log and cosigns it, if the log only grew since the one that was kept; names why not
+    /// otherwise. Prints the cosignature's line.
+    Witness {
+        /// Checkpoint, or folder of the evidence or bundle with the log in it.
+        checkpoint: PathBuf,
+        /// What is kept: the last checkpoint, with its cosignature. `verify --checkpoint` takes it.
+        #[arg(long, value_name = "FILE")]
+        state: PathBuf,
+        /// The witness's private key (PEM, `openssl genpkey -algorithm ed25519`).
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// The witness's name, such as `witness.clinic.example/log`.
+        #[arg(long)]
+        name: String,
+        /// Folder with the log's tiles, where a checkpoint is given as a file.
+        #[arg(long, value_name = "FOLDER")]
+        log: Option<PathBuf>,
+        /// Public key that signs checkpoints (PEM).
+        #[arg(long, value_name = "FILE", required_unless_present = "root")]
+        checkpoints_key: Option<PathBuf>,
+        /// Public key that certified it (PEM).
+        #[arg(long, value_name = "FILE")]
+        root: Option<PathBuf>,
+    },
+    /// Prints the public key of a witness as `verify --witness` and others take it (vkey).
+    WitnessKey {
+        /// Its private key (PEM).
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Its name.
+        #[arg(long)]
+        name: String,
     },
     /// Shows one session: who, from where, each statement, decision, masked columns and outcome; with the keys also
     /// the exact queries and results.

@@ -17,6 +17,7 @@ mod summary;
 mod trust;
 mod unlock;
 mod verify;
+mod witness;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -54,10 +55,24 @@ where
 /// [`Error`], naming the file or argument.
 pub fn execute(command: &Command, out: &mut dyn Write) -> Result<Exit, Error> {
     match command {
-        Command::Verify { dir, root, checkpoint, checkpoints_key, json } => {
-            let grounds = Grounds::read(root)?.with_checkpoints_key(checkpoints_key.as_deref())?;
+        Command::Verify { dir, root, checkpoint, checkpoints_key, witness, json } => {
+            let grounds =
+                Grounds::read(root)?.with_checkpoints_key(checkpoints_key.as_deref())?.with_witnesses(witness)?;
             verify::run(dir, &grounds.with_checkpoints(checkpoint)?, *json, out)
         }
+        Command::Witness { checkpoint, state, key, name, log, checkpoints_key, root } => {
+            let request = witness::Request {
+                checkpoint,
+                state,
+                key,
+                name,
+                log: log.as_deref(),
+                checkpoints_key: checkpoints_key.as_deref(),
+                root: root.as_deref(),
+            };
+            witness::run(&request, witness::now(), out)
+        }
+        Command::WitnessKey { key, name } => witness::print_key(key, name, out),
         Command::Replay { dir, session, keys, full, trust } => {
             let request = replay::Request { session, keys: keys.as_deref(), full: *full };
             replay::run(dir, &request, trust, out)

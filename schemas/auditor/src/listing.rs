@@ -41,6 +41,9 @@ pub(crate) fn sessions(folder: &Folder) -> Result<Vec<Listed>, Error> {
             ObjectKind::Certificate(_)
             | ObjectKind::RelayStart(_)
             | ObjectKind::RelayRetired(_)
+            | ObjectKind::Abandoned(_)
+            | ObjectKind::Heartbeat(..)
+            | ObjectKind::Revocation(..)
             | ObjectKind::ApprovalRequested(_)
             | ObjectKind::ApprovalDecided(_)
             | ObjectKind::ApprovalRequest(_)
@@ -61,6 +64,9 @@ fn session_of(kind: &ObjectKind) -> Option<&SessionId> {
         ObjectKind::Certificate(_)
         | ObjectKind::RelayStart(_)
         | ObjectKind::RelayRetired(_)
+        | ObjectKind::Abandoned(_)
+        | ObjectKind::Heartbeat(..)
+        | ObjectKind::Revocation(..)
         | ObjectKind::ApprovalRequest(_)
         | ObjectKind::ApprovalDecision(_) => None,
     }

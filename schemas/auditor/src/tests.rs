@@ -2,6 +2,7 @@
 
 mod bundle;
 mod log;
+mod witness;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use schemas::identifiers::SessionId;
+use schemas::log::Witness;
 use schemas::rule::Severity;
 use schemas::signature::PublicKey;
 use schemas::verify::{self, BundleReport, EarlierCheckpoint, Options, Report};
@@ -35,6 +36,16 @@ impl Grounds {
     /// Trusts the key in this file to sign checkpoints.
     pub(crate) fn with_checkpoints_key(mut self, key: Option<&Path>) -> Result<Self, Error> {
         self.options.checkpoints_key = key.map(read_key).transpose()?;
+        Ok(self)
+    }
+
+    /// Trusts that these witnesses saw what was kept.
+    pub(crate) fn with_witnesses(mut self, files: &[PathBuf]) -> Result<Self, Error> {
+        for file in files {
+            let text = std::fs::read_to_string(file).map_err(Error::file(file))?;
+            let witness = Witness::from_vkey(text.trim()).map_err(|error| Error::content(file, error))?;
+            self.options.witnesses.push(witness);
+        }
         Ok(self)
     }
 
@@ -115,7 +126,7 @@ fn root_file(arguments: &TrustArguments, keys: Option<&Path>) -> Option<PathBuf>
     arguments.root.clone().or_else(beside_keys)
 }
 
-fn read_key(path: &Path) -> Result<PublicKey, Error> {
+pub(crate) fn read_key(path: &Path) -> Result<PublicKey, Error> {
     let text = std::fs::read_to_string(path).map_err(Error::file(path))?;
     PublicKey::from_pem(&text).map_err(|error| Error::content(path, error))
 }

@@ -1,6 +1,7 @@
 //! `auditor verify`: what was checked, and every finding.
 
 mod bundle;
+mod completeness;
 mod notes;
 
 use std::io::{self, Write};
@@ -72,16 +73,21 @@ fn print_parts(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for log in &report.logs {
         print_log(log, out)?;
     }
+    report.incarnations.iter().try_for_each(|life| completeness::print(life, out))?;
     report.sessions.iter().try_for_each(|session| print_session(session, out))
 }
 
 fn print_log(log: &LogReport, out: &mut dyn Write) -> io::Result<()> {
     let signed = if log.signed { "signed" } else { "NOT SIGNED by a known key" };
-    let LogReport { origin, checkpoint, entries, size, earlier, .. } = log;
+    let LogReport { origin, checkpoint, entries, size, earlier, witnessed, .. } = log;
     write!(out, "log {origin} {signed}, checkpoint {checkpoint}: {entries} of {size} entries read")?;
     match earlier {
-        0 => writeln!(out),
-        kept => writeln!(out, ", begins with {}", count(*kept, "kept checkpoint")),
+        0 => {}
+        kept => write!(out, ", begins with {}", count(*kept, "kept checkpoint"))?,
+    }
+    match witnessed {
+        Some(time) => writeln!(out, ", seen by a witness at {}", rfc3339(time.saturating_mul(1_000_000))),
+        None => writeln!(out),
     }
 }
 
@@ -97,14 +103,18 @@ fn print_session(session: &SessionReport, out: &mut dyn Write) -> io::Result<()>
     if let Some(reason) = &session.reason {
         write!(out, " ({})", name(reason))?;
     }
+    if let Some(open_at) = session.open_at_us {
+        write!(out, " (still running as of {})", rfc3339(open_at))?;
+    }
     let opened = session.opened_us.map_or("?".to_owned(), rfc3339);
     let who = session.details.as_ref().map_or("?".to_owned(), |details| OneLine(&details.actor.subject).to_string());
     let (chunks, events) = (count(session.chunks, "chunk"), count(session.events, "event"));
     write!(out, ", by {who}, opened {opened}, {chunks}, {events}")?;
     match session.shredded_us {
-        Some(time_us) => writeln!(out, ", SHREDDED {}", rfc3339(time_us)),
-        None => writeln!(out),
+        Some(time_us) => writeln!(out, ", SHREDDED {}", rfc3339(time_us))?,
+        None => writeln!(out)?,
     }
+    session.gaps.iter().try_for_each(|gap| writeln!(out, "  INCOMPLETE {gap}"))
 }
 
 fn print_finding(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! Keys in a folder: `certificates.pem`, `checkpoints.pem`, `approvals.pem`, `bundles.pem` (PKCS #8) and `data.key`
+//! Keys in a folder: `certificates.pem`, `checkpoints.pem`, `approvals.pem`, `bundles.pem`, `checkpoints-ed25519.pem` (PKCS #8) and `data.key`
 //! (64 hex digits). Whoever reads the folder can sign and decrypt: for one machine and for tests.
 
 use std::collections::HashMap;
@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use async_trait::async_trait;
+use schemas::ed25519::{Ed25519Key, Ed25519PublicKey};
 use schemas::entropy::SystemEntropy;
 use schemas::identifiers::SessionId;
 use schemas::session_key::SessionKey;
@@ -20,6 +21,8 @@ use crate::keys::{KeyName, Keys, KeysError};
 #[derive(Debug)]
 pub struct KeyFiles {
     signing: HashMap<KeyName, P256Key>,
+    /// Signs checkpoints too; may be missing.
+    second: Option<Ed25519Key>,
     data: WrappingKey,
 }
 
@@ -35,6 +38,8 @@ impl KeyFiles {
             let key = P256Key::generate().and_then(|key| key.to_pkcs8_pem()).map_err(machine)?;
             create(&folder.join(format!("{}.pem", name.as_str())), &key).map_err(failed)?;
         }
+        let key = Ed25519Key::generate().and_then(|key| key.to_pkcs8_pem()).map_err(machine)?;
+        create(&folder.join(SECOND_KEY_FILE), &key).map_err(failed)?;
         let key = WrappingKey::generate(&SystemEntropy).map_err(machine)?;
         create(&folder.join(DATA_KEY_FILE), &key.to_hex()).map_err(failed)?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
@@ -54,9 +59,12 @@ impl KeyFiles {
                 signing.insert(name, key);
             }
         }
+        let path = folder.join(SECOND_KEY_FILE);
+        let read_second = || Ed25519Key::from_pkcs8_pem(&read(&path)?).map_err(|error| refused(&path, &error));
+        let second = path.exists().then(read_second).transpose()?;
         let path = folder.join(DATA_KEY_FILE);
         let data = WrappingKey::from_hex(&read(&path)?).map_err(|error| refused(&path, &error))?;
-        Ok(Self { signing, data })
+        Ok(Self { signing, second, data })
     }
 
     fn signing(&self, name: KeyName) -> Result<&P256Key, KeysError> {
@@ -72,6 +80,14 @@ impl Keys for KeyFiles {
 
     async fn public_key(&self, key: KeyName) -> Result<PublicKey, KeysError> {
         Ok(self.signing(key)?.public_key().clone())
+    }
+
+    async fn second_checkpoints_key(&self) -> Result<Option<Ed25519PublicKey>, KeysError> {
+        Ok(self.second.as_ref().map(Ed25519Key::public_key))
+    }
+
+    async fn sign_second(&self, message: &[u8]) -> Result<Option<Vec<u8>>, KeysError> {
+        Ok(self.second.as_ref().map(|key| key.sign(message)))
     }
 
     async fn wrap(&self, key: &SessionKey, session: &SessionId) -> Result<WrappedKey, KeysError> {
@@ -115,6 +131,7 @@ fn machine(error: schemas::Error) -> KeysError {
     KeysError::Unavailable("local keys".to_owned(), Box::new(error))
 }
 
+const SECOND_KEY_FILE: &str = "checkpoints-ed25519.pem";
 const DATA_KEY_FILE: &str = "data.key";
 #[cfg(unix)]
 const OWNER_ONLY: u32 = 0o600;

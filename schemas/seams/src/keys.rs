@@ -1,4 +1,5 @@
 use async_trait::async_trait;
+use schemas::ed25519::Ed25519PublicKey;
 use schemas::identifiers::SessionId;
 use schemas::session_key::SessionKey;
 use schemas::signature::PublicKey;
@@ -15,6 +16,16 @@ pub trait Keys: Send + Sync {
 
     /// The key that verifies what [`Keys::sign`] makes.
     async fn public_key(&self, key: KeyName) -> Result<PublicKey, KeysError>;
+
+    /// The Ed25519 key that signs checkpoints too, so that others' readers of logs can verify them; most holders have none.
+    async fn second_checkpoints_key(&self) -> Result<Option<Ed25519PublicKey>, KeysError> {
+        Ok(None)
+    }
+
+    /// Its signature over `message`, 64 bytes; nothing without such a key.
+    async fn sign_second(&self, _message: &[u8]) -> Result<Option<Vec<u8>>, KeysError> {
+        Ok(None)
+    }
 
     /// Wraps a session's key under the data key, bound to the session.
     async fn wrap(&self, key: &SessionKey, session: &SessionId) -> Result<WrappedKey, KeysError>;

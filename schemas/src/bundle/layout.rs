@@ -129,7 +129,7 @@ fn parse_object(path: &str) -> Option<BundleFile> {
     let known = if path.starts_with(EVIDENCE_PREFIX) {
         objects::parse(path).is_some_and(|object| !matches!(object.kind, ObjectKind::WrappedKey(_)))
     } else if path.starts_with(TRUST_PREFIX) {
-        objects::parse_key_certificate(path).is_some()
+        objects::parse_key_certificate(path).is_some() || objects::parse(path).is_some()
     } else if path.starts_with(SHREDDED_PREFIX) {
         objects::parse_shredding(path).is_some()
     } else {

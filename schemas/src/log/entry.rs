@@ -5,11 +5,13 @@ use crate::canonical;
 use crate::digest::Sha256Digest;
 use crate::dsse::{Envelope, Statement, pae};
 use crate::error::Error;
+use crate::heartbeat::Heartbeat;
 use crate::identifiers::{Incarnation, Name};
 use crate::layout::{Object, ObjectKind, Scope};
 use crate::leaf::{Certificate, RelayRetired, RelayStart, SessionCloseLeaf, SessionOpenLeaf, SessionVoid};
 use crate::manifest::ChunkManifest;
 use crate::payload_type::PayloadType;
+use crate::revocation::{Abandoned, Revocation};
 
 use super::hash;
 
@@ -34,6 +36,8 @@ pub struct Place {
 pub enum Signatory {
     /// The certificates root.
     Root,
+    /// The key that signs the log's checkpoints.
+    Checkpoints,
     /// An incarnation of the relay that the statement names.
     Incarnation(Incarnation),
 }
@@ -89,6 +93,9 @@ impl Entry {
             PayloadType::SessionVoid => self.placed::<SessionVoid>(),
             PayloadType::ApprovalRequested => self.placed::<ApprovalRequestedLeaf>(),
             PayloadType::ApprovalDecided => self.placed::<ApprovalDecidedLeaf>(),
+            PayloadType::Heartbeat => self.placed::<Heartbeat>(),
+            PayloadType::Revocation => self.placed::<Revocation>(),
+            PayloadType::Abandoned => self.placed::<Abandoned>(),
             PayloadType::ApprovalRequest
             | PayloadType::ApprovalDecision
             | PayloadType::SessionShredded
@@ -97,6 +104,15 @@ impl Entry {
                 Err(Error::Malformed { what: "log entry", expected: "a statement that a log holds" })
             }
         }
+    }
+
+    /// The statement, if it is of this kind.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`].
+    pub fn read<T: Statement>(&self) -> Result<T, Error> {
+        let refused = Error::Malformed { what: "log entry", expected: "a statement of another kind" };
+        if self.payload_type == T::TYPE { canonical::from_slice(T::TYPE.as_str(), &self.payload) } else { Err(refused) }
     }
 
     fn placed<T: Placed>(&self) -> Result<Place, Error> {
@@ -145,6 +161,10 @@ placed! {
         Signatory::Incarnation(s.request.session.incarnation.clone());
     ApprovalDecidedLeaf: s => ObjectKind::ApprovalDecided(s.request.clone()),
         Signatory::Incarnation(s.request.session.incarnation.clone());
+    Heartbeat: s => ObjectKind::Heartbeat(s.incarnation.clone(), s.sequence),
+        Signatory::Incarnation(s.incarnation.clone());
+    Revocation: s => ObjectKind::Revocation(s.incarnation.clone(), s.log_size), Signatory::Root;
+    Abandoned: s => ObjectKind::Abandoned(s.incarnation.clone()), Signatory::Checkpoints;
     SessionVoid: s => ObjectKind::SessionVoid(s.session.clone()), Signatory::Incarnation(s.sealed_by.clone());
 }
 

@@ -9,8 +9,11 @@ use tlog_tiles::{
     prove_tree, record_hash, stored_hashes, tree_hash,
 };
 
-use super::{Checkpoint, Consistency, Edge, Inclusion, Note, NoteKey, Tile, TileKind, Tiles, naive};
+use super::{
+    Checkpoint, Consistency, Edge, Inclusion, Note, NoteKey, SecondKey, Tile, TileKind, Tiles, Witness, naive,
+};
 use crate::digest::Sha256Digest;
+use crate::ed25519::Ed25519Key;
 use crate::signature::{P256Key, PublicKey, Signer};
 
 /// Their tree: hashes by their own index.
@@ -124,6 +127,65 @@ fn notes_are_read_and_verified_by_both() {
     let verifier = Ecdsa { key: signer.public_key().clone(), id: u32::from_be_bytes(key.id()) };
     let (verified, unverified) = theirs.verify(&VerifierList::new(vec![Box::new(verifier)])).unwrap();
     assert_eq!((verified.len(), unverified.len()), (1, 0));
+}
+
+/// Neither has their crate cosignatures; the key id is its own, and the signature is checked by `ed25519-dalek`.
+struct Cosigner {
+    key: ed25519_dalek::VerifyingKey,
+}
+
+impl Verifier for Cosigner {
+    fn name(&self) -> &str {
+        "witness.test/w1"
+    }
+
+    fn key_id(&self) -> u32 {
+        signed_note::key_id(self.name(), &[&[4], self.key.as_bytes().as_slice()].concat())
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        let (time, signature) = signature.split_at(8);
+        let time = u64::from_be_bytes(time.try_into().unwrap());
+        let signed = [format!("cosignature/v1\ntime {time}\n").as_bytes(), message].concat();
+        let Ok(signature) = ed25519_dalek::Signature::from_slice(signature) else { return false };
+        self.key.verify_strict(&signed, &signature).is_ok()
+    }
+}
+
+/// Their own verifier of Ed25519 reads a log's second line.
+#[test]
+fn the_second_signature_of_a_checkpoint_is_verified_by_theirs() {
+    let (log, second) = (P256Key::generate().unwrap(), Ed25519Key::generate().unwrap());
+    let checkpoint = Checkpoint { origin: "log.test/one".parse().unwrap(), size: 7, root: Sha256Digest::of(b"root") };
+    let mut note = checkpoint.sign(&log).unwrap();
+    let key = SecondKey::new(checkpoint.origin.clone(), second.public_key());
+    key.add(&mut note, second.sign(checkpoint.text().as_bytes())).unwrap();
+    let public = ed25519_dalek::VerifyingKey::from_bytes(second.public_key().as_bytes()).unwrap();
+    let vkey = signed_note::new_ed25519_verifier_key("log.test/one", &public);
+    let verifier = signed_note::StandardVerifier::new(&vkey).unwrap();
+    assert_eq!(verifier.key_id(), u32::from_be_bytes(key.id()));
+    let theirs = TheirNote::from_bytes(&note.to_vec()).unwrap();
+    let (verified, unverified) = theirs.verify(&VerifierList::new(vec![Box::new(verifier)])).unwrap();
+    assert_eq!((verified.len(), unverified.len()), (1, 1));
+    assert_eq!(key.open(&note.to_vec()).unwrap(), checkpoint);
+    assert!(key.add(&mut note, second.sign(b"another text")).is_err());
+}
+
+#[test]
+fn a_cosignature_is_read_and_verified_by_both() {
+    let (log, own) = (P256Key::generate().unwrap(), Ed25519Key::generate().unwrap());
+    let checkpoint = Checkpoint { origin: "log.test/one".parse().unwrap(), size: 7, root: Sha256Digest::of(b"root") };
+    let mut note = checkpoint.sign(&log).unwrap();
+    let witness = Witness::new("witness.test/w1", own.public_key()).unwrap();
+    witness.cosign(&mut note, &own, 1_790_000_000).unwrap();
+    let key = ed25519_dalek::VerifyingKey::from_bytes(own.public_key().as_bytes()).unwrap();
+    let theirs = TheirNote::from_bytes(&note.to_vec()).unwrap();
+    let verify = |key| theirs.verify(&VerifierList::new(vec![Box::new(Cosigner { key })]));
+    let (verified, unverified) = verify(key).unwrap();
+    assert_eq!((verified.len(), unverified.len()), (1, 1));
+    assert_eq!(theirs.text(), checkpoint.text().as_bytes());
+    let stranger = Ed25519Key::generate().unwrap().public_key();
+    assert!(verify(ed25519_dalek::VerifyingKey::from_bytes(stranger.as_bytes()).unwrap()).is_err());
 }
 
 // The example of c2sp.org/signed-note, "Verifier keys": a note with an Ed25519 signature reads, and says nothing to us.

@@ -13,9 +13,11 @@ mod note;
 mod origin;
 mod precedence;
 pub mod proof;
+mod second_key;
 mod staged;
 mod subtrees;
 mod tile;
+mod witness;
 
 pub use checkpoint::Checkpoint;
 pub use edge::Edge;
@@ -25,9 +27,11 @@ pub use note::{NOTE_MAX, Note, NoteKey};
 pub use origin::LogOrigin;
 pub use precedence::{Precedence, Rank};
 pub use proof::{Consistency, Inclusion};
+pub use second_key::SecondKey;
 pub use staged::{STAGED_MAX, Staged};
 pub use subtrees::{Subtrees, Tiles};
 pub use tile::{FULL_WIDTH, Tile, TileKind};
+pub use witness::Witness;
 
 #[cfg(test)]
 mod interoperation;

@@ -82,6 +82,23 @@ impl Note {
         }
     }
 
+    /// Adds a signature line. What it says is the signer's to know.
+    pub(super) fn add(&mut self, name: &str, key_id: [u8; 4], signature: Vec<u8>) {
+        self.signatures.push(NoteSignature { name: name.to_owned(), key_id, signature });
+    }
+
+    /// The signatures of this name and key id.
+    pub(super) fn lines_of(&self, name: &str, key_id: [u8; 4]) -> impl Iterator<Item = &[u8]> {
+        let own = self.signatures.iter().filter(move |line| line.name == name && line.key_id == key_id);
+        own.map(|line| line.signature.as_slice())
+    }
+
+    /// The last signature line, with its newline.
+    #[must_use]
+    pub fn last_line(&self) -> Option<String> {
+        self.signatures.last().map(NoteSignature::to_line)
+    }
+
     /// The text, which nobody may have signed.
     #[must_use]
     pub fn text_unverified(&self) -> &str {
@@ -145,7 +162,7 @@ impl NoteSignature {
     }
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && is_text(name) && !name.chars().any(|c| c.is_whitespace() || c == '+')
 }
 

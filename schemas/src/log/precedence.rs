@@ -1,7 +1,7 @@
 //! What must be stored, and so logged, before what.
 //!
 //! A relay stores a certificate, then a relay-start, then of each session its open, its chunks and what else it says,
-//! its close; and after everything, the relay-retired. A sealer keeps that order. So an object that is not in the log
+//! its close; heartbeats one after the other; and after everything, the relay-retired. A sealer keeps that order. So an object that is not in the log
 //! although something after it is was kept out of it, and is not merely new.
 
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub struct Precedence {
 struct Life {
     /// Highest rank of an object that belongs to no session.
     rank: Option<Rank>,
+    /// Highest heartbeat.
+    heartbeat: u64,
     sessions: BTreeMap<u64, Session>,
 }
 
@@ -32,10 +34,14 @@ struct Session {
 /// When a statement comes; lower ones come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
+    /// What others than the relay say of an incarnation: it has no place in this order.
+    Aside,
     /// A certificate.
     Certificate,
     /// A relay-start.
     Start,
+    /// A heartbeat.
+    Heartbeat,
     /// A session's open.
     Open,
     /// What a session says between.
@@ -53,6 +59,9 @@ impl Precedence {
         let life = self.lives.entry((object.scope.clone(), incarnation.clone())).or_default();
         let Some(session) = object.kind.session() else {
             life.rank = life.rank.max(Some(rank));
+            if let ObjectKind::Heartbeat(_, sequence) = object.kind {
+                life.heartbeat = life.heartbeat.max(sequence);
+            }
             return;
         };
         let seen = life.sessions.entry(session.counter).or_default();
@@ -68,14 +77,18 @@ impl Precedence {
         let (incarnation, Some(rank)) = (object.kind.incarnation(), Rank::of(&object.kind)) else {
             return false;
         };
+        if rank == Rank::Aside {
+            return false;
+        }
         let Some(life) = self.lives.get(&(object.scope.clone(), incarnation.clone())) else { return false };
-        let by_life = life.rank > Some(rank);
+        let by_heartbeat = matches!(object.kind, ObjectKind::Heartbeat(_, sequence) if sequence < life.heartbeat);
+        let by_life = by_heartbeat || life.rank > Some(rank);
         let by_session = match object.kind.session() {
             Some(session) => life.sessions.get(&session.counter).is_some_and(|seen| {
                 let by_chunk = matches!(object.kind, ObjectKind::Chunk(_, sequence) if sequence < seen.chunk);
                 by_chunk || seen.rank > Some(rank)
             }),
-            None => rank < Rank::Retired && !life.sessions.is_empty(),
+            None => rank < Rank::Heartbeat && !life.sessions.is_empty(),
         };
         by_life || by_session
     }
@@ -86,8 +99,10 @@ impl Rank {
     #[must_use]
     pub fn of(kind: &ObjectKind) -> Option<Self> {
         Some(match kind {
+            ObjectKind::Abandoned(_) | ObjectKind::Revocation(..) => Self::Aside,
             ObjectKind::Certificate(_) => Self::Certificate,
             ObjectKind::RelayStart(_) => Self::Start,
+            ObjectKind::Heartbeat(..) => Self::Heartbeat,
             ObjectKind::SessionOpen(_) => Self::Open,
             ObjectKind::Chunk(..) | ObjectKind::ApprovalRequested(_) | ObjectKind::ApprovalDecided(_) => Self::Content,
             ObjectKind::SessionClose(_) | ObjectKind::SessionVoid(_) => Self::Close,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::completeness::{Gap, Missing};
 use super::examiner::Examiner;
 use super::session::Relay;
 use super::statement::{self, Held};
@@ -31,6 +32,9 @@ pub(super) struct Walk<'a> {
     chunks: u64,
     events: u64,
     recovered: bool,
+    /// Time of what was read last.
+    time_us: Option<u64>,
+    gaps: Vec<Gap>,
 }
 
 impl<'a> Walk<'a> {
@@ -47,6 +51,8 @@ impl<'a> Walk<'a> {
             chunks: 0,
             events: 0,
             recovered: false,
+            time_us: open.map(|open| open.statement.time_us),
+            gaps: Vec::new(),
         }
     }
 
@@ -55,6 +61,8 @@ impl<'a> Walk<'a> {
         let key = self.relay.scope.chunk(self.session, sequence);
         if sequence != self.sequence.saturating_add(1) {
             self.lose_track();
+            let missing = Missing::Chunks { first: self.sequence.saturating_add(1), last: sequence.saturating_sub(1) };
+            self.gaps.push(Gap { missing, from_us: self.time_us, to_us: None });
         }
         self.sequence = sequence;
         let prev = self.prev.take();
@@ -95,6 +103,11 @@ impl<'a> Walk<'a> {
             examiner.find(key, Rule::SessionChain, "prev is not the digest of the statement before");
         }
         self.prev = Some(container.envelope().statement_digest());
+        examiner.hold(self.relay.scope, manifest.sealed_time_us);
+        self.time_us = Some(manifest.last_time_us);
+        if let Some(gap) = self.gaps.last_mut().filter(|gap| is_before(gap, self.sequence)) {
+            gap.to_us = Some(manifest.first_time_us);
+        }
         self.last = Some(manifest.last);
         self.recovered |= manifest.recovered;
         match container.decode() {
@@ -254,6 +267,16 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The chunks that are missing, up to the number that the close says.
+    pub(super) fn gaps(&mut self, close: Option<&SessionCloseLeaf>) -> Vec<Gap> {
+        let mut gaps = std::mem::take(&mut self.gaps);
+        if let Some(close) = close.filter(|close| close.chunks > self.sequence) {
+            let missing = Missing::Chunks { first: self.sequence.saturating_add(1), last: close.chunks };
+            gaps.push(Gap { missing, from_us: self.time_us, to_us: Some(close.time_us) });
+        }
+        gaps
+    }
+
     pub(super) fn chunks(&self) -> u64 {
         self.chunks
     }
@@ -288,4 +311,9 @@ impl<'a> Walk<'a> {
         self.prev = None;
         self.ledger = None;
     }
+}
+
+/// Whether the gap ends with the chunk before this one.
+fn is_before(gap: &Gap, sequence: u64) -> bool {
+    matches!(gap.missing, Missing::Chunks { last, .. } if last.saturating_add(1) == sequence)
 }

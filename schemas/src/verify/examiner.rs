@@ -1,10 +1,15 @@
 //! Reads objects and writes down findings; what every check is given.
 
+use std::collections::BTreeMap;
+
+use super::completeness::Running;
 use super::log::Statements;
 use super::report::{Finding, Report};
 use super::{Observer, Options, Source};
 use crate::dsse::{ENVELOPE_MAX, Envelope};
-use crate::identifiers::Incarnation;
+use crate::identifiers::{Incarnation, Name};
+use crate::key_certificate::KeyCertificate;
+use crate::layout::Scope;
 use crate::rule::{Rule, Severity, Violation};
 
 pub(super) struct Examiner<'a> {
@@ -15,17 +20,46 @@ pub(super) struct Examiner<'a> {
     pub(super) statements: Statements,
     /// The incarnation that is being checked, if it retired by itself.
     pub(super) retired: Option<Incarnation>,
+    /// Keys that the root certified.
+    pub(super) trusted: Vec<KeyCertificate>,
+    /// Incarnations that have not ended.
+    pub(super) running: Vec<Running>,
+    /// By tenant and environment: the newest time that a relay signed.
+    latest: BTreeMap<(Name, Name), u64>,
     errors: u64,
 }
 
 impl<'a> Examiner<'a> {
     pub(super) fn new(source: &'a dyn Source, options: Options, observer: &'a mut dyn Observer) -> Self {
         let (report, statements) = (Report::default(), Statements::default());
-        Self { source, observer, options, report, statements, retired: None, errors: 0 }
+        Self {
+            source,
+            observer,
+            options,
+            report,
+            statements,
+            retired: None,
+            trusted: Vec::new(),
+            running: Vec::new(),
+            latest: BTreeMap::new(),
+            errors: 0,
+        }
     }
 
     pub(super) fn into_report(self) -> Report {
         self.report
+    }
+
+    /// The statement that was read last holds: a relay signed it at this time.
+    pub(super) fn hold(&mut self, scope: &Scope, time_us: u64) {
+        self.statements.hold(time_us);
+        let latest = self.latest.entry((scope.tenant.clone(), scope.environment.clone())).or_default();
+        *latest = (*latest).max(time_us);
+    }
+
+    /// The newest time that a relay of this one's environment signed, microseconds since 1970.
+    pub(super) fn latest_us(&self, scope: &Scope) -> u64 {
+        self.latest.get(&(scope.tenant.clone(), scope.environment.clone())).copied().unwrap_or(0)
     }
 
     /// Findings of severity error so far.

@@ -19,6 +19,7 @@ pub(super) struct Inventory {
     pub(super) details: BTreeSet<String>,
     /// Keys of key certificates.
     pub(super) trust: BTreeSet<String>,
+    pub(super) revocations: BTreeSet<Object>,
     /// Keys of the statements that a session's key was destroyed.
     pub(super) shreddings: BTreeSet<String>,
     /// Sessions whose wrapped key is there.
@@ -32,6 +33,8 @@ pub(super) struct StoredIncarnation {
     pub(super) certificate: bool,
     pub(super) start: bool,
     pub(super) retired: bool,
+    pub(super) abandoned: bool,
+    pub(super) heartbeats: BTreeSet<u64>,
     pub(super) sessions: BTreeMap<u64, StoredSession>,
 }
 
@@ -68,6 +71,9 @@ impl Inventory {
                 Some(Object { kind: ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_), .. }) => {
                     inventory.details.insert(key);
                 }
+                Some(object @ Object { kind: ObjectKind::Revocation(..), .. }) => {
+                    inventory.revocations.insert(object);
+                }
                 Some(object) => inventory.add(object.scope, object.kind, examiner),
                 None => inventory.add_other(key, examiner),
             }
@@ -80,6 +86,10 @@ impl Inventory {
             ObjectKind::Certificate(incarnation) => self.incarnation(scope, incarnation).certificate = true,
             ObjectKind::RelayStart(incarnation) => self.incarnation(scope, incarnation).start = true,
             ObjectKind::RelayRetired(incarnation) => self.incarnation(scope, incarnation).retired = true,
+            ObjectKind::Abandoned(incarnation) => self.incarnation(scope, incarnation).abandoned = true,
+            ObjectKind::Heartbeat(incarnation, sequence) => {
+                self.incarnation(scope, incarnation).heartbeats.insert(sequence);
+            }
             ObjectKind::SessionOpen(session) => self.session(scope, session).open = true,
             ObjectKind::SessionClose(session) => self.session(scope, session).close = true,
             ObjectKind::SessionVoid(session) => self.session(scope, session).void = true,
@@ -88,7 +98,7 @@ impl Inventory {
             }
             ObjectKind::ApprovalRequested(request) => self.approval(scope, request).requested = true,
             ObjectKind::ApprovalDecided(request) => self.approval(scope, request).decided = true,
-            ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) => {}
+            ObjectKind::ApprovalRequest(_) | ObjectKind::ApprovalDecision(_) | ObjectKind::Revocation(..) => {}
             ObjectKind::WrappedKey(session) => {
                 examiner.report.checked.wrapped_keys += 1;
                 self.wrapped_keys.insert((scope, session));

@@ -6,12 +6,15 @@ mod approval;
 mod bundle;
 mod certificates;
 mod chunk;
+mod completeness;
 mod examiner;
+mod heartbeats;
 mod incarnation;
 mod inventory;
 mod log;
 mod observer;
 mod report;
+mod revocations;
 mod session;
 mod shredding;
 mod statement;
@@ -28,9 +31,11 @@ use std::io;
 
 #[cfg(feature = "parquet")]
 pub use bundle::{BundleReport, CheckedBundle, Files, verify_bundle};
+pub use completeness::{Gap, Missing};
 pub use observer::Observer;
 pub use report::{Checked, Finding, IncarnationReport, LogReport, Report, Retirement, SessionReport, SessionState};
 
+use crate::log::Witness;
 use crate::period::Period;
 use crate::signature::PublicKey;
 use examiner::Examiner;
@@ -62,6 +67,8 @@ pub struct Options {
     pub period: Option<Period>,
     /// The key that signs checkpoints of the logs. Without it, those that the certificates root certified.
     pub checkpoints_key: Option<PublicKey>,
+    /// Those who must have seen every checkpoint that was kept: it bears a cosignature of at least one of them.
+    pub witnesses: Vec<Witness>,
     /// Checkpoints that were kept from earlier: everything under them must still be there.
     pub earlier: Vec<EarlierCheckpoint>,
 }
@@ -77,7 +84,7 @@ pub struct EarlierCheckpoint {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { grace_us: GRACE_US, period: None, checkpoints_key: None, earlier: Vec::new() }
+        Self { grace_us: GRACE_US, period: None, checkpoints_key: None, witnesses: Vec::new(), earlier: Vec::new() }
     }
 }
 
@@ -101,6 +108,8 @@ pub fn observe(
 ) -> io::Result<Report> {
     let mut examiner = Examiner::new(source, options.clone(), observer);
     let inventory = Inventory::of(source.keys()?, &mut examiner);
+    examiner.trusted = trust::check(&mut examiner, &inventory.trust, root);
+    let revocations = revocations::check(&mut examiner, &inventory.revocations, root);
     for (scope, incarnations) in &inventory.relays {
         let certificates = certificates::check(&mut examiner, scope, incarnations, root);
         for (incarnation, stored) in incarnations {
@@ -108,9 +117,9 @@ pub fn observe(
             incarnation::check(&mut examiner, place, &certificates, stored, &inventory.details);
         }
     }
-    let certificates = trust::check(&mut examiner, &inventory.trust, root);
-    shredding::check(&mut examiner, &inventory.shreddings, &certificates, &inventory.wrapped_keys);
-    log::check(&mut examiner, &inventory.logs, &certificates);
+    completeness::name_silent(&mut examiner);
+    shredding::check(&mut examiner, &inventory.shreddings, &inventory.wrapped_keys);
+    log::check(&mut examiner, &inventory.logs, &revocations);
     Ok(examiner.into_report())
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::completeness::Gap;
 use crate::digest::Sha256Digest;
 use crate::event::{CloseReason, SessionOpen};
 use crate::identifiers::{Incarnation, SessionId};
@@ -86,6 +87,20 @@ pub struct IncarnationReport {
     pub retirement: Retirement,
     /// Highest counter seen.
     pub last_counter: u64,
+    /// When it started, microseconds since 1970.
+    pub started_us: Option<u64>,
+    /// Heartbeats that hold.
+    pub heartbeats: u64,
+    /// Until when its evidence is known to be whole, but for the gaps: when it retired, or its newest heartbeat.
+    pub complete_until_us: Option<u64>,
+    /// Entries of its log in which its statements stand, if its key is revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked_from: Option<u64>,
+    /// Statements that do not stand, for its key is revoked.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub void: u64,
+    /// What is missing.
+    pub gaps: Vec<Gap>,
 }
 
 /// One log.
@@ -103,6 +118,9 @@ pub struct LogReport {
     pub root: Option<Sha256Digest>,
     /// Checkpoints from earlier that it begins with.
     pub earlier: u64,
+    /// When a witness last saw one of them, seconds since 1970: the only time here that is not a relay's claim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub witnessed: Option<u64>,
     /// Entries that were read.
     pub entries: u64,
     /// Of these, chunks of sessions outside of what the evidence is of.
@@ -117,6 +135,8 @@ pub enum Retirement {
     Retired,
     /// The incarnation that recovered its spool says so.
     Recovered,
+    /// It never said so; whoever keeps the log says that nothing more is expected.
+    Abandoned,
     /// Nothing says so: it may still serve.
     Unretired,
 }
@@ -148,6 +168,12 @@ pub struct SessionReport {
     pub chunks: u64,
     /// Events in them.
     pub events: u64,
+    /// Until when it is known to have been open, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_at_us: Option<u64>,
+    /// What is missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
     /// Executions of which it is not known whether they ran; in an open session, whether they ended.
     pub outcome_unknown: Vec<u64>,
     /// When its key was destroyed, microseconds since 1970, if a shredding that holds says so.
@@ -169,6 +195,11 @@ pub enum SessionState {
     Open,
     /// The counter was taken and served nothing.
     Void,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Report {

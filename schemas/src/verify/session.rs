@@ -47,6 +47,8 @@ pub(super) fn check(
         recovered: false,
         chunks: 0,
         events: 0,
+        open_at_us: None,
+        gaps: Vec::new(),
         outcome_unknown: Vec::new(),
         shredded_us: None,
         details: None,
@@ -91,6 +93,9 @@ fn check_served(examiner: &mut Examiner<'_>, relay: &Relay<'_>, stored: &StoredS
     report.outside = is_outside(examiner, stored, open.as_ref(), close.as_ref());
     if !report.outside {
         check_sequence(examiner, relay, &session, stored, close.as_ref().map(|close| &close.statement));
+    }
+    if !report.outside {
+        report.gaps = walk.gaps(close.as_ref().map(|close| &close.statement));
     }
     report.opened_us = open.as_ref().map(|open| open.statement.time_us);
     report.recovered = walk.recovered() || close.as_ref().is_some_and(|close| close.statement.recovered);

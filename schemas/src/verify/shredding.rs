@@ -16,18 +16,13 @@ use crate::shredding::SessionShredded;
 type Place = (Scope, SessionId);
 
 /// Checks the shreddings, and names the sessions whose key is gone with and without one.
-pub(super) fn check(
-    examiner: &mut Examiner<'_>,
-    keys: &BTreeSet<String>,
-    certificates: &[KeyCertificate],
-    wrapped: &BTreeSet<Place>,
-) {
+pub(super) fn check(examiner: &mut Examiner<'_>, keys: &BTreeSet<String>, wrapped: &BTreeSet<Place>) {
     let mut shredded = BTreeMap::new();
     for key in keys {
         let (Some(place), Some(bytes)) = (parse_shredding(key), examiner.read(key, ENVELOPE_MAX as u64)) else {
             continue;
         };
-        match open(&place, &bytes, certificates) {
+        match open(&place, &bytes, &examiner.trusted) {
             Ok(time_us) => {
                 examiner.report.checked.signatures += 1;
                 if wrapped.contains(&place) {

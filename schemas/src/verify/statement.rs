@@ -5,6 +5,7 @@ use super::examiner::Examiner;
 use crate::approval::{ApprovalDecidedLeaf, ApprovalRequestedLeaf};
 use crate::digest::Sha256Digest;
 use crate::dsse::{Envelope, Statement};
+use crate::heartbeat::Heartbeat;
 use crate::identifiers::{Incarnation, Name};
 use crate::layout::Scope;
 use crate::leaf::{RelayRetired, RelayStart, SessionCloseLeaf, SessionOpenLeaf, SessionVoid};
@@ -59,6 +60,7 @@ pub(super) fn check<T: RelayStatement>(
         examiner.find(key, identity, "names something else than the place it stands in");
         return None;
     }
+    examiner.hold(scope, statement.time_us());
     Some(Held { statement, digest: envelope.statement_digest() })
 }
 
@@ -130,6 +132,7 @@ macro_rules! relay_statements {
 
 relay_statements! {
     RelayStart: s => s.incarnation, s.incarnation, false, s.time_us;
+    Heartbeat: s => s.incarnation, s.incarnation, false, s.time_us;
     RelayRetired: s => s.incarnation, s.sealed_by, s.recovered, s.time_us;
     SessionOpenLeaf: s => s.session.incarnation, s.session.incarnation, false, s.time_us;
     SessionCloseLeaf: s => s.session.incarnation, s.sealed_by, s.recovered, s.time_us;

@@ -42,6 +42,8 @@ mod kills;
 #[cfg(test)]
 mod leaving;
 #[cfg(test)]
+mod lives;
+#[cfg(test)]
 mod masking;
 #[cfg(test)]
 mod memory;

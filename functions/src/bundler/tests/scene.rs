@@ -83,6 +83,7 @@ impl Scene {
             environment: self.env.environment.clone(),
             retention: Retention::none(),
             batch: sealer::Env::BATCH,
+            now_us: self.env.now_us.clone(),
         };
         let sealed = sealer::seal(&env).await.unwrap();
         assert!(sealed.entries > 0 && sealed.rejected.is_empty(), "{sealed:?}");

@@ -74,6 +74,7 @@ impl Evidence {
             relay,
             incarnation: incarnation.clone(),
             last_counter: sessions,
+            last_heartbeat: 0,
             sealed_by: incarnation.clone(),
             recovered: false,
             time_us: 9,
@@ -82,7 +83,7 @@ impl Evidence {
         Life { objects }
     }
 
-    fn begin(&self, key: &P256Key, objects: &mut Vec<(String, Vec<u8>)>) {
+    pub(super) fn begin(&self, key: &P256Key, objects: &mut Vec<(String, Vec<u8>)>) {
         let Scope { tenant, environment, relay } = self.scope.clone();
         let incarnation = key.public_key().incarnation();
         let certificate = Certificate {
@@ -104,6 +105,7 @@ impl Evidence {
             incarnation: incarnation.clone(),
             certificate: digest,
             log_origin,
+            heartbeat_seconds: 60,
             time_us: 1,
         };
         objects.push((self.scope.certificate(&incarnation), certificate));
@@ -124,7 +126,7 @@ impl Evidence {
         }
     }
 
-    fn session(&self, key: &P256Key, counter: u64, objects: &mut Vec<(String, Vec<u8>)>) {
+    pub(super) fn session(&self, key: &P256Key, counter: u64, objects: &mut Vec<(String, Vec<u8>)>) {
         let session = SessionId { incarnation: key.public_key().incarnation(), counter };
         let Scope { tenant, environment, relay } = self.scope.clone();
         let open = SessionOpenLeaf {
@@ -174,7 +176,7 @@ impl Evidence {
     }
 }
 
-fn sign<T: Statement>(statement: &T, key: &P256Key) -> (Vec<u8>, Sha256Digest) {
+pub(super) fn sign<T: Statement>(statement: &T, key: &P256Key) -> (Vec<u8>, Sha256Digest) {
     let envelope = Envelope::of(statement, key).unwrap();
     (envelope.to_vec().unwrap(), envelope.statement_digest())
 }

@@ -107,6 +107,7 @@ impl Bench {
                 segment_bytes: 64 * 1024,
                 segment_seconds: 3600,
                 spool_bytes: 64 * 1024 * 1024,
+                heartbeat_seconds: 60,
                 retain_days: 1,
             },
             lifetime: Duration::from_secs(3600),

@@ -1,4 +1,5 @@
 mod bench;
+mod completeness;
 mod crashes;
 mod faults;
 mod sessions;

@@ -63,6 +63,7 @@ pub(super) fn make_of(evidence: &Path, folder: &Path) {
         tenant: tenant.clone(),
         environment,
         checkpoints: checkpoints.public_key().clone(),
+        checkpoints_ed25519: None,
         approvals: spki.clone(),
         bundles: spki.clone(),
         not_before_us: 0,

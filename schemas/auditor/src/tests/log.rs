@@ -27,9 +27,9 @@ const CASES: &[Case] = &[
     ("a forked checkpoint", |s| s.fork(), "log.root"),
     ("a changed checkpoint", |s| s.change("checkpoint/0000000002"), "checkpoint.signature"),
     ("a checkpoint taken away", |s| s.remove("checkpoint/0000000001"), "checkpoint.sequence"),
-    ("a changed tile", |s| s.change("tile/0/000.p/23"), "log.tile"),
-    ("a tile taken away", |s| s.remove("tile/0/000.p/23"), "log.tile"),
-    ("an entry bundle taken away", |s| s.remove("tile/entries/000.p/23"), "log.tile"),
+    ("a changed tile", |s| s.change("tile/0/000.p/27"), "log.tile"),
+    ("a tile taken away", |s| s.remove("tile/0/000.p/27"), "log.tile"),
+    ("an entry bundle taken away", |s| s.remove("tile/entries/000.p/27"), "log.tile"),
 ];
 
 #[test]
@@ -66,7 +66,7 @@ fn a_bundle_with_its_log_holds_and_a_changed_one_does_not() {
     let verify = || auditor(&["verify", &dir, "--root", &root(), "--checkpoint", &kept]);
     let answer = verify();
     assert_eq!(answer.exit, Exit::Holds, "{}", answer.out);
-    assert!(answer.out.contains("clinic signed, checkpoint 2: 23 of 23 entries read, begins with 1 kept"));
+    assert!(answer.out.contains("clinic signed, checkpoint 2: 27 of 27 entries read, begins with 1 kept"));
     for path in files(&bundle.join("log")) {
         let before = fs::read(&path).unwrap();
         flip(&path);
@@ -81,7 +81,7 @@ fn evidence_with_its_log_holds_and_whose_key_signed_it_is_told() {
     let scene = Scene::new();
     let answer = scene.verify(&[]);
     assert_eq!(answer.exit, Exit::Holds, "{}", answer.out);
-    assert!(answer.out.contains("log log.affidavit.test/clinic signed, checkpoint 2: 23 of 23 entries read\n"));
+    assert!(answer.out.contains("log log.affidavit.test/clinic signed, checkpoint 2: 27 of 27 entries read\n"));
     let answer = auditor(&["verify", &scene.tree().display().to_string(), "--root", &root()]);
     assert_eq!(answer.exit, Exit::Holds, "{}", answer.out);
     assert!(answer.out.contains("NOT SIGNED by a known key") && answer.out.contains("warning log/"), "{}", answer.out);
@@ -210,7 +210,7 @@ impl Scene {
         // Of a checkpoint, a digit of its size.
         let changed = match parse_log(&object).unwrap().kind {
             schemas::layout::LogObjectKind::Checkpoint(_) => {
-                String::from_utf8(bytes).unwrap().replace("\n23\n", "\n22\n").into()
+                String::from_utf8(bytes).unwrap().replace("\n27\n", "\n26\n").into()
             }
             _ => bytes.iter().map(|byte| byte ^ 1).collect::<Vec<_>>(),
         };
@@ -220,7 +220,7 @@ impl Scene {
 
     /// As whoever has the checkpoints key: signs another root.
     fn fork(&self) -> String {
-        let checkpoint = Checkpoint { origin: origin(), size: 23, root: hash::empty_root() };
+        let checkpoint = Checkpoint { origin: origin(), size: 27, root: hash::empty_root() };
         fs::write(self.tree().join(origin().checkpoint(2)), checkpoint.sign(&key()).unwrap().to_vec()).unwrap();
         origin().checkpoint(2)
     }
@@ -241,8 +241,8 @@ impl Scene {
     }
 
     fn log_again(&self, is_kept: impl Fn(&Entry) -> bool) {
-        let bundle = Tile { width: 23, ..Tile::entries(0) };
-        let entries = decode_bundle(&fs::read(self.tree().join(origin().tile(&bundle))).unwrap(), 23).unwrap();
+        let bundle = Tile { width: 27, ..Tile::entries(0) };
+        let entries = decode_bundle(&fs::read(self.tree().join(origin().tile(&bundle))).unwrap(), 27).unwrap();
         fs::remove_dir_all(self.tree().join(LOG_PREFIX)).unwrap();
         let mut edge = Edge::default();
         for entry in entries.into_iter().filter(|entry| is_kept(&Entry::from_slice(entry).unwrap())) {

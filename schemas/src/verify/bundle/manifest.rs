@@ -8,7 +8,7 @@ use crate::bundle::{BundleManifest, FORMAT_VERSION, MANIFEST_MAX, Predicate};
 use crate::digest::Sha256Digest;
 use crate::dsse::{ENVELOPE_MAX, Envelope};
 use crate::key_certificate::KeyCertificate;
-use crate::layout::{TRUST_PREFIX, parse_key_certificate};
+use crate::layout::{TRUST_PREFIX, parse, parse_key_certificate};
 use crate::period::Period;
 use crate::rule::Rule;
 use crate::signature::PublicKey;
@@ -103,7 +103,9 @@ fn check_signature(
 /// The key certificates that hold.
 fn check_certificates(inspection: &mut Inspection<'_>, paths: &[String], root: &PublicKey) -> Vec<KeyCertificate> {
     let mut certificates = Vec::new();
-    for path in paths.iter().filter(|path| path.starts_with(TRUST_PREFIX)) {
+    // Revocations are checked with the evidence.
+    let is_one = |path: &&String| path.starts_with(TRUST_PREFIX) && parse(path).is_none();
+    for path in paths.iter().filter(is_one) {
         match check_certificate(inspection, path, root) {
             Ok(certificate) => certificates.push(certificate),
             Err(problem) => inspection.find(path, Rule::KeyCertificate, problem),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::examiner::Examiner;
 use super::Log;
 use crate::digest::Sha256Digest;
-use crate::log::{Checkpoint, NOTE_MAX};
+use crate::log::{Checkpoint, NOTE_MAX, Note, SecondKey};
 use crate::rule::Rule;
 
 /// Roots at sizes, to be compared while the tree is built.
@@ -14,6 +14,10 @@ pub(super) struct Claims {
     by_size: BTreeMap<u64, Vec<Claim>>,
     /// The newest checkpoint that holds, and its number.
     pub(super) newest: Option<(u64, Checkpoint)>,
+    /// Checkpoints from earlier that are this log's.
+    kept: u64,
+    /// When a witness saw one of them last, seconds since 1970.
+    pub(super) witnessed: Option<u64>,
 }
 
 /// Somebody signed that the tree of this size has this root.
@@ -30,6 +34,10 @@ impl Claims {
         let mut claims = Self::default();
         claims.read_stored(examiner, log);
         claims.read_earlier(examiner, log);
+        if claims.kept == 0 && !examiner.options.witnesses.is_empty() {
+            let message = "witnesses are named, and no checkpoint of this log that they saw is given";
+            examiner.find(&log.origin.prefix(), Rule::CheckpointWitness, message);
+        }
         claims
     }
 
@@ -71,12 +79,29 @@ impl Claims {
                 continue;
             }
             let Some(checkpoint) = open(examiner, log, &earlier.name, &earlier.note) else { continue };
+            self.kept += 1;
+            self.check_witnesses(examiner, &earlier.name, &earlier.note);
             if checkpoint.size > size {
                 let message = format!("the log had {} entries, and has {size} here", checkpoint.size);
                 examiner.find(&earlier.name, Rule::CheckpointEarlier, message);
             } else {
                 self.claim(&checkpoint, earlier.name, Rule::CheckpointEarlier);
             }
+        }
+    }
+
+    fn check_witnesses(&mut self, examiner: &mut Examiner<'_>, name: &str, note: &[u8]) {
+        if examiner.options.witnesses.is_empty() {
+            return;
+        }
+        let note = Note::from_slice(note).ok();
+        let saw =
+            note.and_then(|note| examiner.options.witnesses.iter().filter_map(|witness| witness.saw(&note)).max());
+        if saw.is_some() {
+            examiner.report.checked.signatures += 1;
+            self.witnessed = self.witnessed.max(saw);
+        } else {
+            examiner.find(name, Rule::CheckpointWitness, "bears no cosignature of a witness that was named");
         }
     }
 
@@ -101,7 +126,10 @@ fn open(examiner: &mut Examiner<'_>, log: &Log<'_>, object: &str, note: &[u8]) -
     if log.keys.is_empty() {
         return Some(read);
     }
-    let opened = log.keys.iter().find_map(|key| Checkpoint::open(note, log.origin, key).ok());
+    let first = log.keys.iter().find_map(|key| Checkpoint::open(note, log.origin, key).ok());
+    let opened = first.or_else(|| log.second.iter().find_map(|key| key.open(note).ok()));
+    let signed = |key: &SecondKey| Note::from_slice(note).ok().and_then(|note| key.signed(&note));
+    let opened = opened.filter(|_| log.second.iter().all(|key| signed(key) != Some(false)));
     if opened.is_some() {
         examiner.report.checked.signatures += 1;
     } else {

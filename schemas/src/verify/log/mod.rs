@@ -2,6 +2,8 @@
 //! given, and every statement is among them.
 
 mod checkpoints;
+mod order;
+mod standing;
 mod tiles;
 mod walk;
 
@@ -9,15 +11,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::examiner::Examiner;
 use super::report::LogReport;
+use super::revocations::Revocations;
 use crate::digest::Sha256Digest;
 use crate::dsse::Envelope;
+use crate::heartbeat::Heartbeat;
 use crate::identifiers::{Incarnation, Name, SessionId};
 use crate::key_certificate::KeyCertificate;
-use crate::layout::{LogObject, LogObjectKind, Object, Scope, parse};
-use crate::log::{Checkpoint, Entry, LogOrigin, Precedence, Rank, Tile};
+use crate::layout::{LogObject, LogObjectKind, Object, ObjectKind, Scope, parse};
+use crate::log::{Checkpoint, Entry, LogOrigin, Precedence, Rank, SecondKey, Tile};
 use crate::rule::Rule;
 use crate::signature::PublicKey;
 use checkpoints::Claims;
+use order::Order;
 use walk::Walk;
 
 /// Which objects of a log there are.
@@ -33,6 +38,16 @@ pub(super) struct StoredLog {
 pub(super) struct Statements {
     all: Vec<Stated>,
     origins: BTreeMap<(Scope, Incarnation), String>,
+    /// Heartbeats that hold, as far as order asks.
+    beats: Vec<Beat>,
+}
+
+/// What a heartbeat says is stored.
+struct Beat {
+    object: Object,
+    last_counter: u64,
+    unstored: Vec<u64>,
+    time_us: u64,
 }
 
 /// A statement that was read.
@@ -40,7 +55,12 @@ struct Stated {
     object: Object,
     /// Its hash in a log.
     hash: Sha256Digest,
-    logged: bool,
+    /// Its first place in its log.
+    index: Option<u64>,
+    /// The incarnation that signed it as it says itself, where that is another than its own.
+    signer: Option<Incarnation>,
+    /// When it was signed, for a statement of a relay that holds.
+    time_us: Option<u64>,
 }
 
 impl StoredLog {
@@ -59,8 +79,24 @@ impl Statements {
     /// Notes what stands under this key, whoever signed it.
     pub(super) fn note(&mut self, key: &str, envelope: &Envelope) {
         if let Some(object) = parse(key).filter(|object| Rank::of(&object.kind).is_some()) {
-            self.all.push(Stated { object, hash: Entry::of(envelope).hash(), logged: false });
+            let signer = Incarnation::of_key(&envelope.key_id());
+            let signer = (signer != *object.kind.incarnation()).then_some(signer);
+            let hash = Entry::of(envelope).hash();
+            self.all.push(Stated { object, hash, index: None, signer, time_us: None });
         }
+    }
+
+    /// The statement that was noted last holds.
+    pub(super) fn hold(&mut self, time_us: u64) {
+        if let Some(stated) = self.all.last_mut() {
+            stated.time_us = Some(time_us);
+        }
+    }
+
+    /// Notes a heartbeat that holds.
+    pub(super) fn heard(&mut self, object: Object, heartbeat: &Heartbeat) {
+        let Heartbeat { last_counter, time_us, .. } = *heartbeat;
+        self.beats.push(Beat { object, last_counter, unstored: heartbeat.unstored.clone(), time_us });
     }
 
     /// Notes the log that an incarnation names.
@@ -75,11 +111,8 @@ impl Statements {
 }
 
 /// Checks the logs that are there and names those that are not.
-pub(super) fn check(
-    examiner: &mut Examiner<'_>,
-    stored: &BTreeMap<LogOrigin, StoredLog>,
-    certificates: &[KeyCertificate],
-) {
+pub(super) fn check(examiner: &mut Examiner<'_>, stored: &BTreeMap<LogOrigin, StoredLog>, revocations: &Revocations) {
+    let certificates = std::mem::take(&mut examiner.trusted);
     let mut statements = std::mem::take(&mut examiner.statements);
     let outside = examiner.report.sessions.iter().filter(|session| session.outside);
     let outside = outside.map(|session| (session.scope.clone(), session.session.clone())).collect();
@@ -89,12 +122,14 @@ pub(super) fn check(
     }
     let mut seen = Precedence::default();
     for (origin, stored) in stored {
-        let keys = keys(examiner, origin, &statements, certificates);
-        let log = Log { origin, stored, keys: &keys };
+        let (keys, second) = keys(examiner, origin, &statements, &certificates);
+        let log = Log { origin, stored, keys: &keys, second: &second };
         let report = check_one(examiner, &log, &mut statements, &by_hash, &outside, &mut seen);
         examiner.report.logs.push(report);
     }
-    name_unlogged(examiner, stored, &statements, &seen);
+    let kept_out = order::name_early_heartbeats(examiner, &statements);
+    name_unlogged(examiner, stored, &statements, (&seen, &kept_out));
+    standing::name_void(examiner, &statements, revocations, &outside);
     name_lost(examiner, stored);
 }
 
@@ -104,6 +139,8 @@ struct Log<'a> {
     stored: &'a StoredLog,
     /// Any of these may have signed; none when no key is known.
     keys: &'a [PublicKey],
+    /// Second keys of the same holders: a line of one that is there must verify.
+    second: &'a [SecondKey],
 }
 
 /// Sessions of which chunks need not be there.
@@ -129,23 +166,29 @@ fn check_one(
         size: claims.newest.as_ref().map_or(0, |(_, newest)| newest.size),
         root: claims.newest.as_ref().map(|(_, newest)| newest.root),
         earlier: 0,
+        witnessed: claims.witnessed,
         entries: 0,
         outside: 0,
     };
     let mut walk = Walk::new(log, claims, outside);
-    walk.run(examiner, &mut report, |hash| {
+    let mut order = Order::of(statements);
+    walk.run(examiner, &mut report, |hash, index| {
         let places = by_hash.get(hash)?;
         let mut object = None;
         for place in places {
             let origin = statements.all.get(*place).and_then(|stated| statements.origin_of(&stated.object));
             let is_here = origin.is_none_or(|origin| origin == log.origin.as_str());
             let stated = statements.all.get_mut(*place)?;
-            stated.logged |= is_here;
+            if is_here {
+                order.judge(stated, seen);
+                stated.index.get_or_insert(index);
+            }
             seen.insert(&stated.object);
             object = Some(());
         }
         object
     });
+    order.name(examiner);
     walk.missing().iter().for_each(|object| seen.insert(object));
     report
 }
@@ -155,17 +198,23 @@ fn name_unlogged(
     examiner: &mut Examiner<'_>,
     stored: &BTreeMap<LogOrigin, StoredLog>,
     statements: &Statements,
-    seen: &Precedence,
+    (seen, kept_out): (&Precedence, &BTreeSet<(Scope, SessionId)>),
 ) {
+    let is_kept_out = |object: &Object| match &object.kind {
+        ObjectKind::SessionOpen(session) | ObjectKind::SessionVoid(session) => {
+            kept_out.contains(&(object.scope.clone(), session.clone()))
+        }
+        _ => false,
+    };
     let mut absent: BTreeMap<&str, u64> = BTreeMap::new();
-    for stated in statements.all.iter().filter(|stated| !stated.logged) {
+    for stated in statements.all.iter().filter(|stated| stated.index.is_none()) {
         let origin = statements.origin_of(&stated.object);
         let log = origin.and_then(|origin| stored.keys().find(|stored| stored.as_str() == origin));
         match (origin, log) {
             (Some(origin), None) => *absent.entry(origin).or_default() += 1,
             // Without a relay-start nobody says which log; without any log that is told already.
             (None, _) if stored.is_empty() => {}
-            _ if seen.is_followed(&stated.object) => {
+            _ if seen.is_followed(&stated.object) || is_kept_out(&stated.object) => {
                 let message = "not in the log, though what was stored after it is: it was kept out, or put here later";
                 examiner.find(&stated.object.key(), Rule::LogStatement, message);
             }
@@ -202,9 +251,9 @@ fn keys(
     origin: &LogOrigin,
     statements: &Statements,
     certificates: &[KeyCertificate],
-) -> Vec<PublicKey> {
+) -> (Vec<PublicKey>, Vec<SecondKey>) {
     if let Some(given) = &examiner.options.checkpoints_key {
-        return vec![given.clone()];
+        return (vec![given.clone()], Vec::new());
     }
     let is_named = |tenant: &Name, environment: &Name| {
         let mut named = statements.origins.iter().filter(|(_, named)| named.as_str() == origin.as_str());
@@ -213,7 +262,12 @@ fn keys(
             || named.any(|((scope, _), _)| (&scope.tenant, &scope.environment) == place)
     };
     let own = certificates.iter().filter(|certificate| is_named(&certificate.tenant, &certificate.environment));
-    own.map(|certificate| certificate.checkpoints.clone()).collect()
+    let pair = |certificate: &KeyCertificate| {
+        let second = certificate.checkpoints_ed25519.map(|key| SecondKey::new(origin.clone(), key));
+        (certificate.checkpoints.clone(), second)
+    };
+    let (keys, second): (Vec<_>, Vec<_>) = own.map(pair).unzip();
+    (keys, second.into_iter().flatten().collect())
 }
 
 /// Sorts a log's object into its log.

@@ -6,6 +6,7 @@ use super::checkpoints::Claims;
 use super::tiles::Tiles;
 use super::{Log, Outside};
 use crate::digest::Sha256Digest;
+use crate::heartbeat::Heartbeat;
 use crate::layout::{Object, ObjectKind};
 use crate::log::{Edge, Entry, FULL_WIDTH, Tile, TileKind, decode_bundle, hash};
 use crate::rule::Rule;
@@ -31,7 +32,7 @@ impl<'a> Walk<'a> {
         &mut self,
         examiner: &mut Examiner<'_>,
         report: &mut LogReport,
-        mut find: impl FnMut(&Sha256Digest) -> Option<()>,
+        mut find: impl FnMut(&Sha256Digest, u64) -> Option<()>,
     ) {
         self.judge(examiner, report);
         let mut index = 0;
@@ -50,7 +51,7 @@ impl<'a> Walk<'a> {
             };
             examiner.report.checked.log_tiles += 1;
             for entry in entries {
-                self.check_entry(examiner, report, &entry, find(&hash::leaf(&entry)).is_some());
+                self.check_entry(examiner, report, &entry, find(&hash::leaf(&entry), self.edge.size()).is_some());
                 self.push(examiner, entry);
                 self.judge(examiner, report);
             }
@@ -73,6 +74,8 @@ impl<'a> Walk<'a> {
         let number = self.edge.size();
         match Entry::from_slice(entry).and_then(|entry| entry.place()) {
             Ok(place) if self.is_outside(&place.object) => report.outside += 1,
+            // It says itself when it was signed, and it is that before the period or after it.
+            Ok(place) if is_other_time(examiner, entry, &place.object) => report.outside += 1,
             Ok(place) => {
                 let message = format!("entry {number} of log {} is its statement, which is not here", self.log.origin);
                 examiner.find(&place.object.key(), Rule::LogEntry, message);
@@ -132,4 +135,11 @@ impl<'a> Walk<'a> {
             }
         }
     }
+}
+
+/// Whether it is a heartbeat of another time than what the evidence is of.
+fn is_other_time(examiner: &Examiner<'_>, entry: &[u8], object: &Object) -> bool {
+    let (Some(period), ObjectKind::Heartbeat(..)) = (examiner.options.period, &object.kind) else { return false };
+    let heartbeat = Entry::from_slice(entry).and_then(|entry| entry.read::<Heartbeat>());
+    heartbeat.is_ok_and(|heartbeat| !(period.from_us..period.to_us).contains(&heartbeat.time_us))
 }

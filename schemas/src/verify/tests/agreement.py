@@ -28,6 +28,7 @@ for line in sys.stdin:
         if data is not None:
             changed[key] = base64.b64decode(data)
     options = {"earlier": [(name, base64.b64decode(note)) for name, note in ask["earlier"]]}
+    options["witnesses"] = [verify.read_witness(vkey) for vkey in ask["witnesses"]]
     if ask["checkpoints_key"]:
         options["checkpoints_key"] = verify.key_of(ask["checkpoints_key"])
     if ask["bundle"]:

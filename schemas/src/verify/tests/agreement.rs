@@ -34,6 +34,7 @@ fn both_verifiers_say_the_same_of_everything_that_tests_do_to_evidence_and_logs(
     asks.extend(super::log::asks());
     asks.extend(super::results::asks());
     asks.extend(super::shredding::asks());
+    asks.extend(super::completeness::asks());
     let (name, files) = ("aborted while a request waited".to_owned(), super::vectors::aborted_while_a_request_waited());
     asks.push(Ask { name, files, options: Options::default(), is_bundle: false });
     assert!(asks.len() > 120);
@@ -142,7 +143,8 @@ fn asked(base: &Tree, ask: &Ask) -> Value {
     let change: Map<_, _> = gone.chain(other.map(|(key, bytes)| (key.clone(), encoded(bytes)))).collect();
     let earlier: Vec<_> = ask.options.earlier.iter().map(|kept| json!([kept.name, encoded(&kept.note)])).collect();
     let key = ask.options.checkpoints_key.as_ref().map(|key| encoded(&key.spki_der()));
-    json!({ "change": change, "earlier": earlier, "checkpoints_key": key, "bundle": ask.is_bundle })
+    let witnesses: Vec<_> = ask.options.witnesses.iter().map(crate::log::Witness::to_vkey).collect();
+    json!({ "change": change, "earlier": earlier, "witnesses": witnesses, "checkpoints_key": key, "bundle": ask.is_bundle })
 }
 
 fn answer(line: &str) -> Answer {

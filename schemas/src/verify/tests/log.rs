@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::agreement::Ask;
-use super::tree::{T0, TestKeys, Tree, build, put, retire, scope, start};
+use super::tree::{T0, TestKeys, Tree, beat, build, put, retire, scope, start};
 use super::vectors::{read_folder, write_folder};
 use crate::chunk::Container;
 use crate::dsse::Envelope;
+use crate::ed25519::Ed25519Key;
 use crate::key_certificate::KeyCertificate;
 use crate::layout::{self, LOG_PREFIX, ObjectKind, Scope, parse, parse_log};
 use crate::leaf::{SessionCloseLeaf, SessionVoid};
 use crate::log::{
-    Checkpoint, Edge, Entry, LogOrigin, Note, Rank, Staged, Tile, TileKind, decode_bundle, encode_bundle, hash,
+    Checkpoint, Edge, Entry, LogOrigin, Note, Rank, SecondKey, Staged, Tile, TileKind, decode_bundle, encode_bundle,
+    hash,
 };
 use crate::period::Period;
 use crate::rule::{Rule, Severity};
@@ -22,10 +24,12 @@ use crate::verify::{EarlierCheckpoint, Options, Report, verify};
 type Case = (&'static str, fn(&mut Scene), Rule);
 
 /// Evidence with its log, and what an attacker may have.
-struct Scene {
-    tree: Tree,
-    keys: TestKeys,
-    options: Options,
+pub(super) struct Scene {
+    pub(super) tree: Tree,
+    pub(super) keys: TestKeys,
+    pub(super) options: Options,
+    /// The log's second key, where it has one.
+    second: Option<Ed25519Key>,
 }
 
 /// Changes by somebody who can write to the store and, where that is needed, has a relay's key.
@@ -83,12 +87,20 @@ pub(super) fn asks() -> Vec<Ask> {
         change(&mut scene);
         Ask { name: (*name).to_owned(), files: scene.tree, options: scene.options, is_bundle: false }
     };
-    WITHOUT_KEY.iter().chain(WITH_KEY).map(ask).collect()
+    let mut asks: Vec<_> = WITHOUT_KEY.iter().chain(WITH_KEY).map(ask).collect();
+    for (first, spoil) in [(true, false), (false, false), (true, true), (false, true)] {
+        let mut scene = Scene::new();
+        second_key(&mut scene, first, spoil);
+        let name = format!("a second key; the first signs: {first}, the second is spoilt: {spoil}");
+        asks.push(Ask { name, files: scene.tree, options: scene.options, is_bundle: false });
+    }
+    asks
 }
 
 #[test]
 fn every_rule_of_logs_that_is_an_error_has_its_case() {
-    let cases: BTreeSet<_> = WITHOUT_KEY.iter().chain(WITH_KEY).map(|(_, _, rule)| *rule).collect();
+    let cases = WITHOUT_KEY.iter().chain(WITH_KEY).map(|(_, _, rule)| *rule);
+    let cases: BTreeSet<_> = cases.chain(super::completeness::rules()).collect();
     let of_logs = |rule: &&Rule| rule.id().starts_with("log.") || rule.id().starts_with("checkpoint.");
     let errors = Rule::ALL.iter().filter(of_logs).filter(|rule| rule.severity() == Severity::Error);
     assert!(errors.clone().count() > 5 && errors.copied().all(|rule| cases.contains(&rule)), "{cases:?}");
@@ -124,8 +136,7 @@ fn a_flipped_byte_anywhere_in_the_log_is_found_and_named() {
     let scene = Scene::new();
     for (index, key) in scene.tree.keys().filter(|key| key.starts_with(LOG_PREFIX)).enumerate() {
         for position in (index % 31..scene.tree[key].len()).step_by(31) {
-            let mut changed =
-                Scene { tree: scene.tree.clone(), keys: TestKeys::read(), options: scene.options.clone() };
+            let mut changed = Scene { tree: scene.tree.clone(), options: scene.options.clone(), ..Scene::new() };
             changed.tree.get_mut(key).unwrap()[position] ^= 1 << (position % 8);
             let report = changed.verify();
             assert!(!report.holds(), "{key} byte {position}");
@@ -179,6 +190,42 @@ fn a_key_is_given_or_certified_and_without_one_that_is_said() {
     scene.options = Options::default();
     scene.certify("other");
     assert!(!scene.verify().logs[0].signed, "of another tenant");
+}
+
+/// A log whose checkpoints both keys sign, both certified; `spoil` one line of the newest.
+fn second_key(scene: &mut Scene, first: bool, spoil: bool) {
+    scene.options = Options::default();
+    let key = Ed25519Key::from_pkcs8_pem(SECOND).unwrap();
+    let second = SecondKey::new(origin(), key.public_key());
+    for number in 1..=2 {
+        let stored = Note::from_slice(&scene.tree[&origin().checkpoint(number)]).unwrap();
+        let checkpoint = Checkpoint::from_text(stored.text_unverified()).unwrap();
+        let stranger = P256Key::generate().unwrap();
+        let mut note = if first { stored } else { checkpoint.sign(&stranger).unwrap() };
+        second.add(&mut note, key.sign(checkpoint.text().as_bytes())).unwrap();
+        let mut bytes = note.to_vec();
+        if spoil {
+            // A bit of the signature, in the last line's Base64.
+            let place = bytes.len() - 20;
+            bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+        }
+        scene.tree.insert(origin().checkpoint(number), bytes);
+    }
+    scene.second = Some(key);
+    scene.certify(scope().tenant.as_str());
+}
+
+#[test]
+fn either_key_of_a_log_is_enough_and_a_line_that_is_wrong_is_one_too_many() {
+    for (first, spoil, holds) in [(true, false, true), (false, false, true), (true, true, false), (false, true, false)]
+    {
+        let mut scene = Scene::new();
+        second_key(&mut scene, first, spoil);
+        let report = scene.verify();
+        assert_eq!(report.holds(), holds, "{first} {spoil}: {:#?}", report.findings);
+        let rule = report.errors().next().map(|finding| finding.rule);
+        assert_eq!(rule, (!holds).then_some(Rule::CheckpointSignature), "{first} {spoil}");
+    }
 }
 
 #[test]
@@ -263,17 +310,22 @@ fn a_log_of_several_tiles_is_walked_whole() {
     assert!(scene.verify().holds());
 }
 
-fn origin() -> LogOrigin {
+pub(super) fn origin() -> LogOrigin {
     "log.affidavit.test/clinic".parse().unwrap()
 }
 
 /// The keys of all statements, in an order in which they may have been stored.
-fn statements(tree: &Tree) -> Vec<String> {
+pub(super) fn statements(tree: &Tree) -> Vec<String> {
     let objects = tree.keys().filter_map(|key| parse(key));
     let mut ordered: Vec<_> = objects.filter_map(|object| Some((Rank::of(&object.kind)?, object))).collect();
     ordered.sort_by_key(|(rank, object)| {
         let session = object.kind.session().map_or(0, |session| session.counter);
-        let session = if *rank == Rank::Retired { u64::MAX } else { session };
+        let session = match object.kind {
+            ObjectKind::RelayRetired(_) => u64::MAX,
+            // The first one is of before all sessions, later ones are of after them.
+            ObjectKind::Heartbeat(_, sequence) if sequence > 1 => u64::MAX - 1,
+            _ => session,
+        };
         (object.kind.incarnation().to_string(), session, *rank, object.key())
     });
     ordered.iter().map(|(_, object)| object.key()).collect()
@@ -324,7 +376,7 @@ fn unsigned(key: &str, object: &[u8]) -> Vec<u8> {
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let keys = TestKeys::read();
         let mut tree = super::vectors::read_tree();
         tree.extend(read_folder("log"));
@@ -334,18 +386,18 @@ impl Scene {
             earlier: vec![EarlierCheckpoint { name: "kept".to_owned(), note }],
             ..Options::default()
         };
-        Self { tree, keys, options }
+        Self { tree, keys, options, second: None }
     }
 
-    fn verify(&self) -> Report {
+    pub(super) fn verify(&self) -> Report {
         verify(&self.tree, self.keys.root(), &self.options).unwrap()
     }
 
-    fn drop(&mut self, key: &str) {
+    pub(super) fn drop(&mut self, key: &str) {
         self.tree.remove(key).unwrap();
     }
 
-    fn flip(&mut self, key: &str) {
+    pub(super) fn flip(&mut self, key: &str) {
         let bytes = self.tree.get_mut(key).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
@@ -382,6 +434,7 @@ impl Scene {
         let prefix = scope().session_prefix(&session);
         let kept = scope().wrapped_key(&session);
         self.tree.retain(|key, _| !key.starts_with(&prefix) && *key != kept);
+        beat(&mut self.tree, &self.keys.first, 2, (1, 1, 1), T0);
         retire(&mut self.tree, &self.keys.first, &self.keys.first, 2, T0);
     }
 
@@ -435,7 +488,7 @@ impl Scene {
         self.tree.extend(edge.partial().unwrap().into_iter().map(|(tile, bytes)| (origin().tile(&tile), bytes)));
     }
 
-    fn lose_log(&mut self) {
+    pub(super) fn lose_log(&mut self) {
         self.tree.retain(|key, _| !key.starts_with(LOG_PREFIX));
     }
 
@@ -445,7 +498,7 @@ impl Scene {
     }
 
     /// As a sealer that signs whatever it likes.
-    fn log_again(&mut self, edit: impl FnOnce(&mut Vec<Vec<u8>>)) {
+    pub(super) fn log_again(&mut self, edit: impl FnOnce(&mut Vec<Vec<u8>>)) {
         let mut entries: Vec<_> = statements(&self.tree).iter().map(|key| entry(key, &self.tree[key])).collect();
         edit(&mut entries);
         self.lose_log();
@@ -474,6 +527,7 @@ impl Scene {
             tenant: tenant.parse().unwrap(),
             environment: scope().environment,
             checkpoints: key.clone(),
+            checkpoints_ed25519: self.second.as_ref().map(Ed25519Key::public_key),
             approvals: key.clone(),
             bundles: key.clone(),
             not_before_us: 0,
@@ -486,3 +540,6 @@ impl Scene {
         key
     }
 }
+
+/// Test key, public to everybody.
+const SECOND: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n-----END PRIVATE KEY-----\n";

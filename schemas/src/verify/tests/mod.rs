@@ -1,4 +1,5 @@
 pub(in crate::verify) mod agreement;
+mod completeness;
 mod insider;
 mod log;
 mod results;

@@ -88,6 +88,7 @@ impl Scene {
             tenant: scope().tenant,
             environment: scope().environment,
             checkpoints: key(&keys.checkpoints),
+            checkpoints_ed25519: None,
             approvals: key(&keys.approvals),
             bundles: key(&keys.root),
             not_before_us: T0,

@@ -160,7 +160,7 @@ fn is_of_others(rule: Rule) -> bool {
 #[test]
 fn every_rule_that_is_an_error_has_its_case() {
     let cases = WITHOUT_KEY.iter().chain(WITH_KEY).map(|(_, _, rule)| *rule);
-    let cases: BTreeSet<_> = cases.chain(super::insider::rules()).collect();
+    let cases: BTreeSet<_> = cases.chain(super::insider::rules()).chain(super::completeness::rules()).collect();
     let errors: BTreeSet<_> =
         Rule::ALL.iter().copied().filter(|rule| rule.severity() == Severity::Error && !is_of_others(*rule)).collect();
     assert_eq!(errors.difference(&cases).collect::<Vec<_>>(), Vec::<&Rule>::new());

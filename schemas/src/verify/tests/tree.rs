@@ -18,6 +18,7 @@ use crate::event::{
     Bind, CloseReason, Event, EventBody, Execute, Outcome, OutcomeKind, Recovered, RolledBack, SessionClose,
     SessionOpen, Token, Verdict,
 };
+use crate::heartbeat::Heartbeat;
 use crate::identifiers::{RequestId, SessionId};
 use crate::layout::Scope;
 use crate::leaf::{Certificate, RelayRetired, RelayStart, SessionCloseLeaf, SessionOpenLeaf, SessionVoid, commit_to};
@@ -89,13 +90,17 @@ pub(crate) fn build(keys: &TestKeys) -> Tree {
     let mut tree = Tree::new();
     let (first, second) = (&keys.first, &keys.second);
     start(&mut tree, keys, first, T0);
+    beat(&mut tree, first, 1, (0, 0, 0), T0);
     served(&mut tree, keys);
     void(&mut tree, keys);
     died(&mut tree, keys);
+    beat(&mut tree, first, 2, (2, 1, 1), T0 + 40 * SECOND);
     start(&mut tree, keys, second, T0 + 60 * SECOND);
+    beat(&mut tree, second, 1, (0, 0, 0), T0 + 60 * SECOND);
     retire(&mut tree, first, second, 3, T0 + 61 * SECOND);
     refused(&mut tree, keys);
     approved(&mut tree, keys);
+    beat(&mut tree, second, 2, (2, 2, 0), T0 + 89 * SECOND);
     retire(&mut tree, second, second, 2, T0 + 90 * SECOND);
     tree
 }
@@ -219,8 +224,43 @@ pub(crate) fn start(tree: &mut Tree, keys: &TestKeys, relay_key: &P256Key, time_
     let digest = put(tree, scope().certificate(&incarnation), &certificate, &keys.root);
     let log_origin = LOG_ORIGIN.to_owned();
     let key = scope().relay_start(&incarnation);
-    let start = RelayStart { tenant, environment, relay, incarnation, certificate: digest, log_origin, time_us };
+    let start = RelayStart {
+        tenant,
+        environment,
+        relay,
+        incarnation,
+        certificate: digest,
+        log_origin,
+        heartbeat_seconds: 60,
+        time_us,
+    };
     put(tree, key, &start, relay_key);
+}
+
+/// Stores a heartbeat of `(opened, closed, voided)` counters, at `time_us`.
+pub(crate) fn beat(tree: &mut Tree, key: &P256Key, sequence: u64, stored: (u64, u64, u64), time_us: u64) {
+    let heartbeat = heartbeat(key, sequence, stored, time_us);
+    put(tree, scope().heartbeat(&heartbeat.incarnation, sequence), &heartbeat, key);
+}
+
+pub(crate) fn heartbeat(key: &P256Key, sequence: u64, stored: (u64, u64, u64), time_us: u64) -> Heartbeat {
+    let Scope { tenant, environment, relay } = scope();
+    let (opened, closed, voided) = stored;
+    Heartbeat {
+        tenant,
+        environment,
+        relay,
+        incarnation: key.public_key().incarnation(),
+        sequence,
+        opened,
+        closed,
+        voided,
+        last_counter: opened + voided,
+        unstored: Vec::new(),
+        backlog_sessions: opened - closed,
+        backlog_bytes: 4096 * (opened - closed),
+        time_us,
+    }
 }
 
 pub(crate) fn retire(tree: &mut Tree, ended: &P256Key, signer: &P256Key, last_counter: u64, time_us: u64) {
@@ -228,8 +268,24 @@ pub(crate) fn retire(tree: &mut Tree, ended: &P256Key, signer: &P256Key, last_co
     let (incarnation, sealed_by) = (ended.public_key().incarnation(), signer.public_key().incarnation());
     let key = scope().relay_retired(&incarnation);
     let recovered = incarnation != sealed_by;
-    let retired = RelayRetired { tenant, environment, relay, incarnation, last_counter, sealed_by, recovered, time_us };
+    let last_heartbeat = last_heartbeat(tree, &scope().heartbeats(&incarnation));
+    let retired = RelayRetired {
+        tenant,
+        environment,
+        relay,
+        incarnation,
+        last_counter,
+        last_heartbeat,
+        sealed_by,
+        recovered,
+        time_us,
+    };
     put(tree, key, &retired, signer);
+}
+
+fn last_heartbeat(tree: &Tree, prefix: &str) -> u64 {
+    let sequence = |key: &String| key.strip_prefix(prefix)?.strip_suffix(".json")?.parse().ok();
+    tree.keys().filter_map(sequence).max().unwrap_or(0)
 }
 
 /// Signs and stores a statement; gives its digest.

@@ -61,6 +61,8 @@ async fn sealers_on_s3_make_one_log_whatever_fails() {
             environment: "test".parse().unwrap(),
             retention: Retention::days(1),
             batch: 5,
+            // Before any certificate ends: nobody is abandoned.
+            now_us: Arc::new(|| 0),
         };
         let (first, second) = (env(faulty), env(shared.clone()));
         // One attempt fails and its retry meets what it stored; then all attempts fail, and the next run goes on.

@@ -128,6 +128,40 @@ impl Relay {
         relay
     }
 
+    /// Puts a line before everything else in a file of its configuration.
+    pub(crate) fn prepend(&self, file: &str, line: &str) {
+        let path = self.data.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{line}{text}")).unwrap();
+    }
+
+    /// `local` with these arguments over this data.
+    pub(crate) fn local(&self, arguments: &[&str]) -> Said {
+        let mut local = Command::new(Programs::built().executable("local"));
+        Said::by(local.args(arguments).arg("--data").arg(self.data.path()))
+    }
+
+    /// The life that serves: the newest that started.
+    pub(crate) fn incarnation(&self) -> String {
+        let relay = self.evidence().join("objects/evidence/demo/local/local");
+        let started =
+            |life: &PathBuf| std::fs::metadata(life.join("relay-start.json")).and_then(|start| start.modified()).ok();
+        let lives = std::fs::read_dir(relay).unwrap().map(|life| life.unwrap().path());
+        let newest = lives.max_by_key(started).unwrap();
+        newest.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait_for_end(&mut self) {
+        let held = self.held.take().unwrap();
+        let deadline = Instant::now() + READY;
+        while held.runs() {
+            assert!(Instant::now() < deadline, "it goes on:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        held.kill();
+    }
+
     /// One of its own that passes cancel requests on to the other.
     pub(crate) fn beside(other: &Relay) -> Self {
         let mut relay = Self::fresh();

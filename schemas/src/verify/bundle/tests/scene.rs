@@ -138,6 +138,7 @@ pub(super) fn certificate(root: &P256Key, bundles: &PublicKey, scope: &Scope) ->
         tenant: scope.tenant.clone(),
         environment: scope.environment.clone(),
         checkpoints: bundles.clone(),
+        checkpoints_ed25519: None,
         approvals: bundles.clone(),
         bundles: bundles.clone(),
         not_before_us: T0,
