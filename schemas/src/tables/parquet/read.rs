@@ -32,10 +32,10 @@ impl ParquetReader {
     /// [`ParquetError::Malformed`], [`ParquetError::Io`].
     pub fn open(table: Table, file: Box<dyn RandomRead>) -> std::result::Result<Self, ParquetError> {
         let file = File::new(file)?;
-        contain(|| Self::open_contained(table, file))
+        contain(|| Self::open_contained(table, &file))
     }
 
-    fn open_contained(table: Table, file: File) -> std::result::Result<Self, ParquetError> {
+    fn open_contained(table: Table, file: &File) -> std::result::Result<Self, ParquetError> {
         file.skim_footer()?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file.clone()).map_err(|cause| malformed(&cause))?;
         let (found, expected) = (builder.schema(), schema(table));
