@@ -209,8 +209,8 @@ impl Session {
         for (index, ruled) in ruling.statements.iter().enumerate() {
             let statement = self.number_statement(ruled, &mut events);
             let runs = runs.get(index).copied();
-            // EXECUTE is a run of what was prepared, with the values of its text.
-            let executed = runs.and_then(|runs| runs.prepared);
+            // EXECUTE is a run of what was prepared, with the values of its text; in a refused text it is none.
+            let executed = runs.and_then(|runs| runs.prepared).filter(|_| admitted);
             if let Some(statement) = executed {
                 let parameters = ruled.event.literals.clone();
                 events.push(EventBody::Bind(schemas::event::Bind { statement, parameters }));
@@ -222,7 +222,7 @@ impl Session {
             sent.push((ruled.effects.clone(), statement, exposure));
         }
         let (refusal, effects) = (refused(&ruling), effects(&ruling));
-        let operation = Operation::Query { statements, answered: 0, refusal, failed: false, effects };
+        let operation = Operation::Query { statements, answered: 0, refusal, failed: None, effects };
         let ticket = self.expect(OpKind::Query, operation, &mut events)?;
         if let (Some(ticket), Some(admitted)) = (ticket, ruling.admitted()) {
             self.declare(ticket, admitted, &sent);
