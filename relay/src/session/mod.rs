@@ -16,6 +16,7 @@ mod leaving;
 mod names;
 mod open;
 mod operation;
+mod pressure;
 mod pump;
 mod release;
 mod replies;
@@ -149,6 +150,9 @@ impl Session {
     }
 
     async fn step(&mut self, interrupts: &mut Interrupts<'_>) -> Result<(), Ending> {
+        if let Some(most) = self.recorder.must_wait() {
+            return self.wait_for_room(most, interrupts).await;
+        }
         // What the client sends meanwhile waits in its socket, not here.
         let room = self.holding.is_none() || self.from_client.buffered() < HELD_BYTES_MAX;
         let may_read_client =

@@ -59,6 +59,15 @@ impl Pump {
         .await
     }
 
+    /// Writes what waits for either peer and reads nothing. Comes back only when a peer is gone.
+    pub(crate) async fn only_write(&mut self) -> Ending {
+        poll_fn(|cx| match self.poll_write(cx) {
+            Err(ending) => Poll::Ready(ending),
+            Ok(_) => Poll::Pending,
+        })
+        .await
+    }
+
     /// Writes what waits for either peer and closes both streams, within a time.
     pub(crate) async fn close(mut self) {
         let closing = async {
@@ -76,21 +85,10 @@ impl Pump {
         from_client: &mut Deframer<Frontend>,
         from_target: &mut Deframer<Backend>,
     ) -> Poll<Result<Activity, Ending>> {
-        let mut written = false;
-        if self.upstream.has_outgoing() {
-            match self.upstream.poll_write_out(cx) {
-                Poll::Ready(Ok(())) => written = true,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(target_gone(&error))),
-                Poll::Pending => {}
-            }
-        }
-        if self.client.has_outgoing() {
-            match self.client.poll_write_out(cx) {
-                Poll::Ready(Ok(())) => written = true,
-                Poll::Ready(Err(_)) => return Poll::Ready(Err(Ending::silent(CloseReason::ClientDisconnected))),
-                Poll::Pending => {}
-            }
-        }
+        let written = match self.poll_write(cx) {
+            Ok(written) => written,
+            Err(ending) => return Poll::Ready(Err(ending)),
+        };
         if !self.client.has_outgoing() {
             match read(|buffer| self.upstream.poll_read(cx, buffer), |bytes| from_target.push(bytes)) {
                 Poll::Ready(Ok(1..)) => return Poll::Ready(Ok(Activity::FromTarget)),
@@ -116,6 +114,28 @@ impl Pump {
             }
         }
         if written { Poll::Ready(Ok(Activity::Written)) } else { Poll::Pending }
+    }
+}
+
+impl Pump {
+    /// Whether anything was written out.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let mut written = false;
+        if self.upstream.has_outgoing() {
+            match self.upstream.poll_write_out(cx) {
+                Poll::Ready(Ok(())) => written = true,
+                Poll::Ready(Err(error)) => return Err(target_gone(&error)),
+                Poll::Pending => {}
+            }
+        }
+        if self.client.has_outgoing() {
+            match self.client.poll_write_out(cx) {
+                Poll::Ready(Ok(())) => written = true,
+                Poll::Ready(Err(_)) => return Err(Ending::silent(CloseReason::ClientDisconnected)),
+                Poll::Pending => {}
+            }
+        }
+        Ok(written)
     }
 }
 

@@ -36,6 +36,20 @@ impl Budget {
         let _ = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| Some(used.saturating_sub(bytes)));
     }
 
+    /// Less than an eighth is left: who can wait should.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.used() > self.limit - self.limit / 8
+    }
+
+    /// A quarter is left again.
+    pub(crate) fn has_room(&self) -> bool {
+        self.used() <= self.limit - self.limit / 4
+    }
+
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }

@@ -1,0 +1,59 @@
+//! A spool that is nearly full, where sessions are to hold: this one reads and serves nothing until there is room again,
+//! and ends when that takes too long.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use wire::postgres::{ErrorFields, backend};
+
+use super::interrupts::{Interrupt, Interrupts};
+use super::{Ending, Session};
+
+impl Session {
+    /// Waits for room, `most` at the longest. What both peers send meanwhile waits in their sockets.
+    pub(super) async fn wait_for_room(
+        &mut self,
+        most: Duration,
+        interrupts: &mut Interrupts<'_>,
+    ) -> Result<(), Ending> {
+        tracing::warn!(session = %self.recorder.session(), "the spool is nearly full: the session holds");
+        let deadline = (Instant::now() + most).min(self.limits.expires);
+        self.recorder.seal_early();
+        self.tell_waiting(most).await?;
+        while !self.recorder.has_room() {
+            tokio::select! {
+                ending = self.pump.only_write() => return Err(ending),
+                () = sleep(LOOK_EVERY) => {}
+                interrupt = interrupts.next(deadline) => match interrupt {
+                    Interrupt::Cancelled => self.cancel().await?,
+                    Interrupt::Alarm if Instant::now() >= self.limits.expires => return Err(self.out_of_time()),
+                    Interrupt::Alarm => return Err(self.recorder.spool_full().into()),
+                    Interrupt::Stopping => {
+                        self.finishing = true;
+                        self.stop_if_finished()?;
+                    }
+                    Interrupt::Due => return Err(Ending::stopping()),
+                },
+            }
+        }
+        self.last_request = Instant::now();
+        Ok(())
+    }
+
+    /// Not in the middle of a message: then the client learns of it by waiting.
+    async fn tell_waiting(&mut self, most: Duration) -> Result<(), Ending> {
+        if self.from_target.is_inside() {
+            return Ok(());
+        }
+        let message = "the session waits: what was recorded cannot be stored, and nothing is served unrecorded";
+        let detail =
+            format!("It goes on when there is room in the spool, and ends after {} s without.", most.as_secs());
+        let notice = backend::notice_response(&ErrorFields::notice(message.to_owned()).with_detail(detail));
+        self.recorder.record_replies(&notice, Vec::new()).await?;
+        self.pump.client.queue(&notice);
+        Ok(())
+    }
+}
+
+/// Short beside a pause, long beside a look.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
