@@ -46,7 +46,7 @@ pub enum WhenFull {
     /// They end.
     #[default]
     Stop,
-    /// They wait, from when an eighth of it is left; they end when that takes too long.
+    /// Those with something to record wait, from when an eighth of it is left; they end when that takes too long.
     Hold,
 }
 
@@ -120,4 +120,35 @@ fn default_hold_seconds() -> u64 {
 
 fn default_retain_days() -> u32 {
     2192
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(more: &str) -> Result<Evidence, String> {
+        let evidence: Evidence = toml::from_str(&format!("spool = \"/spool\"\n{more}")).map_err(|e| e.to_string())?;
+        evidence.check().map(|()| evidence)
+    }
+
+    #[test]
+    fn sessions_hold_only_where_told_to_and_for_a_while() {
+        assert_eq!(read("").unwrap().hold(), None);
+        assert_eq!(read("when_full = \"stop\"\nhold_seconds = 5").unwrap().hold(), None);
+        assert_eq!(read("when_full = \"hold\"").unwrap().hold(), Some(Duration::from_secs(120)));
+        assert_eq!(read("when_full = \"hold\"\nhold_seconds = 5").unwrap().hold(), Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn what_would_hold_for_ever_or_not_at_all_is_refused() {
+        for (text, field) in [
+            ("when_full = \"hold\"\nhold_seconds = 0", "hold_seconds"),
+            ("when_full = \"hold\"\nhold_seconds = 3601", "hold_seconds"),
+            ("when_full = \"hold\"\nsegment_bytes = 65536\nspool_bytes = 262143", "spool_bytes"),
+            ("when_full = \"wait\"", "when_full"),
+        ] {
+            let problem = read(text).unwrap_err();
+            assert!(problem.contains(field), "{text}: {problem}");
+        }
+    }
 }

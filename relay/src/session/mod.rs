@@ -150,9 +150,6 @@ impl Session {
     }
 
     async fn step(&mut self, interrupts: &mut Interrupts<'_>) -> Result<(), Ending> {
-        if let Some(most) = self.recorder.must_wait() {
-            return self.wait_for_room(most, interrupts).await;
-        }
         // What the client sends meanwhile waits in its socket, not here.
         let room = self.holding.is_none() || self.from_client.buffered() < HELD_BYTES_MAX;
         let may_read_client =
@@ -162,7 +159,7 @@ impl Session {
             let ready = self.pump.ready(may_read_client, &mut self.from_client, &mut self.from_target);
             if let Some(activity) = ready.await? {
                 self.in_a_row += 1;
-                return self.act(activity).await;
+                return self.act(activity, interrupts).await;
             }
         }
         self.in_a_row = 0;
@@ -170,7 +167,7 @@ impl Session {
         let notice_at = self.holding.as_ref().and_then(Holding::notice_at);
         tokio::select! {
             activity = self.pump.next(may_read_client, &mut self.from_client, &mut self.from_target) => {
-                self.act(activity?).await
+                self.act(activity?, interrupts).await
             }
             progress = holding::next_progress(&mut self.holding) => self.progress(progress).await,
             () = holding::at(notice_at) => self.tell_held().await,
@@ -186,7 +183,10 @@ impl Session {
         }
     }
 
-    async fn act(&mut self, activity: Activity) -> Result<(), Ending> {
+    async fn act(&mut self, activity: Activity, interrupts: &mut Interrupts<'_>) -> Result<(), Ending> {
+        if activity.is_to_be_recorded() {
+            self.hold_if_nearly_full(interrupts).await?;
+        }
         match activity {
             Activity::Written => {}
             Activity::FromTarget => self.release_replies().await?,

@@ -10,16 +10,21 @@ use super::interrupts::{Interrupt, Interrupts};
 use super::{Ending, Session};
 
 impl Session {
-    /// Waits for room, `most` at the longest. What both peers send meanwhile waits in their sockets.
-    pub(super) async fn wait_for_room(
-        &mut self,
-        most: Duration,
-        interrupts: &mut Interrupts<'_>,
-    ) -> Result<(), Ending> {
+    /// To be called with something to record. A session that has nothing to say is not told, and not ended.
+    pub(super) async fn hold_if_nearly_full(&mut self, interrupts: &mut Interrupts<'_>) -> Result<(), Ending> {
+        // What waits for an approval would miss that it came, or that its client left: it writes little until it runs.
+        let Some(most) = self.recorder.must_wait().filter(|_| self.holding.is_none()) else { return Ok(()) };
         tracing::warn!(session = %self.recorder.session(), "the spool is nearly full: the session holds");
-        let deadline = (Instant::now() + most).min(self.limits.expires);
         self.recorder.seal_early();
         self.tell_waiting(most).await?;
+        self.wait_for_room(most, interrupts).await?;
+        self.last_request = Instant::now();
+        Ok(())
+    }
+
+    /// Waits for room, `most` at the longest. What both peers send meanwhile waits in their sockets, also that they left.
+    async fn wait_for_room(&mut self, most: Duration, interrupts: &mut Interrupts<'_>) -> Result<(), Ending> {
+        let deadline = (Instant::now() + most).min(self.limits.expires);
         while !self.recorder.has_room() {
             tokio::select! {
                 ending = self.pump.only_write() => return Err(ending),
@@ -36,7 +41,6 @@ impl Session {
                 },
             }
         }
-        self.last_request = Instant::now();
         Ok(())
     }
 

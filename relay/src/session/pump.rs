@@ -34,6 +34,13 @@ pub(crate) enum Activity {
     FromTarget,
 }
 
+impl Activity {
+    /// Whether it brought something that goes on record before it goes on.
+    pub(super) fn is_to_be_recorded(self) -> bool {
+        matches!(self, Self::FromClient | Self::FromTarget)
+    }
+}
+
 impl Pump {
     /// Waits for the next thing that can be done. The client is read only if `may_read_client`.
     pub(crate) async fn next(

@@ -77,4 +77,17 @@ mod tests {
         budget.release(15);
         budget.reserve(10).unwrap();
     }
+
+    #[test]
+    fn who_waits_from_the_last_eighth_on_goes_on_when_a_quarter_is_left() {
+        let budget = Budget::new(80);
+        budget.reserve(70).unwrap();
+        assert!(!budget.is_nearly_full());
+        budget.reserve(1).unwrap();
+        assert!(budget.is_nearly_full() && !budget.has_room());
+        budget.release(10);
+        assert!(!budget.is_nearly_full() && !budget.has_room());
+        budget.release(1);
+        assert!(budget.has_room());
+    }
 }

@@ -43,7 +43,7 @@ fn a_session_that_holds_goes_on_when_there_is_room_again() {
     drop(outage);
     // It may have to wait again before all of it is stored.
     let end = said.find(|line| !line.starts_with("NOTICE")).unwrap();
-    assert_eq!(end, "done 1000");
+    assert_eq!(end, "done");
     assert!(client.wait().unwrap().success());
     relay.stop();
     let report = relay.verify(&relay.evidence()).ok();
@@ -59,7 +59,8 @@ fn a_session_that_holds_ends_when_no_room_comes() {
     let outage = Outage::of(&relay);
     client.stdin.take();
     assert!(said.next().unwrap().contains("the session waits"));
-    let end = said.next().unwrap();
+    // Sealing makes some room too.
+    let end = said.find(|line| !line.starts_with("NOTICE")).unwrap();
     assert!(end.starts_with("ended") && end.contains("the spool is full"), "{end}");
     assert!(client.wait().unwrap().success());
     drop(outage);
@@ -69,12 +70,12 @@ fn a_session_that_holds_ends_when_no_room_comes() {
 }
 
 fn holding(seconds: u64) -> Relay {
-    let held = format!("when_full = \"hold\"\nhold_seconds = {seconds}\nsegment_bytes = 65536\nspool_bytes = 262144");
+    let held = format!("when_full = \"hold\"\nhold_seconds = {seconds}\nsegment_bytes = 65536\nspool_bytes = 1048576");
     Relay::configured(&[("durability = \"process\"", &format!("durability = \"process\"\n{held}"))])
 }
 
-/// A client that asks once its standard input is closed, and the lines that it says.
-fn asking(relay: &Relay) -> (Child, impl Iterator<Item = String>) {
+/// A client that asks once its standard input is closed, for more than the spool can hold, and the lines that it says.
+fn asking(relay: &Relay) -> (Child, impl Iterator<Item = String> + use<>) {
     let mut client =
         psycopg(ASKING, &relay.connection("alice")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let said = BufReader::new(client.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -88,9 +89,9 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
     print("open")
     sys.stdin.read()
     try:
-        for answers in range(1, 1001):
-            connection.execute("SELECT * FROM clinic.visits ORDER BY id LIMIT 100").fetchall()
-        print("done", answers)
+        for first in range(100):
+            connection.execute(f"SELECT md5((g + {first * 1000})::text) FROM generate_series(1, 1000) g").fetchall()
+        print("done")
     except psycopg.Error as error:
         print("ended", str(error).replace("\n", " "))
 "#;
