@@ -239,7 +239,9 @@ impl Recorder {
         self.flush(written?).await
     }
 
-    /// With durability `disk`, returns once the batch is on the disk.
+    /// With durability `disk`, returns once the batch is on the disk. Sessions flush beside each other, each its own file:
+    /// the file system takes all that wait into one commit of its journal, and tells each of its own errors. To gather them
+    /// here first and flush one by one was slower, and so was `syncfs`, which also waits for what is not ours.
     async fn flush(&self, written: Written) -> Result<(), RecordError> {
         if self.durability == Durability::Process {
             return Ok(());
