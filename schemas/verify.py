@@ -384,7 +384,7 @@ class Ledger:
     def __init__(self):
         self.events = self.statements = self.executions = 0
         self.unanswered, self.said_unknown, self.done = {}, [], set()
-        self.held, self.closed, self.recovered = {}, None, False
+        self.rolled_back_to, self.held, self.closed, self.recovered = 0, {}, None, False
 
     def require(self, condition, rule, event):
         if not condition:
@@ -417,8 +417,8 @@ class Ledger:
             self.done |= {execution} if execution and event["outcome"] in ("completed", "suspended") else set()
         elif kind == "rolled-back":
             first, last = event["first_execution"], event["last_execution"]
-            self.require(first <= last and {first, last} <= self.done, "reference", event)
-            self.done.difference_update(range(first, last + 1))
+            self.require(self.rolled_back_to < first <= last and {first, last} <= self.done, "reference", event)
+            self.rolled_back_to = last
         elif kind.startswith("approval-"):
             asked = hold and int(event["request"].split("-")[2]) == statement and hold["decided"] is None
             self.require(asked and (hold["requested"] is None) == (kind == "approval-requested"), "approval", event)

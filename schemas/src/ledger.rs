@@ -28,6 +28,8 @@ pub struct Ledger {
     said_unknown: Vec<u64>,
     /// Executions that completed or were suspended, and were not rolled back.
     done: Done,
+    /// The last execution that was rolled back, 0 before any was.
+    rolled_back_to: u64,
     /// Held statements.
     held: BTreeMap<u64, Hold>,
     closed: Option<CloseReason>,
@@ -208,11 +210,14 @@ impl Ledger {
 
     fn rolled_back(&mut self, number: u64, range: &RolledBack) -> Result<(), Violation> {
         let (first, last) = (range.first_execution, range.last_execution);
-        if first > last || !self.done.contains(first) || !self.done.contains(last) {
-            let expected = "expected the first and last of those that completed and were not rolled back before";
+        // In order, as transactions are: so each number is passed over once, whatever a session tells.
+        let in_order = self.rolled_back_to < first && first <= last;
+        if !in_order || !self.done.contains(first) || !self.done.contains(last) {
+            let expected = "expected the first and last of those that completed since the range before";
             return Err(reference(number, format!("executions {first} to {last}: {expected}")));
         }
         self.done.remove(first..=last);
+        self.rolled_back_to = last;
         Ok(())
     }
 
@@ -350,15 +355,20 @@ mod tests {
             ended(3, OutcomeKind::Suspended),
             ended(4, OutcomeKind::Skipped),
         ]);
-        for good in [vec![rolled_back(1, 3)], vec![rolled_back(3, 3), rolled_back(1, 1)]] {
+        for good in [vec![rolled_back(1, 3)], vec![rolled_back(1, 1), rolled_back(3, 3)]] {
             observe(&[&events[..], &good].concat()).1.unwrap();
         }
         for bad in [(3, 1), (1, 2), (2, 3), (1, 4), (1, 5), (0, 3), (1, 6), (1, u64::MAX)] {
             let bodies = [&events[..], &[rolled_back(bad.0, bad.1)]].concat();
             assert_eq!(observe(&bodies).1.unwrap_err().rule, Rule::EventReference, "{bad:?}");
         }
-        let twice = [&events[..], &[rolled_back(1, 3), rolled_back(3, 3)]].concat();
-        assert_eq!(observe(&twice).1.unwrap_err().rule, Rule::EventReference);
+        // Ranges around others would be work without end for whoever reads them.
+        for first in [rolled_back(1, 3), rolled_back(3, 3)] {
+            for second in [rolled_back(3, 3), rolled_back(1, 1)] {
+                let bad = [&events[..], &[first.clone(), second]].concat();
+                assert_eq!(observe(&bad).1.unwrap_err().rule, Rule::EventReference);
+            }
+        }
     }
 
     #[test]

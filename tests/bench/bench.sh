@@ -29,6 +29,7 @@ main() {
     trap clean_up EXIT
     trap 'exit 130' INT TERM
     MAX_CONNECTIONS="$((IDLE + 100))" stage_raise "$SCENE" --target-tls disable
+    second_connection
     prepare
     start_pgbouncer
     conditions >"$SCENE/conditions"
@@ -85,6 +86,24 @@ SELECT id, name, ssn, birth_date, zip FROM clinic.patients WHERE id = :id;
 SQL
     # The relay reads the catalog anew, and knows the tables.
     relay_psql alice --quiet --command='SELECT abalance FROM public.pgbench_accounts LIMIT 1' >/dev/null
+}
+
+# The same target once more, of whose results a digest goes on record and the first hundred rows.
+second_connection() {
+    local config="$SCENE/local/relay.toml" block
+    stage_stop_local
+    block="$(awk '/^\[/ { inside = ($0 == "[[connection]]") } inside' "$config" |
+        sed -e 's/^name = .*/name = "digest"/' -e 's/^results = .*/results = { keep = "digest", rows = 100 }/')"
+    printf '%s\n' "$block" >>"$config"
+    cat >"$SCENE/local/policies/digest.cedar" <<'CEDAR'
+@id("engineers-read-digested")
+permit (
+  principal in Group::"engineers",
+  action in [Action::"connect", Action::"select"],
+  resource in Connection::"digest"
+);
+CEDAR
+    stage_start_local
 }
 
 start_pgbouncer() {
@@ -172,16 +191,20 @@ as_pgbouncer() {
     )
 }
 
-as_relay() {
+as_relay() { CONNECTION=clinic through_relay "$@"; }
+
+as_digest() { CONNECTION=digest through_relay "$@"; }
+
+through_relay() {
     local address
     address="$(endpoint relay)"
     PGPASSWORD="$("$BIN/local" token alice --data "$STAGE/local")" PGHOST="${address%:*}" PGPORT="${address##*:}" \
-        PGDATABASE=clinic PGUSER=alice PGSSLMODE=verify-full PGSSLROOTCERT="$(endpoint ca)" "$@"
+        PGDATABASE="$CONNECTION" PGUSER=alice PGSSLMODE=verify-full PGSSLROOTCERT="$(endpoint ca)" "$@"
 }
 
 process_of() {
     case "$1" in
-        relay) cat "$SCENE/local.pid" ;;
+        relay | digest) cat "$SCENE/local.pid" ;;
         pgbouncer) echo "$POOL_PID" ;;
         direct) echo none ;;
     esac
@@ -248,7 +271,7 @@ latencies() {
 
 bulk_round() {
     local who process before during after bytes seconds
-    for who in "${CONTENDERS[@]}"; do
+    for who in "${CONTENDERS[@]}" digest; do
         process="$(process_of "$who")"
         before="$(cpu_of "$process")"
         read -r bytes seconds < <(python_client "$who" bulk 'SELECT id, filler FROM public.bulk')

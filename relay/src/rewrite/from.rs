@@ -105,6 +105,7 @@ impl<'a> Rewriter<'a> {
             _ => return Ok(None),
         };
         self.found.constants.extend(constants);
+        self.found.narrowed = true;
         Ok(Some(in_place_of(range, &range.relname, select)))
     }
 

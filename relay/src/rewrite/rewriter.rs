@@ -36,6 +36,8 @@ pub(crate) struct Found {
     pub(crate) relations: BTreeSet<u32>,
     /// A protected relation is among them.
     pub(crate) protected: bool,
+    /// A relation of the system is among them that is seen in part: a view of it must not be left as it is.
+    pub(crate) narrowed: bool,
     /// A relation with triggers of users is among them.
     pub(crate) triggers: bool,
     /// A relation with columns of an extension's types is among them.
@@ -173,6 +175,7 @@ impl Found {
         self.resolved.extend(other.resolved);
         self.relations.extend(other.relations);
         self.protected |= other.protected;
+        self.narrowed |= other.narrowed;
         self.triggers |= other.triggers;
         self.extension_types |= other.extension_types;
         self.shadowed = self.shadowed.take().or(other.shadowed);

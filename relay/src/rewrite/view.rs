@@ -1,8 +1,9 @@
 //! Views: read through their definition.
 //!
 //! A view's name says nothing about what it reads, and the server's dependencies stop at functions. So the definition
-//! itself is rewritten, as a statement would be. If nothing in it is protected, the view is left as it is; if something
-//! is, the rewritten definition takes its place, where that changes no rights (rule 9).
+//! itself is rewritten, as a statement would be. If nothing in it is protected, nor a relation of the system that is seen
+//! in part, the view is left as it is; otherwise the rewritten definition takes its place, where that changes no rights
+//! (rule 9).
 
 use pg_query::protobuf::SelectStmt;
 
@@ -15,13 +16,13 @@ impl<'a> Rewriter<'a> {
     /// The rewritten definition, when the view must be replaced by it.
     pub(super) fn view(&mut self, view: &'a Relation) -> Result<Option<SelectStmt>, Refusal> {
         let (select, inside) = self.definition(view)?;
-        let protected = inside.found.protected;
-        if protected {
+        let replaced = inside.found.protected || inside.found.narrowed;
+        if replaced {
             may_inline(view, &inside)?;
         }
         self.locks |= inside.locks;
         self.found.absorb(inside.found);
-        Ok(protected.then_some(select))
+        Ok(replaced.then_some(select))
     }
 
     /// A materialized view holds what its query read when it was filled: refused if that was protected.
@@ -33,6 +34,12 @@ impl<'a> Rewriter<'a> {
                 view.qualified()
             ))
             .hint("Classify its columns."));
+        }
+        if inside.found.narrowed {
+            return Err(Refusal::forbidden(format!(
+                "materialized view {} holds rows of a system relation that may be read in part alone",
+                view.qualified()
+            )));
         }
         Ok(())
     }
@@ -72,7 +79,7 @@ fn may_inline(view: &Relation, inside: &Rewriter<'_>) -> Result<(), Refusal> {
     match why {
         None => Ok(()),
         Some(why) => Err(Refusal::forbidden(format!(
-            "view {} reads protected columns and cannot be masked: {why}",
+            "view {} reads what is protected and cannot be masked: {why}",
             view.qualified()
         ))
         .hint("Read its relations directly; the relay masks them.")),

@@ -44,7 +44,7 @@ impl Session {
         };
         let Err(refusal) = refused else { return Ok(Taken::Permit(Permit::kept(client, events))) };
         let statements = vec![Execution::new(0, statement, exposure)];
-        let operation = Operation::Query { statements, answered: 0, refusal: Some(refusal), failed: false, effects };
+        let operation = Operation::Query { statements, answered: 0, refusal: Some(refusal), failed: None, effects };
         self.expect(OpKind::Query, operation, &mut events)?;
         self.segment.end(self.numbers.ticket);
         Ok(Taken::Permit(Permit::failing_query(client, events)?))

@@ -238,7 +238,7 @@ impl Session {
             Resume::Query { exposure, effects, rows_kept, .. } => {
                 let execution = self.number_execution(statement, 0, rows_kept, &mut events);
                 let statements = vec![Execution::new(execution, statement, exposure).keeping(self.kept(rows_kept))];
-                let operation = Operation::Query { statements, answered: 0, refusal: None, failed: false, effects };
+                let operation = Operation::Query { statements, answered: 0, refusal: None, failed: None, effects };
                 self.expect(OpKind::Query, operation, &mut events)?;
                 confirmed.permit(events).0
             }
@@ -269,7 +269,7 @@ impl Session {
             Resume::Query { exposure, effects, .. } => {
                 let statements = vec![Execution::new(0, statement, exposure)];
                 let refusal = Some(refusal);
-                let operation = Operation::Query { statements, answered: 0, refusal, failed: false, effects };
+                let operation = Operation::Query { statements, answered: 0, refusal, failed: None, effects };
                 self.expect(OpKind::Query, operation, &mut events)?;
                 Permit::failing_query(Bytes::new(), events)?
             }

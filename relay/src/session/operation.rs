@@ -81,8 +81,8 @@ pub(crate) enum Operation {
         answered: usize,
         /// Set when a failing text was sent in its place.
         refusal: Option<Refusal>,
-        /// An error ended it.
-        failed: bool,
+        /// Set when an error ended it: how many of its statements may have run, the one in turn among them.
+        failed: Option<usize>,
         /// What changes once it is done, a statement each.
         effects: Arc<[Effects]>,
     },
@@ -289,7 +289,8 @@ impl Operation {
         let answered = kind == OutcomeKind::Failed || kind == OutcomeKind::Refused;
         match self {
             Self::Query { statements, answered: done, failed, .. } => {
-                *failed = true;
+                // Of what was refused or skipped nothing ran.
+                *failed = Some(if kind == OutcomeKind::Failed { *done + 1 } else { 0 });
                 let later = if kind == OutcomeKind::Failed { OutcomeKind::Skipped } else { kind };
                 let open = statements.iter().skip(*done).enumerate();
                 let ends = open.map(|(index, one)| match index {
@@ -350,7 +351,7 @@ mod tests {
     fn of_a_failed_batch_the_first_failed_and_the_rest_was_skipped() {
         let statements = (1..=3).map(|n| Execution::new(n, n, Exposure::Open)).collect();
         let mut query =
-            Operation::Query { statements, answered: 0, refusal: None, failed: false, effects: Arc::default() };
+            Operation::Query { statements, answered: 0, refusal: None, failed: None, effects: Arc::default() };
         query.next_statement();
         let ends = query.unfinished(OutcomeKind::Failed, None);
         let kinds: Vec<_> = ends.iter().map(|outcome| (outcome.statement, outcome.outcome)).collect();

@@ -297,28 +297,35 @@ impl Session {
             Some(Operation::Query { effects, failed, .. }) => {
                 // A simple query takes the unnamed statement with it.
                 self.prepared.forget("");
-                self.declared(ticket, &effects, !failed);
+                self.declared(ticket, &effects, failed.is_none());
                 self.took_effect(&effects, failed);
             }
             Some(Operation::Execute { effects, .. }) => {
                 self.declared(ticket, &effects, done);
-                self.took_effect(&effects, !done);
+                // Its transaction ends later, so one that failed did nothing.
+                self.took_effect(&effects, (!done).then_some(0));
             }
             _ => {}
         }
     }
 
-    /// A failed text may have changed the catalog before it failed; names it left as they are.
-    fn took_effect(&mut self, effects: &[Effects], failed: bool) {
-        for effect in effects {
+    /// A failed text may have changed the catalog before it failed. What it prepared or deallocated no transaction undoes,
+    /// also where that fails at its end. A name that the session knows must be one that the target has: else a `PREPARE` that
+    /// is said to have failed, and did not, gives it another meaning.
+    fn took_effect(&mut self, effects: &[Effects], failed: Option<usize>) {
+        for (index, effect) in effects.iter().enumerate() {
             self.catalog_changed |= effect.changes_catalog;
-            if failed {
-                continue;
+            // `DISCARD ALL` refuses wherever something could fail behind it.
+            let refused = failed == Some(index + 1) && effect.resets_settings;
+            if failed.is_none_or(|ran| index < ran) && !refused {
+                match &effect.ends_prepared {
+                    EndsPrepared::None => {}
+                    EndsPrepared::Named(name) => self.prepared.forget(name),
+                    EndsPrepared::All => self.prepared.forget_all(),
+                }
             }
-            match &effect.ends_prepared {
-                EndsPrepared::None => {}
-                EndsPrepared::Named(name) => self.prepared.forget(name),
-                EndsPrepared::All => self.prepared.forget_all(),
+            if failed.is_some() {
+                continue;
             }
             if effect.closes_portals {
                 self.portals.forget_all();

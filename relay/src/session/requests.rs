@@ -208,8 +208,9 @@ impl Session {
         let mut sent = Vec::new();
         for (index, ruled) in ruling.statements.iter().enumerate() {
             let statement = self.number_statement(ruled, &mut events);
-            let runs = runs.get(index).copied().unwrap_or_else(|| self.runs(ruled));
-            // EXECUTE is a run of what was prepared, with the values of its text.
+            let mut runs = runs.get(index).copied().unwrap_or_else(|| self.runs(ruled));
+            // EXECUTE is a run of what was prepared, with the values of its text; in a refused text it is none.
+            runs.prepared = runs.prepared.filter(|_| admitted);
             if let Some(statement) = runs.prepared {
                 let parameters = ruled.event.literals.clone();
                 events.push(EventBody::Bind(schemas::event::Bind { statement, parameters }));
@@ -225,7 +226,7 @@ impl Session {
             sent.push((ruled.effects.clone(), statement, runs.source));
         }
         let (refusal, effects) = (refused(&ruling), effects(&ruling));
-        let operation = Operation::Query { statements, answered: 0, refusal, failed: false, effects };
+        let operation = Operation::Query { statements, answered: 0, refusal, failed: None, effects };
         let ticket = self.expect(OpKind::Query, operation, &mut events)?;
         if let (Some(ticket), Some(admitted)) = (ticket, ruling.admitted()) {
             self.declare(ticket, admitted, &sent);

@@ -18,6 +18,8 @@ pub(super) struct Uncommitted {
     done: Option<(u64, u64)>,
     /// An error came after the last commit point.
     failed: bool,
+    /// A `BEGIN` did.
+    in_block: bool,
 }
 
 impl Uncommitted {
@@ -31,7 +33,9 @@ impl Uncommitted {
     pub(super) fn completed(&mut self, execution: u64, tag: &str, on: OnTransaction) -> Option<RolledBack> {
         match (tag, on) {
             // The transaction goes on, and may still be undone with all that was in it.
-            ("ROLLBACK", OnTransaction::UndoesPart) | ("BEGIN" | "START TRANSACTION" | "SAVEPOINT" | "RELEASE", _) => {
+            ("ROLLBACK", OnTransaction::UndoesPart) | ("SAVEPOINT" | "RELEASE", _) => None,
+            ("BEGIN" | "START TRANSACTION", _) => {
+                self.in_block = true;
                 None
             }
             // Also the answer to the `COMMIT` of a transaction that had failed.
@@ -49,8 +53,8 @@ impl Uncommitted {
 
     /// An error came, of a statement that does this to its transaction.
     pub(super) fn failed(&mut self, on: OnTransaction) {
-        if on == OnTransaction::Commits {
-            // It may have got as far as to commit what went before.
+        if on == OnTransaction::Commits && !self.in_block {
+            // It may have got as far as to commit what went before; in a block it is refused.
             self.settled();
         }
         self.failed = true;
@@ -140,6 +144,13 @@ mod tests {
         assert_eq!(undone_by(&["BEGIN", "Z in", "ROLLBACK", "Z idle"]), [], "nothing was done in it");
         let converted = ["INSERT", "BEGIN", "INSERT", "error", "Z failed", "ROLLBACK", "Z idle"];
         assert_eq!(undone_by(&converted), [(1, 3)], "BEGIN took the statement before it in");
+    }
+
+    #[test]
+    fn a_block_refuses_what_commits_as_it_goes_and_is_undone() {
+        let refused =
+            ["BEGIN", "Z in", "INSERT", "Z in", "error of INDEX CONCURRENTLY", "Z failed", "ROLLBACK", "Z idle"];
+        assert_eq!(undone_by(&refused), [(2, 2)]);
     }
 
     #[test]

@@ -111,10 +111,11 @@ impl SessionSummary {
 
     fn roll_back(&mut self, range: &RolledBack, numbers: &mut Numbers) {
         let (Some(first), Some(last)) = (at(range.first_execution), at(range.last_execution)) else { return };
-        let last = last.min(numbers.executions.len().saturating_sub(1));
-        for place in first..=last {
+        // A range that is told in order begins behind the one before; what is not is not gone over again.
+        for place in first.max(numbers.rolled_back)..=last {
             let Some(execution) = numbers.executions.get_mut(place) else { return };
             let (statement, was_done) = (execution.statement, std::mem::take(&mut execution.done));
+            numbers.rolled_back = place.saturating_add(1);
             if let Some(statement) = self.statement(numbers, statement).filter(|_| was_done) {
                 statement.rolled_back += 1;
             }
@@ -132,6 +133,8 @@ struct Numbers {
     statements: BTreeMap<u64, usize>,
     /// In order, from execution 1.
     executions: Vec<Execution>,
+    /// How many of them are, or stand before, the last one that was rolled back.
+    rolled_back: usize,
 }
 
 struct Execution {

@@ -117,7 +117,6 @@ fn no_file_makes_the_parquet_reader_panic() {
     }
 }
 
-#[cfg(feature = "parquet")]
 /// A field that no reader knows: a list of two thousand million booleans, which have no bytes in the eyes of some.
 #[cfg(feature = "parquet")]
 #[test]
@@ -128,6 +127,25 @@ fn a_parquet_file_that_claims_more_than_it_holds_is_refused_and_not_read() {
     assert!(matches!(opened, Err(parquet::ParquetError::Malformed(what)) if what.contains("a list of booleans")));
 }
 
+/// Each column of each row group would be read over, from a footer that is long and names the same bytes every time.
+#[cfg(feature = "parquet")]
+#[test]
+fn a_parquet_file_that_uses_the_same_bytes_twice_is_refused() {
+    use ::parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter};
+    let table = Table::Sessions;
+    let mut writer = parquet::ParquetWriter::new(table, Vec::new()).unwrap();
+    all(table).into_iter().for_each(|row| writer.push_values(row).unwrap());
+    let honest = writer.finish().unwrap();
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes::Bytes::from(honest.clone())).unwrap();
+    let groups = metadata.row_groups().iter().cycle().take(2 * metadata.num_row_groups()).cloned().collect();
+    let twice = metadata.into_builder().set_row_groups(groups).build();
+    let mut file = honest;
+    ParquetMetaDataWriter::new(&mut file, &twice).finish().unwrap();
+    let opened = parquet::ParquetReader::open(table, Box::new(io::Cursor::new(file)));
+    assert!(matches!(opened, Err(parquet::ParquetError::Malformed(what)) if what.contains("overlap")));
+}
+
+#[cfg(feature = "parquet")]
 #[test]
 fn parquet_gives_back_what_was_written_and_always_the_same_bytes() {
     use super::parquet::{ParquetReader, ParquetWriter};

@@ -191,3 +191,54 @@ const ORDINARY: &[&str] = &[
     "SHOW server_version",
     "UPDATE billing.payers SET name = name WHERE id = 1 RETURNING id, name",
 ];
+
+#[test]
+fn settings_that_are_named_when_a_statement_runs_tell_and_change_no_more_than_those_named_in_it() {
+    skip_without!(have_psycopg(), "psycopg");
+    let database = Database::shared();
+    let said = Relay::fresh().psycopg("alice", SETTINGS).ok();
+    assert!(said.ends_with("done\n"), "{said}");
+    assert_eq!(database.leak_in(&said), None);
+}
+
+const SETTINGS: &str = r#"
+import sys, psycopg
+def ask(sql, values=None):
+    try:
+        return [tuple(row) for row in connection.execute(sql, values, prepare=values is not None).fetchall()]
+    except psycopg.Error as error:
+        return error.sqlstate
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    assert ask("SELECT current_setting(%s)", ("server_encoding",)) == [("UTF8",)]
+    for name in ("primary_conninfo", "data_directory", "Primary_ConnInfo", "app.secret", "hba_file", "shared_buffers"):
+        assert ask("SELECT current_setting(%s)", (name,)) in ("42704", "42501"), name
+        assert ask("SELECT current_setting(%s, true)", (name,)) == [(None,)], name
+    connection.execute("PREPARE c(text) AS SELECT current_setting($1, true)")
+    assert ask("EXECUTE c('shared_buffers')") == [(None,)]
+    assert ask("EXECUTE c('server_encoding')") == [("UTF8",)]
+    # The name is a column's, also a protected one's; the value is never one.
+    for name in ("search_path", "session_authorization", "client_encoding", "standard_conforming_strings"):
+        before = ask("SHOW " + name)
+        ask("SELECT set_config(v.name, 'off', false) FROM (SELECT '" + name + "' AS name) v")
+        assert ask("SHOW " + name) == before, name
+    print(ask("SELECT set_config(p.ssn, 'x', false) FROM clinic.patients p"))
+    for value in ("ssn", "(SELECT max(ssn) FROM clinic.patients)", "p.name", "$1"):
+        refused = ask("SELECT set_config('application_name', " + value + ", false) FROM clinic.patients p")
+        assert refused in ("0A000", "42501", "42P02"), (value, refused)
+        assert ask("SELECT set_config(p.mrn, " + value + ", false) FROM clinic.patients p") in ("0A000", "42501", "42P02")
+    print(ask("SHOW application_name"))
+    for sql in ("SET row_security = off", "SET restrict_nonsystem_relation_kind = 'view'", "SET synchronize_seqscans = off"):
+        ask(sql)
+    print(ask("SELECT ssn, name FROM clinic.patients LIMIT 2"))
+    for sql in (
+        "SELECT subconninfo FROM pg_subscription", "SELECT s.subconninfo FROM pg_subscription s",
+        "SELECT x FROM pg_subscription AS x(a, b, c, d, e, f)", "TABLE pg_stat_subscription",
+        "SELECT * FROM pg_user_mapping", "SELECT umoptions FROM pg_user_mappings",
+    ):
+        assert isinstance(ask(sql), str), sql
+    assert ask("SELECT to_json(s)::text FROM pg_subscription s") == []
+    assert ask("LOCK clinic.patients") == "0A000"
+    assert ask("LOCK pg_catalog.pg_class IN ACCESS SHARE MODE") == "42501"
+    print(ask("SELECT a, b FROM unnest(ARRAY(SELECT ssn FROM clinic.patients LIMIT 3), ARRAY(SELECT name FROM clinic.patients LIMIT 3)) u(a, b)"))
+print("done")
+"#;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::sync::mpsc::TryRecvError;
 use std::time::Duration;
 
-use crate::harness::raw::query;
+use crate::harness::raw::{bind, execute, query, sync};
 use crate::harness::{Database, RawClient, Relay, have_psycopg, psycopg};
 use crate::pipelines::until_ready;
 use crate::skip_without;
@@ -60,6 +60,29 @@ fn a_view_replaced_under_a_session_shows_nothing_raw_once_the_stated_staleness_h
     assert!(said.contains("PREPARED FAILED 26000"), "what was prepared must be prepared again: {said}");
     assert!(said.contains("AGAIN 5 rows"), "and then it runs, masked: {said}");
     assert_eq!(database.leak_in(&said), None);
+}
+
+#[test]
+fn what_was_prepared_reads_nothing_of_a_table_that_took_the_name_of_its_own() {
+    let database = Database::shared();
+    database.run(
+        "CREATE TABLE billing.own AS SELECT 'open' AS shown; \
+         CREATE TABLE billing.others AS SELECT ssn AS shown FROM clinic.patients LIMIT 9; \
+         GRANT SELECT ON billing.own, billing.others TO affidavit_relay",
+    );
+    let relay = Relay::fresh();
+    let mut client = RawClient::logged_in(&relay, "alice");
+    let mut rows = |messages: &[u8]| {
+        client.send(messages);
+        until_ready(&mut client).iter().filter(|message| message.tag == 'D').count()
+    };
+    let by_protocol = [bind("", "p"), execute(""), sync()].concat();
+    rows(&query("PREPARE p AS SELECT shown FROM billing.own"));
+    assert_eq!((rows(&query("EXECUTE p")), rows(&by_protocol)), (1, 1));
+    database.run("ALTER TABLE billing.own RENAME TO once; ALTER TABLE billing.others RENAME TO own");
+    let after = (rows(&query("EXECUTE p")), rows(&by_protocol));
+    database.run("DROP TABLE billing.once, billing.own");
+    assert_eq!(after, (0, 0), "the name is another table's");
 }
 
 /// The relay's catalogue may be ten seconds old; the change comes while it waits for a line.

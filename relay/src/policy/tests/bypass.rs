@@ -444,6 +444,26 @@ fn a_view_over_protected_columns_is_inlined_only_where_that_changes_no_rights() 
 }
 
 #[test]
+fn a_view_shows_no_more_of_the_system_than_may_be_read_there() {
+    let with = |definition: &'static str, kind: &'static str| {
+        Clinic::changed(&move |catalog| {
+            catalog["relations"][9]["definition"] = json!(definition);
+            catalog["relations"][9]["kind"] = json!(kind);
+            catalog["relations"][9]["reads"] = json!([]);
+        })
+    };
+    for (definition, part) in [
+        ("SELECT pg_subscription.oid AS id, pg_subscription.subconninfo AS email FROM pg_subscription", "s.subenabled"),
+        ("SELECT pg_settings.pending_restart AS id, pg_settings.setting AS email FROM pg_settings", "'server_version'"),
+    ] {
+        let sql = with(definition, "v").upstream("SELECT email FROM clinic.contacts");
+        assert!(sql.contains(part) && !sql.contains("clinic.contacts"), "the view itself would tell: {sql}");
+        let refusal = with(definition, "m").refusal("SELECT email FROM clinic.contacts");
+        assert!(refusal.message.contains("materialized view"), "{}", refusal.message);
+    }
+}
+
+#[test]
 fn an_operator_of_the_sessions_path_cannot_slip_into_an_inlined_view() {
     let clinic = Clinic::changed(&|catalog| {
         catalog["operators"] = json!([["clinic", "<"]]);

@@ -32,10 +32,10 @@ impl ParquetReader {
     /// [`ParquetError::Malformed`], [`ParquetError::Io`].
     pub fn open(table: Table, file: Box<dyn RandomRead>) -> std::result::Result<Self, ParquetError> {
         let file = File::new(file)?;
-        contain(|| Self::open_contained(table, file))
+        contain(|| Self::open_contained(table, &file))
     }
 
-    fn open_contained(table: Table, file: File) -> std::result::Result<Self, ParquetError> {
+    fn open_contained(table: Table, file: &File) -> std::result::Result<Self, ParquetError> {
         file.skim_footer()?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file.clone()).map_err(|cause| malformed(&cause))?;
         let (found, expected) = (builder.schema(), schema(table));
@@ -43,7 +43,13 @@ impl ParquetReader {
             return Err(ParquetError::Malformed("its columns are not those of the table".to_owned()));
         }
         let columns = builder.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
-        columns.map(ColumnChunkMetaData::byte_range).try_for_each(|(start, length)| file.skim_pages(start, length))?;
+        let mut ranges: Vec<(u64, u64)> = columns.map(ColumnChunkMetaData::byte_range).collect();
+        ranges.sort_unstable();
+        // Else a long footer could have the same bytes looked over once for each of its columns.
+        if ranges.array_windows().any(|[(start, length), (next, _)]| start.saturating_add(*length) > *next) {
+            return Err(ParquetError::Malformed("its columns overlap".to_owned()));
+        }
+        ranges.into_iter().try_for_each(|(start, length)| file.skim_pages(start, length))?;
         let batches = builder.with_batch_size(BATCH_ROWS).build().map_err(|cause| malformed(&cause))?;
         Ok(Self { table, batches: Some(batches), rows: Vec::new().into_iter() })
     }
