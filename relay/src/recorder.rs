@@ -3,6 +3,7 @@
 //! [`Recorder::record`] is the only maker of [`Recorded`], and an upstream takes nothing else.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use schemas::data_block::Direction;
@@ -14,7 +15,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
 use crate::policy::permit::Permit;
-use crate::spool::{End, SpoolError, Tape, Written};
+use crate::spool::{End, Folder, SpoolError, Tape, Written};
 
 /// Records one session. Dropped without [`Recorder::close`], the session is recorded as aborted.
 pub struct Recorder {
@@ -25,6 +26,8 @@ pub struct Recorder {
     /// From here on the incarnation's key could not seal what is recorded. Microseconds since 1970.
     until_us: u64,
     reel: Arc<Reel>,
+    /// How long the session may wait for room in the spool, and where that is; nothing where it ends at once.
+    hold: Option<(Arc<Folder>, Duration)>,
     closed: bool,
 }
 
@@ -87,7 +90,37 @@ impl Recorder {
         until_us: u64,
         reel: Arc<Reel>,
     ) -> Self {
-        Self { session, keys, durability, clock, until_us, reel, closed: false }
+        Self { session, keys, durability, clock, until_us, reel, hold: None, closed: false }
+    }
+
+    /// The session waits for room in a spool that is nearly full, so long at most.
+    pub(crate) fn holding(mut self, hold: Option<(Arc<Folder>, Duration)>) -> Self {
+        self.hold = hold;
+        self
+    }
+
+    /// How long the session has to wait for room at most, if it has to wait now.
+    pub(crate) fn must_wait(&self) -> Option<Duration> {
+        let (folder, most) = self.hold.as_ref()?;
+        folder.budget().is_nearly_full().then_some(*most)
+    }
+
+    /// Whether the session may go on that had to wait.
+    pub(crate) fn has_room(&self) -> bool {
+        self.hold.as_ref().is_none_or(|(folder, _)| folder.budget().has_room())
+    }
+
+    /// Why a session ends that waited in vain.
+    pub(crate) fn spool_full(&self) -> RecordError {
+        RecordError::SpoolFull { limit: self.hold.as_ref().map_or(0, |(folder, _)| folder.budget().limit()) }
+    }
+
+    /// Has what is recorded so far sealed without waiting for more, so that it can leave the spool.
+    pub(crate) fn seal_early(&self) {
+        if let Err(error) = self.reel.tape().rotate_if_older(Duration::ZERO) {
+            tracing::error!(session = %self.session, %error, "cannot start a segment: the session must end");
+        }
+        self.reel.changed.notify_one();
     }
 
     /// How long the incarnation's certificate lets this session record.
@@ -206,7 +239,9 @@ impl Recorder {
         self.flush(written?).await
     }
 
-    /// With durability `disk`, returns once the batch is on the disk.
+    /// With durability `disk`, returns once the batch is on the disk. Sessions flush beside each other, each its own file:
+    /// the file system takes all that wait into one commit of its journal, and tells each of its own errors. To gather them
+    /// here first and flush one by one was slower, and so was `syncfs`, which also waits for what is not ours.
     async fn flush(&self, written: Written) -> Result<(), RecordError> {
         if self.durability == Durability::Process {
             return Ok(());

@@ -12,7 +12,7 @@ use schemas::identifiers::Name;
 use serde::Deserialize;
 
 pub use connection::{Classification, ClassifiedTable, Connection, PasswordSource, TargetTls};
-pub use evidence::Evidence;
+pub use evidence::{Evidence, WhenFull};
 pub use listener::{Listener, ListenerTls};
 pub use peers::{Peer, Peers};
 pub use results::Results;

@@ -20,9 +20,9 @@ use crate::ship::{Pause, ShipError};
 
 /// The running heartbeats of an incarnation; they end when this is dropped.
 pub(super) struct Heartbeats {
-    stop: watch::Sender<bool>,
     queue: Arc<Queue>,
-    tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
+    /// Signing, then storing: each is told to end when the one before has.
+    tasks: tokio::sync::Mutex<Vec<(watch::Sender<bool>, JoinHandle<()>)>>,
 }
 
 /// Signed and not yet stored, in order.
@@ -37,19 +37,24 @@ struct Queue {
 impl Heartbeats {
     /// The first comes at once. The tasks keep nothing alive: an incarnation that is dropped is dead.
     pub(super) fn start(core: &Arc<Core>) -> Self {
-        let (stop, stopped) = watch::channel(false);
+        let (stop_beating, beating_stopped) = watch::channel(false);
+        let (stop_shipping, shipping_stopped) = watch::channel(false);
         let queue = Arc::new(Queue::default());
         let period = Duration::from_secs(core.evidence.heartbeat_seconds);
-        let beating = tokio::spawn(beat(Arc::downgrade(core), period, Arc::clone(&queue), stopped.clone()));
-        let shipping = tokio::spawn(ship(Arc::downgrade(core), Arc::clone(&queue), stopped));
-        Self { stop, queue, tasks: tokio::sync::Mutex::new(vec![beating, shipping]) }
+        let beating = tokio::spawn(beat(Arc::downgrade(core), period, Arc::clone(&queue), beating_stopped));
+        let shipping = tokio::spawn(ship(Arc::downgrade(core), Arc::clone(&queue), shipping_stopped));
+        let tasks = vec![(stop_beating, beating), (stop_shipping, shipping)];
+        Self { queue, tasks: tokio::sync::Mutex::new(tasks) }
     }
 
     /// Signs no more, and waits until all are stored; gives the sequence of the last one.
     pub(super) async fn end(&self) -> Result<u64, EvidenceError> {
-        self.stop.send_replace(true);
-        for task in self.tasks.lock().await.drain(..) {
+        let mut tasks = self.tasks.lock().await;
+        // One that signs could still add to what is stored: it ends first.
+        while let Some((stop, task)) = tasks.first_mut() {
+            stop.send_replace(true);
             task.await.map_err(|_| EvidenceError::Interrupted)?;
+            tasks.remove(0);
         }
         let left = self.queue.waiting.lock().unwrap_or_else(PoisonError::into_inner).len();
         if left > 0 { Err(EvidenceError::Interrupted) } else { Ok(self.queue.stored.load(Ordering::SeqCst)) }

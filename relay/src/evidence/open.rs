@@ -133,7 +133,8 @@ impl Opening {
             Arc::clone(&core.clock),
             until_us,
             Arc::clone(&reel),
-        );
+        )
+        .holding(core.evidence.hold().map(|most| (Arc::clone(&case.folder), most)));
         match store_opening(&case, &facts).await {
             Ok(()) => {
                 tokio::spawn(async move { case.finish(case.complete(None, &facts, key, &reel), active).await });

@@ -168,7 +168,7 @@ impl Case {
         if last {
             return Ok(());
         }
-        let successor = reel.tape().current();
+        let successor = reel.tape().current()?;
         blocking(move || Ok(successor.flush()?)).await
     }
 

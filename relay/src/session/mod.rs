@@ -16,6 +16,7 @@ mod leaving;
 mod names;
 mod open;
 mod operation;
+mod pressure;
 mod pump;
 mod release;
 mod replies;
@@ -158,7 +159,7 @@ impl Session {
             let ready = self.pump.ready(may_read_client, &mut self.from_client, &mut self.from_target);
             if let Some(activity) = ready.await? {
                 self.in_a_row += 1;
-                return self.act(activity).await;
+                return self.act(activity, interrupts).await;
             }
         }
         self.in_a_row = 0;
@@ -166,7 +167,7 @@ impl Session {
         let notice_at = self.holding.as_ref().and_then(Holding::notice_at);
         tokio::select! {
             activity = self.pump.next(may_read_client, &mut self.from_client, &mut self.from_target) => {
-                self.act(activity?).await
+                self.act(activity?, interrupts).await
             }
             progress = holding::next_progress(&mut self.holding) => self.progress(progress).await,
             () = holding::at(notice_at) => self.tell_held().await,
@@ -182,7 +183,10 @@ impl Session {
         }
     }
 
-    async fn act(&mut self, activity: Activity) -> Result<(), Ending> {
+    async fn act(&mut self, activity: Activity, interrupts: &mut Interrupts<'_>) -> Result<(), Ending> {
+        if activity.is_to_be_recorded() {
+            self.hold_if_nearly_full(interrupts).await?;
+        }
         match activity {
             Activity::Written => {}
             Activity::FromTarget => self.release_replies().await?,

@@ -34,6 +34,13 @@ pub(crate) enum Activity {
     FromTarget,
 }
 
+impl Activity {
+    /// Whether it brought something that goes on record before it goes on.
+    pub(super) fn is_to_be_recorded(self) -> bool {
+        matches!(self, Self::FromClient | Self::FromTarget)
+    }
+}
+
 impl Pump {
     /// Waits for the next thing that can be done. The client is read only if `may_read_client`.
     pub(crate) async fn next(
@@ -59,6 +66,15 @@ impl Pump {
         .await
     }
 
+    /// Writes what waits for either peer and reads nothing. Comes back only when a peer is gone.
+    pub(crate) async fn only_write(&mut self) -> Ending {
+        poll_fn(|cx| match self.poll_write(cx) {
+            Err(ending) => Poll::Ready(ending),
+            Ok(_) => Poll::Pending,
+        })
+        .await
+    }
+
     /// Writes what waits for either peer and closes both streams, within a time.
     pub(crate) async fn close(mut self) {
         let closing = async {
@@ -76,21 +92,10 @@ impl Pump {
         from_client: &mut Deframer<Frontend>,
         from_target: &mut Deframer<Backend>,
     ) -> Poll<Result<Activity, Ending>> {
-        let mut written = false;
-        if self.upstream.has_outgoing() {
-            match self.upstream.poll_write_out(cx) {
-                Poll::Ready(Ok(())) => written = true,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(target_gone(&error))),
-                Poll::Pending => {}
-            }
-        }
-        if self.client.has_outgoing() {
-            match self.client.poll_write_out(cx) {
-                Poll::Ready(Ok(())) => written = true,
-                Poll::Ready(Err(_)) => return Poll::Ready(Err(Ending::silent(CloseReason::ClientDisconnected))),
-                Poll::Pending => {}
-            }
-        }
+        let written = match self.poll_write(cx) {
+            Ok(written) => written,
+            Err(ending) => return Poll::Ready(Err(ending)),
+        };
         if !self.client.has_outgoing() {
             match read(|buffer| self.upstream.poll_read(cx, buffer), |bytes| from_target.push(bytes)) {
                 Poll::Ready(Ok(1..)) => return Poll::Ready(Ok(Activity::FromTarget)),
@@ -116,6 +121,28 @@ impl Pump {
             }
         }
         if written { Poll::Ready(Ok(Activity::Written)) } else { Poll::Pending }
+    }
+}
+
+impl Pump {
+    /// Whether anything was written out.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let mut written = false;
+        if self.upstream.has_outgoing() {
+            match self.upstream.poll_write_out(cx) {
+                Poll::Ready(Ok(())) => written = true,
+                Poll::Ready(Err(error)) => return Err(target_gone(&error)),
+                Poll::Pending => {}
+            }
+        }
+        if self.client.has_outgoing() {
+            match self.client.poll_write_out(cx) {
+                Poll::Ready(Ok(())) => written = true,
+                Poll::Ready(Err(_)) => return Err(Ending::silent(CloseReason::ClientDisconnected)),
+                Poll::Pending => {}
+            }
+        }
+        Ok(written)
     }
 }
 

@@ -36,6 +36,20 @@ impl Budget {
         let _ = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| Some(used.saturating_sub(bytes)));
     }
 
+    /// Less than an eighth is left: who can wait should.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.used() > self.limit - self.limit / 8
+    }
+
+    /// A quarter is left again.
+    pub(crate) fn has_room(&self) -> bool {
+        self.used() <= self.limit - self.limit / 4
+    }
+
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
@@ -62,5 +76,18 @@ mod tests {
         assert!(budget.reserve(0).is_err());
         budget.release(15);
         budget.reserve(10).unwrap();
+    }
+
+    #[test]
+    fn who_waits_from_the_last_eighth_on_goes_on_when_a_quarter_is_left() {
+        let budget = Budget::new(80);
+        budget.reserve(70).unwrap();
+        assert!(!budget.is_nearly_full());
+        budget.reserve(1).unwrap();
+        assert!(budget.is_nearly_full() && !budget.has_room());
+        budget.release(10);
+        assert!(!budget.is_nearly_full() && !budget.has_room());
+        budget.release(1);
+        assert!(budget.has_room());
     }
 }

@@ -282,3 +282,27 @@ fn after_a_failed_write_nothing_more_is_taken() {
     assert_eq!(world.tape.progress().ending, Some(Ending::Broken));
     assert!(world.read() == (world.model, 0));
 }
+
+/// What a session says at its end may fill a segment, so that its close begins another.
+#[test]
+fn an_end_in_two_segments_is_flushed_in_both() {
+    let mut world = World::new(u64::MAX, 4096);
+    world.tape.append(vec![EventBody::Cancel], b"", Direction::Frontend, 1).unwrap();
+    let end = End { last: Vec::new(), told: &[b'!'; 4096], reason: CloseReason::Idle };
+    let written = world.tape.close(end, 2).unwrap();
+    assert_eq!(world.tape.progress().sequence, 3);
+    for spared in [0, 1] {
+        let planned = faults::plan(world.folder.path(), Change::FlushSegment, "", spared, Fault::NotDone);
+        assert!(written.flush_content().is_err(), "after {spared} flushes");
+        drop(planned);
+    }
+    written.flush().unwrap();
+}
+
+#[test]
+fn an_end_that_begins_a_segment_has_its_name_flushed() {
+    let mut world = World::new(u64::MAX, 1 << 20);
+    world.tape.append(vec![EventBody::Cancel], b"", Direction::Frontend, 1).unwrap();
+    world.tape.rotate_if_older(Duration::ZERO).unwrap();
+    assert!(world.tape.close(End::silent(CloseReason::Idle), 2).unwrap().noteworthy);
+}

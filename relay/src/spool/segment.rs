@@ -83,6 +83,11 @@ impl Segment {
     pub(crate) fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
     }
+
+    /// Another descriptor of the file, to read and to flush.
+    pub(crate) fn open_again(&self) -> Result<File, SpoolError> {
+        File::open(&self.path).map_err(SpoolError::disk("cannot open", &self.path))
+    }
 }
 
 impl Contents {

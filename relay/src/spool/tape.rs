@@ -54,6 +54,8 @@ pub(crate) struct End<'a> {
 /// A batch was written: what to flush, should it be durable on disk.
 pub(crate) struct Written {
     file: Arc<File>,
+    /// Where the first part of it went, if it was written in two and began a segment in between.
+    earlier: Option<Arc<File>>,
     folder: Arc<Folder>,
     /// Sealing should look: a segment is complete, or got its first content.
     pub(crate) noteworthy: bool,
@@ -132,7 +134,8 @@ impl Tape {
         let said = self.write(events, end.told, Direction::Backend, now_us, false);
         let close = SessionClose { reason: end.reason, statements: self.statements, executions: self.executions };
         let event = vec![EventBody::SessionClose(close)];
-        let written = said.and_then(|_| self.write(event, &[], Direction::Frontend, now_us, false));
+        let closed = |said: Written| Ok(self.write(event, &[], Direction::Frontend, now_us, false)?.after(said));
+        let written = said.and_then(closed);
         self.state = match (self.state, &written) {
             (State::Ended(ending), _) => State::Ended(ending),
             (_, Ok(_)) => State::Ended(Ending::Orderly),
@@ -182,9 +185,10 @@ impl Tape {
         Progress { sequence: self.segment.sequence, content_since, ending }
     }
 
-    /// What must reach the disk for the current segment to be there.
-    pub(crate) fn current(&self) -> Written {
-        Written { file: self.segment.file(), folder: Arc::clone(&self.folder), noteworthy: false }
+    /// What must reach the disk for the current segment to be there. Through a descriptor of its own: the kernel tells each
+    /// descriptor once of what it could not write, and the session must not miss it because somebody else was told.
+    pub(crate) fn current(&self) -> Result<Written, SpoolError> {
+        Ok(Written { file: Arc::new(self.segment.open_again()?), ..self.written(false) })
     }
 
     /// From now on the disk refuses.
@@ -221,7 +225,11 @@ impl Tape {
         self.put(&drafts)?;
         self.last_time_us = time_us;
         self.apply(tally);
-        Ok(Written { file: self.segment.file(), folder: Arc::clone(&self.folder), noteworthy })
+        Ok(self.written(noteworthy))
+    }
+
+    fn written(&self, noteworthy: bool) -> Written {
+        Written { file: self.segment.file(), earlier: None, folder: Arc::clone(&self.folder), noteworthy }
     }
 
     /// Takes the batch's length from the budget, in a new segment if this one would grow too large. Says whether the
@@ -306,17 +314,25 @@ impl Tape {
 }
 
 impl Written {
+    /// This and what was written just before, as one.
+    fn after(self, before: Self) -> Self {
+        let earlier = (!Arc::ptr_eq(&self.file, &before.file)).then_some(before.file);
+        Self { earlier, noteworthy: self.noteworthy || before.noteworthy, ..self }
+    }
+
     /// Puts content and name on the disk. Blocks.
     pub(crate) fn flush(&self) -> Result<(), SpoolError> {
-        disk::flush_segment(&self.file, self.folder.path())
-            .map_err(SpoolError::disk("cannot flush a segment in", self.folder.path()))?;
+        self.flush_content()?;
         super::folder::sync(self.folder.path())
     }
 
     /// As [`Written::flush`], for a segment whose name is on the disk already.
     pub(crate) fn flush_content(&self) -> Result<(), SpoolError> {
-        disk::flush_segment(&self.file, self.folder.path())
-            .map_err(SpoolError::disk("cannot flush a segment in", self.folder.path()))
+        let failed = || SpoolError::disk("cannot flush a segment in", self.folder.path());
+        for file in self.earlier.iter().chain([&self.file]) {
+            disk::flush_segment(file, self.folder.path()).map_err(|source| failed()(source))?;
+        }
+        Ok(())
     }
 }
 

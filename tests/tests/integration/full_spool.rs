@@ -1,8 +1,11 @@
 //! A spool that is full in the middle of whatever clients do: pipelines, transactions, statements that wait for an
 //! approval. Each session ends as the evidence says, and the evidence holds.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
 use crate::harness::workload::{Clients, Moments, Table, setting};
-use crate::harness::{Outage, Relay, have_psycopg};
+use crate::harness::{Outage, Relay, have_psycopg, psycopg};
 use crate::skip_without;
 
 /// `AFFIDAVIT_FULL_SPOOLS` sets how often.
@@ -26,3 +29,69 @@ fn whatever_a_full_spool_interrupts_the_evidence_holds() {
         assert!(report.contains("evidence-failure"), "a spool of {size} bytes: {report}");
     }
 }
+
+#[test]
+fn a_session_that_holds_goes_on_when_there_is_room_again() {
+    skip_without!(have_psycopg(), "psycopg");
+    let mut relay = holding(60);
+    let (mut client, mut said) = asking(&relay);
+    assert_eq!(said.next().as_deref(), Some("open"));
+    let outage = Outage::of(&relay);
+    client.stdin.take();
+    let notice = said.next().unwrap();
+    assert!(notice.contains("the session waits") && notice.contains("60 s"), "{notice}");
+    drop(outage);
+    // It may have to wait again before all of it is stored.
+    let end = said.find(|line| !line.starts_with("NOTICE")).unwrap();
+    assert_eq!(end, "done");
+    assert!(client.wait().unwrap().success());
+    relay.stop();
+    let report = relay.verify(&relay.evidence()).ok();
+    assert!(report.contains("complete (client-terminated)"), "{report}");
+}
+
+#[test]
+fn a_session_that_holds_ends_when_no_room_comes() {
+    skip_without!(have_psycopg(), "psycopg");
+    let mut relay = holding(2);
+    let (mut client, mut said) = asking(&relay);
+    assert_eq!(said.next().as_deref(), Some("open"));
+    let outage = Outage::of(&relay);
+    client.stdin.take();
+    assert!(said.next().unwrap().contains("the session waits"));
+    // Sealing makes some room too.
+    let end = said.find(|line| !line.starts_with("NOTICE")).unwrap();
+    assert!(end.starts_with("ended") && end.contains("the spool is full"), "{end}");
+    assert!(client.wait().unwrap().success());
+    drop(outage);
+    relay.stop();
+    let report = relay.verify(&relay.evidence()).ok();
+    assert!(report.contains("evidence-failure"), "{report}");
+}
+
+fn holding(seconds: u64) -> Relay {
+    let held = format!("when_full = \"hold\"\nhold_seconds = {seconds}\nsegment_bytes = 65536\nspool_bytes = 1048576");
+    Relay::configured(&[("durability = \"process\"", &format!("durability = \"process\"\n{held}"))])
+}
+
+/// A client that asks once its standard input is closed, for more than the spool can hold, and the lines that it says.
+fn asking(relay: &Relay) -> (Child, impl Iterator<Item = String> + use<>) {
+    let mut client =
+        psycopg(ASKING, &relay.connection("alice")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let said = BufReader::new(client.stdout.take().unwrap()).lines().map(Result::unwrap);
+    (client, said)
+}
+
+const ASKING: &str = r#"
+import sys, psycopg
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    connection.add_notice_handler(lambda notice: print("NOTICE", notice.message_primary, notice.message_detail))
+    print("open")
+    sys.stdin.read()
+    try:
+        for first in range(100):
+            connection.execute(f"SELECT md5((g + {first * 1000})::text) FROM generate_series(1, 1000) g").fetchall()
+        print("done")
+    except psycopg.Error as error:
+        print("ended", str(error).replace("\n", " "))
+"#;

@@ -51,3 +51,43 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
     except psycopg.Error as error:
         print("ended after", answers, str(error).replace("\n", " "))
 "#;
+
+/// As for an hour: what is recorded meanwhile waits on the disk, not in memory, and leaves it in order.
+#[test]
+fn what_waits_for_the_store_is_kept_on_the_disk_and_stored_in_order() {
+    skip_without!(have_psycopg(), "psycopg");
+    let small = "durability = \"process\"\nsegment_bytes = 262144\nspool_bytes = 268435456";
+    let mut relay = Relay::configured(&[("durability = \"process\"", small)]);
+    let mut client =
+        psycopg(MUCH, &relay.connection("alice")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(client.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(said.next().as_deref(), Some("open"));
+    let outage = Outage::of(&relay);
+    let before = relay.peak_memory();
+    client.stdin.take();
+    assert_eq!(said.next().as_deref(), Some("done"));
+    let after = relay.peak_memory();
+    assert!(client.wait().unwrap().success());
+    assert!(after < before + MEMORY, "from {before} to {after} bytes for {MUCH_BYTES} on the disk");
+    drop(outage);
+    relay.stop();
+    let report = relay.verify(&relay.evidence()).ok();
+    assert!(report.contains("complete (client-terminated)"), "{report}");
+    let chunks = relay.chunks();
+    assert!(chunks.len() > 20, "{} chunks", chunks.len());
+    let stored: Vec<_> = chunks.iter().map(|chunk| chunk.metadata().unwrap().modified().unwrap()).collect();
+    assert!(stored.is_sorted(), "chunks were stored in another order than theirs");
+}
+
+const MUCH: &str = r#"
+import sys, psycopg
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    print("open")
+    sys.stdin.read()
+    for first in range(40):
+        connection.execute(f"SELECT md5((g + {first * 30000})::text) FROM generate_series(1, 30000) g").fetchall()
+    print("done")
+"#;
+/// 40 times 30,000 rows of 32 digits, and what the protocol adds.
+const MUCH_BYTES: u64 = 40 * 30_000 * 43;
+const MEMORY: u64 = MUCH_BYTES / 2;

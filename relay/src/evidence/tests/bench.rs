@@ -108,6 +108,8 @@ impl Bench {
                 segment_seconds: 3600,
                 spool_bytes: 64 * 1024 * 1024,
                 heartbeat_seconds: 60,
+                when_full: config::WhenFull::Stop,
+                hold_seconds: 60,
                 retain_days: 1,
             },
             lifetime: Duration::from_secs(3600),

@@ -282,3 +282,15 @@ async fn bytes_without_any_record_are_not_made_sendable() {
     permit.events.clear();
     assert!(matches!(recorder.record(vec![permit]).await, Err(RecordError::NothingToRecord)));
 }
+
+/// The first heartbeat is on its way then.
+#[tokio::test]
+async fn a_relay_may_retire_as_soon_as_it_has_started() {
+    for moment in 0..40 {
+        let bench = Bench::new();
+        let incarnation = bench.start().await.unwrap();
+        tokio::time::sleep(Duration::from_micros(100 * moment)).await;
+        incarnation.retire(PATIENCE).await.unwrap();
+        bench.verified().await;
+    }
+}

@@ -280,15 +280,25 @@ impl Relay {
     pub(crate) fn wrapped_key(&self, session: &str) -> PathBuf {
         let (incarnation, counter) = session.split_once('-').unwrap();
         let file = format!("{incarnation}/{counter}.json");
-        let mut folders = vec![self.evidence().join("objects/keys")];
+        let found = self.objects("keys").into_iter().find(|path| path.ends_with(&file));
+        found.unwrap_or_else(|| panic!("{session} has no wrapped key"))
+    }
+
+    /// All stored chunks, by key.
+    pub(crate) fn chunks(&self) -> Vec<PathBuf> {
+        let is_chunk = |path: &PathBuf| path.to_string_lossy().contains("/chunk-");
+        self.objects("evidence").into_iter().filter(is_chunk).collect()
+    }
+
+    fn objects(&self, area: &str) -> Vec<PathBuf> {
+        let (mut folders, mut files) = (vec![self.evidence().join("objects").join(area)], Vec::new());
         while let Some(folder) = folders.pop() {
-            if folder.join(&file).exists() {
-                return folder.join(file);
+            for path in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
             }
-            let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-            folders.extend(entries.filter(|path| path.is_dir()));
         }
-        panic!("{session} has no wrapped key")
+        files.sort();
+        files
     }
 
     /// `auditor sessions`.
