@@ -30,11 +30,8 @@ for line in sys.stdin:
     options = {"earlier": [(name, base64.b64decode(note)) for name, note in ask["earlier"]]}
     options["witnesses"] = [verify.read_witness(vkey) for vkey in ask["witnesses"]]
     if ask["checkpoints_key"]:
-        options["checkpoints_key"] = verify.key_of(ask["checkpoints_key"])
-    if ask["bundle"]:
-        holds, verifier = verify.verify_bundle(changed, root, **options)
-    else:
-        verifier = verify.Verifier(changed, root, **options)
-        holds = verifier.run()
+        options["checkpoints_key"] = base64.b64decode(ask["checkpoints_key"])
+    verifier = verify.Verifier(changed, root, is_bundle=ask["bundle"], **options)
+    holds = verifier.run()
     errors = [[found["object"], found["rule"]] for found in verifier.findings if found["severity"] == "error"]
     print(json.dumps({"holds": holds, "first": errors[0] if errors else None}), flush=True)
