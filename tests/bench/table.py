@@ -74,8 +74,7 @@ def main():
         print("| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |")
         if number == 0:
             print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    print("\nMedian (lowest to highest). Latencies, CPU and memory: less is better. Results policy \"digest\" is not measured:\n"
-          "the relay has none yet.")
+    print("\nMedian (lowest to highest). Latencies, CPU and memory: less is better.")
 
 
 main()
