@@ -8,6 +8,7 @@ mod channel;
 pub mod clock;
 pub mod command;
 pub mod config;
+mod cores;
 pub mod evidence;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

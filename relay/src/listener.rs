@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::cores::Cores;
 use crate::stop::Stop;
 
 /// A bound listener.
@@ -54,12 +55,13 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Accepts until told to stop, giving each connection to `serve` in a task of its own.
-    pub(crate) async fn run<F, S>(self, stop: Stop, tasks: TaskTracker, serve: F)
+    /// Accepts until told to stop, giving each connection to `serve` in a task of its own, on the core that has fewest.
+    pub(crate) async fn run<F, S>(self, stop: Stop, cores: Arc<Cores>, tasks: TaskTracker, serve: F)
     where
-        F: Fn(Accepted) -> S,
+        F: Fn(Accepted) -> S + Send + Sync + 'static,
         S: Future<Output = ()> + Send + 'static,
     {
+        let serve = Arc::new(serve);
         loop {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
@@ -68,7 +70,21 @@ impl Listener {
             match accepted {
                 Ok((stream, peer)) => {
                     let place = Arc::clone(&self.places).try_acquire_owned().ok();
-                    tasks.spawn(serve(Accepted { stream, peer, tls: self.tls.clone(), place }));
+                    let (Some(core), Ok(stream)) = (cores.place(), stream.into_std()) else {
+                        warn!(%peer, "cannot give a connection to the thread that would serve it");
+                        continue;
+                    };
+                    let runtime = core.runtime().clone();
+                    let (tls, serve) = (self.tls.clone(), Arc::clone(&serve));
+                    let served = async move {
+                        let _core = core;
+                        // Its readiness is told to the runtime that it is served on.
+                        match TcpStream::from_std(stream) {
+                            Ok(stream) => serve(Accepted { stream, peer, tls, place }).await,
+                            Err(error) => warn!(%peer, %error, "cannot serve a connection"),
+                        }
+                    };
+                    tasks.spawn_on(served, &runtime);
                 }
                 Err(error) => {
                     // Usually EMFILE: waiting a little lets sessions end; a tight loop would only burn the core.

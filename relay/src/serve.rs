@@ -16,6 +16,7 @@ use crate::approval::Approvals;
 use crate::cancel::Cancellations;
 use crate::clock::Clock;
 use crate::config::{Classification, Config, ConfigError, Connection};
+use crate::cores::Cores;
 use crate::evidence::{Certifier, EvidenceError, Incarnation, Incarnations, Settings};
 use crate::issuers::Issuers;
 use crate::listener::Listener;
@@ -40,6 +41,7 @@ pub struct Dependencies {
 pub struct Relay {
     shared: Arc<Shared>,
     listeners: Vec<Listener>,
+    cores: Arc<Cores>,
     drain: Duration,
 }
 
@@ -75,6 +77,9 @@ pub enum StartError {
         /// Why not.
         source: std::io::Error,
     },
+    /// No thread to serve sessions on.
+    #[error("cannot start the threads of sessions: {0}")]
+    Threads(std::io::Error),
     /// Evidence.
     #[error("evidence: {0}")]
     Evidence(#[from] EvidenceError),
@@ -115,7 +120,8 @@ impl Relay {
         };
         let cancellations = Cancellations::default();
         let shared = Shared { connections, issuers, incarnations, cancellations, peers, approvals };
-        Ok(Self { shared: Arc::new(shared), listeners, drain: Duration::from_secs(config.drain_seconds) })
+        let cores = Arc::new(Cores::start().map_err(StartError::Threads)?);
+        Ok(Self { shared: Arc::new(shared), listeners, cores, drain: Duration::from_secs(config.drain_seconds) })
     }
 
     /// The addresses really bound, in the configuration's order.
@@ -136,7 +142,7 @@ impl Relay {
         for listener in self.listeners {
             let (shared, for_sessions) = (Arc::clone(&self.shared), stop.clone());
             let serve = move |accepted| session::serve(accepted, Arc::clone(&shared), for_sessions.clone());
-            accepting.spawn(listener.run(stop.clone(), sessions.clone(), serve));
+            accepting.spawn(listener.run(stop.clone(), Arc::clone(&self.cores), sessions.clone(), serve));
         }
         accepting.close();
         let renewing = tokio::spawn(Arc::clone(&self.shared.incarnations).run());

@@ -8,6 +8,7 @@ use schemas::identifiers::{Incarnation as IncarnationId, SessionId};
 use schemas::layout::Scope;
 use schemas::signature::P256Key;
 use seams::{Keys, Retention};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use super::EvidenceError;
@@ -29,6 +30,8 @@ pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) spool: Arc<Spool>,
+    /// Where evidence is completed, which is not where sessions are served.
+    pub(crate) runtime: Handle,
     tally: Mutex<Tally>,
     /// Whether its key was seen to be revoked.
     revoked: watch::Sender<bool>,
@@ -79,6 +82,7 @@ impl Core {
             clock: parts.clock,
             entropy: parts.entropy,
             spool: parts.spool,
+            runtime: Handle::current(),
             tally: Mutex::new(Tally::default()),
             revoked: watch::Sender::new(false),
             retiring: AtomicBool::new(false),

@@ -57,7 +57,7 @@ impl Incarnation {
         };
         // A task of its own: a caller that goes away leaves no half-opened session. Its recorder, dropped unused,
         // closes the session.
-        let begun = tokio::spawn(async move { opening.number(counter.await?).begin(details, facts).await });
+        let begun = self.core.runtime.spawn(async move { opening.number(counter.await?).begin(details, facts).await });
         match timeout(OPEN_TIME, begun).await {
             Ok(Ok(recorder)) => recorder,
             Ok(Err(_)) => Err(EvidenceError::Interrupted),

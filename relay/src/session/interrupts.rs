@@ -1,9 +1,11 @@
 //! What a session listens to beside its peers, kept from one wait to the next: to make and drop timers and listeners
-//! for each message would cost more than the message.
+//! for each message would cost more than the message. Nor are they asked each time: they ring a bell.
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -31,13 +33,26 @@ pub(super) struct Interrupts<'s> {
     due: Listener<'s>,
     alarm: Pin<Box<Sleep>>,
     told_stopping: bool,
+    bell: Arc<Bell>,
+    /// Rings the bell.
+    ringer: Waker,
+}
+
+/// Whether any of them has something to say, and who waits for that.
+struct Bell {
+    rung: AtomicBool,
+    waiting: Mutex<Waker>,
 }
 
 type Listener<'s> = Pin<Box<dyn Future<Output = ()> + Send + 's>>;
 
 impl<'s> Interrupts<'s> {
     pub(super) fn new(stop: &'s Stop, cancellation: &'s Cancellation, deadline: Instant) -> Self {
+        // Rung: each has to be asked once before it rings.
+        let bell = Arc::new(Bell { rung: AtomicBool::new(true), waiting: Mutex::new(Waker::noop().clone()) });
         Self {
+            ringer: Waker::from(Arc::clone(&bell)),
+            bell,
             cancellation,
             cancelled: Box::pin(cancellation.asked()),
             stopping: Box::pin(stop.requested()),
@@ -53,6 +68,21 @@ impl<'s> Interrupts<'s> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<Interrupt> {
+        // First who is to be woken, then whether it rang: a ring in between is heard either way.
+        self.bell.wake_when_rung(cx.waker());
+        if !self.bell.rung.swap(false, Ordering::AcqRel) && self.alarm.deadline() <= deadline {
+            return Poll::Pending;
+        }
+        let ringer = self.ringer.clone();
+        let polled = self.ask(&mut Context::from_waker(&ringer), deadline);
+        if polled.is_ready() {
+            // The others have not been asked.
+            self.bell.rung.store(true, Ordering::Release);
+        }
+        polled
+    }
+
+    fn ask(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<Interrupt> {
         if self.due.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Interrupt::Due);
         }
@@ -75,6 +105,24 @@ impl<'s> Interrupts<'s> {
             self.alarm.as_mut().reset(deadline);
         }
         Poll::Pending
+    }
+}
+
+impl Bell {
+    fn wake_when_rung(&self, waker: &Waker) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone_from(waker);
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        waiting.wake();
     }
 }
 

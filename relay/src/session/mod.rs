@@ -157,9 +157,14 @@ impl Session {
         // A peer that has something goes first, but not for ever: that must not keep a session from expiring.
         if self.in_a_row < STEPS_IN_A_ROW {
             let ready = self.pump.ready(may_read_client, &mut self.from_client, &mut self.from_target);
-            if let Some(activity) = ready.await? {
-                self.in_a_row += 1;
-                return self.act(activity, interrupts).await;
+            match ready.await? {
+                // Then neither peer had anything, and there is only to wait.
+                Some(Activity::Written) => self.leave_if_answered()?,
+                Some(activity) => {
+                    self.in_a_row += 1;
+                    return self.act(activity, interrupts).await;
+                }
+                None => {}
             }
         }
         self.in_a_row = 0;
