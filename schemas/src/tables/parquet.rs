@@ -1,6 +1,7 @@
 //! Tables as Parquet (compressed with zstd): what DuckDB, pyarrow, Spark and Athena open.
 
 mod batch;
+mod forms;
 mod read;
 mod thrift;
 mod write;

@@ -121,10 +121,15 @@ fn no_file_makes_the_parquet_reader_panic() {
 #[cfg(feature = "parquet")]
 #[test]
 fn a_parquet_file_that_claims_more_than_it_holds_is_refused_and_not_read() {
-    let footer = [0x19, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07, 0x00];
-    let file = [b"PAR1", &footer[..], &[8, 0, 0, 0], b"PAR1"].concat();
-    let opened = parquet::ParquetReader::open(Table::Sessions, Box::new(io::Cursor::new(file)));
-    assert!(matches!(opened, Err(parquet::ParquetError::Malformed(what)) if what.contains("a list of booleans")));
+    let version_as_a_list = [0x19, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07, 0x00];
+    // The crate reads an integer here, and what follows it as fields of other numbers: one of them a list like that above.
+    let rows_as_a_set = [0x3a, 0x16, 0x39, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07, 0x00];
+    for footer in [&version_as_a_list[..], &rows_as_a_set] {
+        let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+        let file = [b"PAR1", footer, &length, b"PAR1"].concat();
+        let opened = parquet::ParquetReader::open(Table::Sessions, Box::new(io::Cursor::new(file)));
+        assert!(matches!(opened, Err(parquet::ParquetError::Malformed(what)) if what.contains("another type")));
+    }
 }
 
 /// Each column of each row group would be read over, from a footer that is long and names the same bytes every time.

@@ -8,6 +8,7 @@ use parquet::errors::{ParquetError as Cause, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::forms::{FOOTER, PAGE_HEADER};
 use super::thrift::skim;
 use super::{BATCH_ROWS, ParquetError, batch, schema};
 use crate::tables::{Table, Value};
@@ -114,7 +115,7 @@ impl File {
         self.part(tail_at, TAIL).read_exact(&mut length)?;
         let length = u64::from(u32::from_le_bytes(length));
         let start = tail_at.checked_sub(length).ok_or_else(none)?;
-        skim(&mut self.part(start, length)).map(|_| ()).map_err(|error| outside(&error))
+        skim(&mut self.part(start, length), &FOOTER).map(|_| ()).map_err(|error| outside(&error))
     }
 
     /// Looks over the headers of a column's pages, which stand one behind the other.
@@ -123,7 +124,7 @@ impl File {
         let end = end.ok_or_else(|| ParquetError::Malformed("a column lies beyond the end of the file".to_owned()))?;
         let mut at = start;
         while at < end {
-            let header = skim(&mut self.part(at, end - at)).map_err(|error| outside(&error))?;
+            let header = skim(&mut self.part(at, end - at), &PAGE_HEADER).map_err(|error| outside(&error))?;
             let page = header.third.and_then(|length| u64::try_from(length).ok());
             let page = page.ok_or_else(|| ParquetError::Malformed("a page without a length".to_owned()))?;
             at = at.saturating_add(header.length).saturating_add(page);
