@@ -1,5 +1,6 @@
 //! The decision on a text: set algebra over a profile, nothing else.
 
+use pg_query::protobuf::Node;
 use schemas::event::{Decision, Path, Statement, Verdict};
 
 use super::profile::AccessProfile;
@@ -60,8 +61,16 @@ struct Decided {
     class: Class,
     start: usize,
     end: usize,
-    result: Result<(String, Effects), Refusal>,
+    result: Result<Rewritten, Refusal>,
     found: Found,
+}
+
+struct Rewritten {
+    /// The text with names for masked scans.
+    with_names: String,
+    /// The text that would run.
+    upstream: String,
+    effects: Effects,
 }
 
 impl Batch {
@@ -83,7 +92,7 @@ impl Batch {
             if many && decided.iter().any(Decided::prepares) {
                 return Some(Refusal::unsupported("PREPARE must be sent alone"));
             }
-            let changes = |d: &Decided| d.result.as_ref().is_ok_and(|(_, effects)| effects.changes_resolution());
+            let changes = |d: &Decided| d.result.as_ref().is_ok_and(|rewritten| rewritten.effects.changes_resolution());
             let earlier = decided.split_last().is_some_and(|(_, earlier)| earlier.iter().any(changes));
             if many && decided.iter().any(Decided::needs_approval) {
                 let refusal = Refusal::unsupported("a statement that needs approval must be sent alone");
@@ -102,8 +111,12 @@ impl Batch {
             Some(refusal) => Outcome::Refused { refusal: refusal.clone() },
             None if self.decided.iter().any(Decided::needs_approval) => self.held(),
             None => {
-                let texts: Vec<&str> =
-                    self.decided.iter().filter_map(|d| d.result.as_ref().ok()).map(|(text, _)| text.as_str()).collect();
+                let texts: Vec<&str> = self
+                    .decided
+                    .iter()
+                    .filter_map(|d| d.result.as_ref().ok())
+                    .map(|rewritten| rewritten.upstream.as_str())
+                    .collect();
                 Outcome::Permitted { upstream_sql: texts.join("; ") }
             }
         };
@@ -117,7 +130,7 @@ impl Batch {
     /// Of a text with one statement.
     fn held(&self) -> Outcome {
         let one = self.decided.first();
-        let text = one.and_then(|one| one.result.as_ref().ok()).map(|(text, _)| text.clone());
+        let text = one.and_then(|one| one.result.as_ref().ok()).map(|rewritten| rewritten.upstream.clone());
         let objects = one.map(|one| one.found.resolved.iter().cloned().collect());
         Outcome::Held { upstream_sql: text.unwrap_or_default(), objects: objects.unwrap_or_default() }
     }
@@ -125,26 +138,34 @@ impl Batch {
 
 fn one(context: &Context<'_>, parsed: Parsed) -> Decided {
     let Parsed { node, start, end } = parsed;
-    let mut rewriter = Rewriter::new(context.snapshot, context.search_path, context.profile.access());
-    let (class, result) = match node {
-        Err(refusal) => (Class::Other, Err(refusal)),
-        Ok(mut node) => {
-            let class = rewrite::class(&node);
-            let result =
-                rewriter.statement(&mut node).and_then(|effects| rewrite::deparse(&node).map(|text| (text, effects)));
-            (class, result)
-        }
+    let rewriter = Rewriter::new(context.snapshot, context.search_path, context.profile.access());
+    let (class, result, found) = match node {
+        Err(refusal) => (Class::Other, Err(refusal), rewriter.into_found()),
+        Ok(node) => rewritten(rewriter, node),
     };
-    Decided { class, start, end, result, found: rewriter.into_found() }
+    Decided { class, start, end, result, found }
+}
+
+/// A statement as it would run: its text with names for the masked scans, and that with the scans themselves.
+fn rewritten(mut rewriter: Rewriter<'_>, mut node: Node) -> (Class, Result<Rewritten, Refusal>, Found) {
+    let class = rewrite::class(&node);
+    let result = rewriter.statement(&mut node);
+    let found = rewriter.into_found();
+    let result = result.and_then(|effects| {
+        let with_names = rewrite::deparse(node)?;
+        let upstream = rewrite::spliced_text(with_names.clone(), &found.splices)?;
+        Ok(Rewritten { with_names, upstream, effects })
+    });
+    (class, result, found)
 }
 
 impl Decided {
     fn goes_by_name(&self) -> bool {
-        self.result.as_ref().is_ok_and(|(_, effects)| effects.by_name != ByName::Nothing)
+        self.result.as_ref().is_ok_and(|rewritten| rewritten.effects.by_name != ByName::Nothing)
     }
 
     fn prepares(&self) -> bool {
-        self.result.as_ref().is_ok_and(|(_, effects)| matches!(effects.by_name, ByName::Prepares(_)))
+        self.result.as_ref().is_ok_and(|rewritten| matches!(rewritten.effects.by_name, ByName::Prepares(_)))
     }
 
     fn needs_approval(&self) -> bool {
@@ -156,11 +177,12 @@ impl Decided {
         let known = |name: &str| context.snapshot.knows(name);
         let (tokenised, literals) = statement::tokenise_own(text, context.token, &known).unzip();
         let literals = literals.unwrap_or_default();
-        let upstream = self.result.as_ref().ok().filter(|_| batch.is_none()).map(|(upstream, _)| upstream.as_str());
-        let upstream_text = upstream.and_then(|upstream| {
+        let upstream = self.result.as_ref().ok().filter(|_| batch.is_none());
+        let upstream_text = upstream.and_then(|rewritten| {
             let own_constants = |lexeme: &str| self.found.constants.contains(lexeme);
             let vocabulary = Vocabulary { own_constants: &own_constants, literals: &literals };
-            statement::tokenise_upstream(upstream, &known, &vocabulary)
+            let told = statement::tokenise_upstream(&rewritten.with_names, &known, &vocabulary)?;
+            rewrite::spliced_told(told, &self.found.splices)
         });
         let (text_of, literals) = match tokenised {
             Some(Tokenised { text, literals }) => (Some(text), literals),
@@ -186,7 +208,7 @@ impl Decided {
             objects: self.found.touched.into_values().collect(),
             decision,
         };
-        let effects = self.result.map(|(_, effects)| effects).unwrap_or_default();
+        let effects = self.result.map(|rewritten| rewritten.effects).unwrap_or_default();
         StatementRuling { event, class: self.class, scrub_diagnostics, effects }
     }
 }

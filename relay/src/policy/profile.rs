@@ -73,7 +73,7 @@ impl PolicySet {
                 access.schemas.insert(schema.to_owned(), desk.ask_held("ddl", &names.schema(schema)?)?);
             }
             for relation in snapshot.relations() {
-                access.relations.insert(relation.oid, answers(&desk, &names, relation, &protection)?);
+                access.relations.insert(relation.oid, answers(&desk, &names, relation, &protection, snapshot)?);
             }
         }
         let policy_sha256 = digest_hex(&format!("{}\n{}", self.sha256(), classification_text(classification)));
@@ -163,6 +163,7 @@ fn answers(
     names: &Names<'_>,
     relation: &Relation,
     protection: &Protection,
+    snapshot: &Snapshot,
 ) -> Result<RelationAccess, ProfileError> {
     let table = names.table(relation)?;
     let mut access = RelationAccess {
@@ -195,7 +196,7 @@ fn answers(
     access.reveal_policies.dedup();
     if access.columns.iter().any(|column| matches!(column.treatment, Treatment::Masked(_))) {
         let failed = |source| ProfileError::Scan { relation: relation.qualified().to_string(), source };
-        access.scan = Some(scan::build(relation, &access.columns).map_err(failed)?);
+        access.scan = Some(scan::build(relation, &access.columns, &|name| snapshot.knows(name)).map_err(failed)?);
     }
     Ok(access)
 }

@@ -1,11 +1,12 @@
 //! What a principal may do with a relation, as the rewriter needs to know it: answers, not policies.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use pg_query::protobuf::SelectStmt;
 use schemas::event::ObjectScope;
 
 use super::mask::Style;
+use super::splice::Spliced;
 
 /// Answers for everything of the snapshot. What is not in it may not be touched.
 #[derive(Debug, Clone, Default)]
@@ -93,11 +94,11 @@ pub enum Treatment {
     Masked(Style),
 }
 
-/// A masked scan, parsed once per profile.
+/// A masked scan, written and verified once per profile.
 #[derive(Debug, Clone)]
 pub struct Scan {
-    /// `SELECT columns and masks FROM relation WHERE guard`.
-    pub(crate) select: SelectStmt,
-    /// String constants in it, as they stand in SQL text.
-    pub(crate) constants: Vec<String>,
+    /// Of the relation and what inherits from it.
+    pub(crate) with_children: Arc<Spliced>,
+    /// `FROM ONLY`.
+    pub(crate) alone: Arc<Spliced>,
 }

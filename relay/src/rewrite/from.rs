@@ -3,7 +3,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar, SelectStmt};
 
-use super::access::RelationAccess;
+use super::access::{RelationAccess, Scan};
 use super::rewriter::Rewriter;
 use super::scope::Item;
 use super::{scan, setting_calls, unnest};
@@ -81,7 +81,10 @@ impl<'a> Rewriter<'a> {
             aliased: range.alias.is_some(),
             renamed: range.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()),
         });
-        if let Some(select) = self.replacement(relation, access, range.inh)? {
+        if let Some(scan) = &access.scan {
+            return Ok(Some(self.scan_of(range, &relation.name, scan)));
+        }
+        if let Some(select) = self.replacement(relation, access)? {
             return Ok(Some(in_place_of(range, &relation.name, select)));
         }
         self.scopes.add_guard(scan::guard(relation));
@@ -109,20 +112,29 @@ impl<'a> Rewriter<'a> {
         Ok(Some(in_place_of(range, &range.relname, select)))
     }
 
+    /// The masked scan: in the tree a name stands for it, in the text it is written there ([`super::splice`]).
+    fn scan_of(&mut self, range: &RangeVar, name: &str, scan: &Scan) -> NodeEnum {
+        let spliced = if range.inh { &scan.with_children } else { &scan.alone };
+        #[cfg(test)]
+        if self.whole_trees {
+            return in_place_of(range, name, spliced.select().clone());
+        }
+        let relname = self.splice(spliced);
+        let alias = range.alias.clone().unwrap_or_else(|| Alias { aliasname: name.to_owned(), colnames: Vec::new() });
+        NodeEnum::RangeVar(RangeVar {
+            relname,
+            inh: true,
+            relpersistence: "p".to_owned(),
+            alias: Some(alias),
+            ..RangeVar::default()
+        })
+    }
+
     fn replacement(
         &mut self,
         relation: &'a Relation,
         access: &'a RelationAccess,
-        with_children: bool,
     ) -> Result<Option<SelectStmt>, Refusal> {
-        if let Some(scan) = &access.scan {
-            self.found.constants.extend(scan.constants.iter().cloned());
-            let mut select = scan.select.clone();
-            if let Some(NodeEnum::RangeVar(scanned)) = select.from_clause.first_mut().and_then(|n| n.node.as_mut()) {
-                scanned.inh = with_children;
-            }
-            return Ok(Some(select));
-        }
         match relation.kind {
             Kind::View => self.view(relation),
             Kind::MaterializedView if !access.protected => self.materialized_view(relation).map(|()| None),

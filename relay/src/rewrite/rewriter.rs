@@ -1,11 +1,13 @@
 //! The rewriter's state, and what every part of it asks: may this be touched, and is it protected.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use schemas::event::{MaskedColumn, Touched};
 
 use super::access::{Access, Grant, RelationAccess, Treatment};
 use super::scope::Scopes;
+use super::splice::{self, Splice, Spliced};
 use crate::catalog::{Relation, Snapshot};
 use crate::statement::Refusal;
 
@@ -23,6 +25,11 @@ pub(crate) struct Rewriter<'a> {
     /// A locking clause was met.
     pub(super) locks: bool,
     pub(super) found: Found,
+    /// Scans that the statements around this one have spliced in already.
+    pub(super) spliced_before: usize,
+    /// Scans are put into the tree itself, to compare with what splicing writes.
+    #[cfg(test)]
+    pub(crate) whole_trees: bool,
 }
 
 /// What a statement was found to touch.
@@ -48,6 +55,8 @@ pub(crate) struct Found {
     pub(crate) policies: BTreeSet<String>,
     /// String constants that the relay wrote into it, as they stand in SQL text.
     pub(crate) constants: BTreeSet<String>,
+    /// Scans that names stand for in the tree.
+    pub(crate) splices: Vec<Splice>,
 }
 
 /// One verb on one object that a statement was found to touch.
@@ -83,7 +92,21 @@ impl<'a> Rewriter<'a> {
             view_depth: 0,
             locks: false,
             found: Found::default(),
+            spliced_before: 0,
+            #[cfg(test)]
+            whole_trees: false,
         }
+    }
+
+    /// Notes a scan and gives the name that stands for it in the tree.
+    pub(super) fn splice(&mut self, scan: &Arc<Spliced>) -> String {
+        let name = splice::name(self.spliced_so_far());
+        self.found.splices.push(Splice { name: name.clone(), scan: Arc::clone(scan) });
+        name
+    }
+
+    pub(super) fn spliced_so_far(&self) -> usize {
+        self.spliced_before.saturating_add(self.found.splices.len())
     }
 
     /// What was found until now, also when the statement was refused.
@@ -181,6 +204,7 @@ impl Found {
         self.shadowed = self.shadowed.take().or(other.shadowed);
         self.policies.extend(other.policies);
         self.constants.extend(other.constants);
+        self.splices.extend(other.splices);
     }
 }
 

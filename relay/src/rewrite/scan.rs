@@ -1,5 +1,7 @@
 //! The masked scan that stands for a protected relation, and the guard that every relation carries.
 
+use std::sync::Arc;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     AConst, AExpr, AExprKind, BoolExpr, BoolExprType, Node, SelectStmt, String as Text, TypeCast, TypeName,
@@ -8,6 +10,7 @@ use pg_query::protobuf::{
 
 use super::access::{ColumnAccess, Scan, Treatment};
 use super::mask::{self, Misfit};
+use super::splice::Spliced;
 use crate::catalog::{Relation, literal, quoted};
 use crate::statement::{Refusal, parse_own, tokens};
 
@@ -28,7 +31,11 @@ pub enum ScanError {
 }
 
 /// Builds the scan of a relation: clear columns as they are, the others masked, guarded by name and OID.
-pub(crate) fn build(relation: &Relation, columns: &[ColumnAccess]) -> Result<Scan, ScanError> {
+pub(crate) fn build(
+    relation: &Relation,
+    columns: &[ColumnAccess],
+    known: &dyn Fn(&str) -> bool,
+) -> Result<Scan, ScanError> {
     let mut targets = Vec::new();
     for access in columns {
         let reference = format!("{SCAN}.{}", quoted(&access.name));
@@ -50,7 +57,17 @@ pub(crate) fn build(relation: &Relation, columns: &[ColumnAccess]) -> Result<Sca
         literal(&relation.qualified().to_string()),
         relation.oid,
     );
-    Ok(Scan { select: select_of(&text).map_err(|_| ScanError::Bug)?, constants: string_constants(&text) })
+    let mut select = select_of(&text).map_err(|_| ScanError::Bug)?;
+    let constants = string_constants(&text);
+    let with_children = spliced(select.clone(), &constants, known)?;
+    if let Some(NodeEnum::RangeVar(scanned)) = select.from_clause.first_mut().and_then(|n| n.node.as_mut()) {
+        scanned.inh = false;
+    }
+    Ok(Scan { with_children, alone: spliced(select, &constants, known)? })
+}
+
+fn spliced(select: SelectStmt, constants: &[String], known: &dyn Fn(&str) -> bool) -> Result<Arc<Spliced>, ScanError> {
+    Spliced::new(select, constants, known).map(Arc::new).map_err(|_| ScanError::Bug)
 }
 
 /// The one `SELECT` in a text of the relay's or the server's own making.

@@ -10,26 +10,28 @@ use crate::statement::{Refusal, parse_own};
 ///
 /// # Errors
 /// A [`Refusal`] when the text cannot be written or means something else.
-pub(crate) fn deparse(node: &Node) -> Result<String, Refusal> {
-    let text = match &node.node {
-        Some(NodeEnum::CopyStmt(statement)) => copy::text(statement, written),
+pub(crate) fn deparse(node: Node) -> Result<String, Refusal> {
+    let (text, node) = match &node.node {
+        Some(NodeEnum::CopyStmt(statement)) => (copy::text(statement, |query| written(query.clone()).0), Some(node)),
         _ => written(node),
     };
     let text = text.ok_or_else(not_exact)?;
     let mut again = parse_own(&text).map_err(|_| not_exact())?;
     match (again.pop().map(|statement| statement.node), again.is_empty()) {
-        (Some(Ok(reread)), true) if reread == *node => Ok(text),
+        (Some(Ok(reread)), true) if Some(&reread) == node.as_ref() => Ok(text),
         _ => Err(not_exact()),
     }
 }
 
-fn written(node: &Node) -> Option<String> {
-    let stmt = RawStmt { stmt: Some(Box::new(node.clone())), stmt_location: 0, stmt_len: 0 };
-    let tree = ParseResult { version: 0, stmts: vec![stmt] };
-    pg_query::deparse(&tree, pg_query::DeparseOptions::default()).ok()
+/// The text, and the tree again.
+fn written(node: Node) -> (Option<String>, Option<Node>) {
+    let stmt = RawStmt { stmt: Some(Box::new(node)), stmt_location: 0, stmt_len: 0 };
+    let mut tree = ParseResult { version: 0, stmts: vec![stmt] };
+    let text = pg_query::deparse(&tree, pg_query::DeparseOptions::default()).ok();
+    (text, tree.stmts.pop().and_then(|stmt| stmt.stmt).map(|node| *node))
 }
 
-fn not_exact() -> Refusal {
+pub(super) fn not_exact() -> Refusal {
     Refusal::unsupported("the relay cannot write this statement back exactly, so it does not run it")
         .hint("Simplify the expression; please report the form of the statement.")
 }

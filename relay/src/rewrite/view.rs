@@ -54,6 +54,11 @@ impl<'a> Rewriter<'a> {
         let mut inside = Rewriter::new(self.catalog, &[], self.access);
         inside.operator_path = self.operator_path;
         inside.view_depth = self.view_depth.saturating_add(1);
+        inside.spliced_before = self.spliced_so_far();
+        #[cfg(test)]
+        {
+            inside.whole_trees = self.whole_trees;
+        }
         inside.select(&mut select).map_err(about)?;
         Ok((select, inside))
     }

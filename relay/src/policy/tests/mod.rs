@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::catalog::Snapshot;
 use crate::config::{Classification, Connection};
+use crate::rewrite::Rewriter;
 
 /// A session of somebody on the clinic.
 pub(super) struct Clinic {
@@ -49,7 +50,23 @@ impl Clinic {
     pub(super) fn decide_by(&self, path: Path, sql: &str) -> Ruling {
         let context =
             Context { profile: &self.profile, snapshot: &self.snapshot, search_path: &self.search_path, token: &token };
-        decide(&context, path, sql, &[])
+        let ruling = decide(&context, path, sql, &[]);
+        if let Outcome::Permitted { upstream_sql } | Outcome::Held { upstream_sql, .. } = &ruling.outcome {
+            assert_eq!(*upstream_sql, self.written_whole(sql), "{sql}\nis not spliced as it would be written");
+        }
+        ruling
+    }
+
+    /// The text upstream when every masked scan is put into the tree itself, and all of it written and read again.
+    fn written_whole(&self, sql: &str) -> String {
+        let one = |parsed: crate::statement::Parsed| {
+            let mut rewriter = Rewriter::new(&self.snapshot, &self.search_path, self.profile.access());
+            rewriter.whole_trees = true;
+            let mut node = parsed.node.unwrap();
+            rewriter.statement(&mut node).unwrap();
+            crate::rewrite::deparse(node).unwrap()
+        };
+        crate::statement::parse(sql).unwrap().into_iter().map(one).collect::<Vec<_>>().join("; ")
     }
 
     pub(super) fn upstream(&self, sql: &str) -> String {
