@@ -1,6 +1,6 @@
 //! The decision on a text: set algebra over a profile, nothing else.
 
-use pg_query::protobuf::Node;
+use pg_query::protobuf::{Node, ScanToken};
 use schemas::event::{Decision, Path, Statement, Verdict};
 
 use super::profile::AccessProfile;
@@ -29,7 +29,7 @@ pub struct Context<'a> {
 pub fn decide(context: &Context<'_>, path: Path, sql: &str, parameter_types: &[u32]) -> Ruling {
     match precondition(context, parameter_types).and_then(|()| statement::parse(sql)) {
         Err(refusal) => unparsed(context, path, sql, refusal),
-        Ok(parsed) => Batch::decide(context, path, parsed).ruling(context, path, sql),
+        Ok((parsed, tokens)) => Batch::decide(context, path, parsed).ruling(context, path, sql, &tokens),
     }
 }
 
@@ -66,7 +66,7 @@ struct Decided {
 }
 
 struct Rewritten {
-    /// The text with names for masked scans.
+    /// The text with names for masked scans and guards.
     with_names: String,
     /// The text that would run.
     upstream: String,
@@ -106,7 +106,7 @@ impl Batch {
         Self { decided, refusal }
     }
 
-    fn ruling(self, context: &Context<'_>, path: Path, sql: &str) -> Ruling {
+    fn ruling(self, context: &Context<'_>, path: Path, sql: &str, tokens: &[ScanToken]) -> Ruling {
         let outcome = match &self.refusal {
             Some(refusal) => Outcome::Refused { refusal: refusal.clone() },
             None if self.decided.iter().any(Decided::needs_approval) => self.held(),
@@ -121,7 +121,8 @@ impl Batch {
             }
         };
         let batch = self.refusal;
-        let statements = self.decided.into_iter().map(|d| d.statement(context, path, sql, batch.as_ref())).collect();
+        let told = |d: Decided| d.statement(context, path, (sql, tokens), batch.as_ref());
+        let statements = self.decided.into_iter().map(told).collect();
         Ruling { statements, outcome }
     }
 }
@@ -146,7 +147,7 @@ fn one(context: &Context<'_>, parsed: Parsed) -> Decided {
     Decided { class, start, end, result, found }
 }
 
-/// A statement as it would run: its text with names for the masked scans, and that with the scans themselves.
+/// A statement as it would run: its text with names for scans and guards, and that with these themselves.
 fn rewritten(mut rewriter: Rewriter<'_>, mut node: Node) -> (Class, Result<Rewritten, Refusal>, Found) {
     let class = rewrite::class(&node);
     let result = rewriter.statement(&mut node);
@@ -172,10 +173,17 @@ impl Decided {
         self.result.is_ok() && self.found.resolved.iter().any(|resolved| resolved.held)
     }
 
-    fn statement(self, context: &Context<'_>, path: Path, sql: &str, batch: Option<&Refusal>) -> StatementRuling {
-        let text = sql.get(self.start..self.end).unwrap_or(sql);
+    fn statement(
+        self,
+        context: &Context<'_>,
+        path: Path,
+        (sql, tokens): (&str, &[ScanToken]),
+        batch: Option<&Refusal>,
+    ) -> StatementRuling {
+        let range = if sql.get(self.start..self.end).is_some() { self.start..self.end } else { 0..sql.len() };
+        let text = sql.get(range.clone()).unwrap_or(sql);
         let known = |name: &str| context.snapshot.knows(name);
-        let (tokenised, literals) = statement::tokenise_own(text, context.token, &known).unzip();
+        let (tokenised, literals) = statement::tokenise_own(sql, range, tokens, context.token, &known).unzip();
         let literals = literals.unwrap_or_default();
         let upstream = self.result.as_ref().ok().filter(|_| batch.is_none());
         let upstream_text = upstream.and_then(|rewritten| {

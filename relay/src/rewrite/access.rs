@@ -1,7 +1,7 @@
 //! What a principal may do with a relation, as the rewriter needs to know it: answers, not policies.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use schemas::event::ObjectScope;
 
@@ -38,6 +38,8 @@ pub struct RelationAccess {
     pub reveal_policies: Vec<String>,
     /// What replaces it in a `FROM`, when a column must be masked.
     pub scan: Option<Scan>,
+    /// The guard that it carries where it is read unmasked; written when it is first needed.
+    pub(crate) guard: OnceLock<Arc<Spliced>>,
     /// Why it may not be touched at all, whatever policy says.
     pub barred: Option<String>,
 }

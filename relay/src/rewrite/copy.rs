@@ -75,7 +75,7 @@ impl Rewriter<'_> {
         self.maybe(&mut copy.where_clause)?;
         let level = self.scopes.pop();
         // As in any statement: after a change of names no row goes where nobody decided that it may.
-        scan::and_where(&mut copy.where_clause, [scan::guard(target)].into_iter().chain(level.guards).collect());
+        scan::and_where(&mut copy.where_clause, scan::guards(target, level.guards));
         self.nothing_protected("COPY")?;
         if self.found.resolved.iter().any(|resolved| resolved.held) {
             let message = format!("COPY into {} needs approval, for which COPY data cannot wait", target.qualified());

@@ -1,11 +1,14 @@
 //! The items of FROM: where a protected relation is replaced by its masked scan.
 
+use std::sync::Arc;
+
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar, SelectStmt};
+use pg_query::protobuf::{Alias, ColumnRef, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar, SelectStmt};
 
 use super::access::{RelationAccess, Scan};
 use super::rewriter::Rewriter;
 use super::scope::Item;
+use super::splice::Spliced;
 use super::{scan, setting_calls, unnest};
 use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, resolve};
 use crate::statement::Refusal;
@@ -87,7 +90,10 @@ impl<'a> Rewriter<'a> {
         if let Some(select) = self.replacement(relation, access)? {
             return Ok(Some(in_place_of(range, &relation.name, select)));
         }
-        self.scopes.add_guard(scan::guard(relation));
+        if !self.scopes.is_guarded(relation.oid) {
+            let guard = self.guard(relation, access)?;
+            self.scopes.add_guard(relation.oid, guard);
+        }
         Ok(None)
     }
 
@@ -112,12 +118,29 @@ impl<'a> Rewriter<'a> {
         Ok(Some(in_place_of(range, &range.relname, select)))
     }
 
+    /// The guard of a relation that is read: in the tree a name stands for it ([`super::splice`]).
+    fn guard(&mut self, relation: &Relation, access: &RelationAccess) -> Result<Node, Refusal> {
+        #[cfg(test)]
+        if self.whole_trees {
+            return Ok(scan::guard(relation));
+        }
+        let guard = match access.guard.get() {
+            Some(guard) => guard,
+            None => {
+                let made = Spliced::condition(scan::guard(relation), &|name| self.catalog.knows(name))?;
+                access.guard.get_or_init(|| Arc::new(made))
+            }
+        };
+        let name = self.splice(guard);
+        Ok(scan::node(NodeEnum::ColumnRef(ColumnRef { fields: vec![scan::text(&name)], location: 0 })))
+    }
+
     /// The masked scan: in the tree a name stands for it, in the text it is written there ([`super::splice`]).
     fn scan_of(&mut self, range: &RangeVar, name: &str, scan: &Scan) -> NodeEnum {
         let spliced = if range.inh { &scan.with_children } else { &scan.alone };
         #[cfg(test)]
         if self.whole_trees {
-            return in_place_of(range, name, spliced.select().clone());
+            return in_place_of(range, name, spliced.select());
         }
         let relname = self.splice(spliced);
         let alias = range.alias.clone().unwrap_or_else(|| Alias { aliasname: name.to_owned(), colnames: Vec::new() });

@@ -14,7 +14,7 @@ impl Rewriter<'_> {
         let result = self.level(select);
         let level = self.scopes.pop();
         result?;
-        scan::and_where(&mut select.where_clause, level.guards);
+        scan::and_where(&mut select.where_clause, level.guards.into_iter().map(|(_, guard)| guard).collect());
         Ok(())
     }
 

@@ -25,9 +25,9 @@ pub(crate) struct Rewriter<'a> {
     /// A locking clause was met.
     pub(super) locks: bool,
     pub(super) found: Found,
-    /// Scans that the statements around this one have spliced in already.
+    /// Parts that the statements around this one have spliced in already.
     pub(super) spliced_before: usize,
-    /// Scans are put into the tree itself, to compare with what splicing writes.
+    /// Parts are put into the tree itself, to compare with what splicing writes.
     #[cfg(test)]
     pub(crate) whole_trees: bool,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Found {
     pub(crate) policies: BTreeSet<String>,
     /// String constants that the relay wrote into it, as they stand in SQL text.
     pub(crate) constants: BTreeSet<String>,
-    /// Scans that names stand for in the tree.
+    /// Parts that names stand for in the tree.
     pub(crate) splices: Vec<Splice>,
 }
 
@@ -98,10 +98,10 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    /// Notes a scan and gives the name that stands for it in the tree.
-    pub(super) fn splice(&mut self, scan: &Arc<Spliced>) -> String {
+    /// Notes a part and gives the name that stands for it in the tree.
+    pub(super) fn splice(&mut self, part: &Arc<Spliced>) -> String {
         let name = splice::name(self.spliced_so_far());
-        self.found.splices.push(Splice { name: name.clone(), scan: Arc::clone(scan) });
+        self.found.splices.push(Splice { name: name.clone(), part: Arc::clone(part) });
         name
     }
 

@@ -67,7 +67,7 @@ pub(crate) fn build(
 }
 
 fn spliced(select: SelectStmt, constants: &[String], known: &dyn Fn(&str) -> bool) -> Result<Arc<Spliced>, ScanError> {
-    Spliced::new(select, constants, known).map(Arc::new).map_err(|_| ScanError::Bug)
+    Spliced::query(select, constants, known).map(Arc::new).map_err(|_| ScanError::Bug)
 }
 
 /// The one `SELECT` in a text of the relay's or the server's own making.
@@ -94,6 +94,11 @@ pub(crate) fn guard(relation: &Relation) -> Node {
         rexpr: Some(Box::new(oid)),
         ..AExpr::default()
     })))
+}
+
+/// The guard of a statement's target, and those of what it reads.
+pub(crate) fn guards(target: &Relation, others: Vec<(u32, Node)>) -> Vec<Node> {
+    std::iter::once(guard(target)).chain(others.into_iter().map(|(_, guard)| guard)).collect()
 }
 
 /// Adds conditions to a `WHERE`, in the shape in which the parser would have read them.

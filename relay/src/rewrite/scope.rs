@@ -11,8 +11,8 @@ pub(super) struct Scope<'a> {
     pub(super) ctes: Vec<String>,
     /// Items of its FROM, in order.
     pub(super) items: Vec<Item<'a>>,
-    /// Guards to add to its WHERE.
-    pub(super) guards: Vec<Node>,
+    /// Guards to add to its WHERE, by the OIDs of their relations.
+    pub(super) guards: Vec<(u32, Node)>,
 }
 
 /// An item of a FROM.
@@ -66,10 +66,15 @@ impl<'a> Scopes<'a> {
         }
     }
 
+    /// Whether the innermost level guards this relation.
+    pub(super) fn is_guarded(&self, oid: u32) -> bool {
+        self.levels.last().is_some_and(|level| level.guards.iter().any(|(guarded, _)| *guarded == oid))
+    }
+
     /// Once for each relation and level.
-    pub(super) fn add_guard(&mut self, guard: Node) {
-        if let Some(level) = self.levels.last_mut().filter(|level| !level.guards.contains(&guard)) {
-            level.guards.push(guard);
+    pub(super) fn add_guard(&mut self, oid: u32, guard: Node) {
+        if let Some(level) = self.levels.last_mut() {
+            level.guards.push((oid, guard));
         }
     }
 

@@ -48,7 +48,7 @@ impl<'a> Rewriter<'a> {
         self.maybe(&mut update.where_clause)?;
         self.returning(&mut update.returning_clause)?;
         let level = self.scopes.pop();
-        scan::and_where(&mut update.where_clause, [scan::guard(target)].into_iter().chain(level.guards).collect());
+        scan::and_where(&mut update.where_clause, scan::guards(target, level.guards));
         self.nothing_protected("UPDATE")
     }
 
@@ -64,7 +64,7 @@ impl<'a> Rewriter<'a> {
         self.maybe(&mut delete.where_clause)?;
         self.returning(&mut delete.returning_clause)?;
         let level = self.scopes.pop();
-        scan::and_where(&mut delete.where_clause, [scan::guard(target)].into_iter().chain(level.guards).collect());
+        scan::and_where(&mut delete.where_clause, scan::guards(target, level.guards));
         self.nothing_protected("DELETE")
     }
 

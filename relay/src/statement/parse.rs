@@ -1,6 +1,6 @@
 //! Text into trees, within limits that keep every later recursion on the stack.
 
-use pg_query::protobuf::{Node, Token};
+use pg_query::protobuf::{Node, ScanToken, Token};
 
 use super::refusal::Refusal;
 use super::shape;
@@ -16,14 +16,14 @@ pub(crate) struct Parsed {
     pub(crate) end: usize,
 }
 
-/// Parses a text into its statements.
+/// Parses a text into its statements, and says what tokens it has.
 ///
 /// # Errors
 /// A [`Refusal`] when the text exceeds a limit or is not SQL. A statement that is SQL and not admitted is told in its
 /// own [`Parsed`].
-pub(crate) fn parse(sql: &str) -> Result<Vec<Parsed>, Refusal> {
-    check_limits(sql)?;
-    parse_own(sql)
+pub(crate) fn parse(sql: &str) -> Result<(Vec<Parsed>, Vec<ScanToken>), Refusal> {
+    let tokens = check_limits(sql)?;
+    Ok((parse_own(sql)?, tokens))
 }
 
 /// As [`parse`], for a text that the relay or the server wrote: masks and guards make it longer than a client's may be,
@@ -43,7 +43,7 @@ pub(crate) fn parse_own(sql: &str) -> Result<Vec<Parsed>, Refusal> {
     Ok(statements)
 }
 
-fn check_limits(sql: &str) -> Result<(), Refusal> {
+fn check_limits(sql: &str) -> Result<Vec<ScanToken>, Refusal> {
     if sql.len() > STATEMENT_BYTES_MAX {
         let message = format!("statement of {} bytes exceeds the relay's limit of {STATEMENT_BYTES_MAX}", sql.len());
         return Err(Refusal::limit(message).hint("Send data as parameters, or in several statements."));
@@ -60,7 +60,7 @@ fn check_limits(sql: &str) -> Result<(), Refusal> {
             Refusal::limit(message).hint("Constants, commas and parameters do not count: pass lists as arrays.")
         );
     }
-    Ok(())
+    Ok(tokens)
 }
 
 /// Everything but what cannot nest: constants, parameters, commas, comments.

@@ -1,5 +1,7 @@
 //! A statement's text for the evidence: every constant replaced by a token.
 
+use std::ops::Range;
+
 use pg_query::protobuf::{ScanToken, Token as Lexeme};
 use schemas::event::Token;
 
@@ -30,17 +32,20 @@ pub(crate) struct Literals(Vec<(&'static str, String)>);
 /// `token_key` makes a token of a value's bytes; equal values get equal tokens.
 #[must_use]
 pub fn tokenise(sql: &str, token_key: &dyn Fn(&[u8]) -> String, known: &dyn Fn(&str) -> bool) -> Option<Tokenised> {
-    tokenise_own(sql, token_key, known).map(|(tokenised, _)| tokenised)
+    let tokens = super::tokens(sql).ok()?;
+    tokenise_own(sql, 0..sql.len(), &tokens, token_key, known).map(|(tokenised, _)| tokenised)
 }
 
-/// As [`tokenise`], with the literals themselves.
+/// As [`tokenise`], of one statement in a text with these tokens; with the literals themselves.
 pub(crate) fn tokenise_own(
     sql: &str,
+    statement: Range<usize>,
+    tokens: &[ScanToken],
     token_key: &dyn Fn(&[u8]) -> String,
     known: &dyn Fn(&str) -> bool,
 ) -> Option<(Tokenised, Literals)> {
     let mut clear = Literals::default();
-    let text = rebuild(sql, known, |kind, lexeme| {
+    let text = rebuild(sql, &statement, tokens, known, |kind, lexeme| {
         clear.0.push((kind, value(lexeme)));
         format!("?{}", clear.0.len())
     })?;
@@ -55,7 +60,7 @@ pub(crate) fn tokenise_upstream(
     known: &dyn Fn(&str) -> bool,
     vocabulary: &Vocabulary<'_>,
 ) -> Option<String> {
-    rebuild(sql, known, |kind, lexeme| {
+    rebuild(sql, &(0..sql.len()), &super::tokens(sql).ok()?, known, |kind, lexeme| {
         let value = value(lexeme);
         match vocabulary.literals.0.iter().position(|(of, literal)| *of == kind && *literal == value) {
             Some(index) => format!("?{}", index.saturating_add(1)),
@@ -67,13 +72,18 @@ pub(crate) fn tokenise_upstream(
 
 fn rebuild(
     sql: &str,
+    statement: &Range<usize>,
+    tokens: &[ScanToken],
     known: &dyn Fn(&str) -> bool,
     mut constant: impl FnMut(&'static str, &str) -> String,
 ) -> Option<String> {
-    let mut text = String::with_capacity(sql.len());
-    let mut previous_end = 0;
-    for token in super::tokens(sql).ok()? {
-        let (start, end) = range(&token)?;
+    let mut text = String::with_capacity(statement.len());
+    let mut previous_end = statement.start;
+    for token in tokens {
+        let (start, end) = range(token)?;
+        if start < statement.start || end > statement.end {
+            continue;
+        }
         let lexeme = sql.get(start..end)?;
         if start > previous_end && !text.is_empty() && !text.ends_with(' ') {
             text.push(' ');

@@ -66,7 +66,7 @@ impl Clinic {
             rewriter.statement(&mut node).unwrap();
             crate::rewrite::deparse(node).unwrap()
         };
-        crate::statement::parse(sql).unwrap().into_iter().map(one).collect::<Vec<_>>().join("; ")
+        crate::statement::parse(sql).unwrap().0.into_iter().map(one).collect::<Vec<_>>().join("; ")
     }
 
     pub(super) fn upstream(&self, sql: &str) -> String {

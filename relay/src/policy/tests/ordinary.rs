@@ -23,17 +23,17 @@ fn a_plain_select_reads_masks_where_columns_are_protected() {
 fn a_name_of_the_relays_own_is_refused_where_it_would_stand_for_two_things() {
     let clinic = Clinic::analyst();
     for sql in [
-        "SELECT name AS affidavit_scan_0_ FROM clinic.patients",
-        "SELECT 'affidavit_scan_0_' FROM clinic.patients",
-        "WITH affidavit_scan_0_ AS (SELECT 1 AS ssn) SELECT ssn FROM affidavit_scan_0_, clinic.patients p",
-        "SELECT affidavit_scan_0_.ssn FROM clinic.patients affidavit_scan_0_",
-        "SELECT \"xaffidavit_scan_1_\".ssn FROM clinic.patients p, clinic.patients \"xaffidavit_scan_1_\"",
+        "SELECT name AS affidavit_part_0_ FROM clinic.patients",
+        "SELECT 'affidavit_part_0_' FROM clinic.patients",
+        "WITH affidavit_part_0_ AS (SELECT 1 AS ssn) SELECT ssn FROM affidavit_part_0_, clinic.patients p",
+        "SELECT affidavit_part_0_.ssn FROM clinic.patients affidavit_part_0_",
+        "SELECT \"xaffidavit_part_1_\".ssn FROM clinic.patients p, clinic.patients \"xaffidavit_part_1_\"",
     ] {
         let refusal = clinic.refusal(sql);
         assert!(refusal.message.contains("a name or a value that the relay uses itself"), "{sql}: {}", refusal.message);
     }
     // Nothing stands for anything here.
-    clinic.upstream("SELECT 'affidavit_scan_0_' AS affidavit_scan_0_");
+    clinic.upstream("SELECT 'affidavit_part_0_' AS affidavit_part_0_");
 }
 
 #[test]
