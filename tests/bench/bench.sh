@@ -47,6 +47,13 @@ main() {
     cat "$SCENE/conditions"
     uptime | sed 's/.*load average/Load average at the end/'
     python3 "$BENCH/table.py" "$SCENE/results"
+    decisions
+}
+
+# What a decision and its rewriting cost, without a server.
+decisions() {
+    printf '\nOne statement decided and rewritten, on one core:\n\n'
+    (cd "$REPOSITORY" && cargo bench --quiet --locked --package relay --bench decisions)
 }
 
 clean_up() {
