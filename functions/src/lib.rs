@@ -9,4 +9,5 @@ pub mod revoker;
 pub mod sealer;
 pub mod shredder;
 mod signers;
+pub mod signing;
 pub mod trust;

@@ -12,7 +12,7 @@ use seams::{EvidenceStore, KeyFiles, KeyName, Keys, Retention};
 
 use crate::bundler::{Bundled, Env, WorkFolder, bundle, fetch};
 use crate::sealer::{self, tests::store::MemoryStore};
-use crate::trust;
+use crate::{signing, trust};
 
 /// With what the client sent and received.
 pub(super) static RECORDED: LazyLock<SessionId> =
@@ -57,7 +57,7 @@ impl Scene {
             retention: Retention::none(),
             now_us: Arc::new(|| 1_790_000_200_000_000),
         };
-        let trust = trust::Env {
+        let trust = signing::Env {
             keys: env.keys.clone(),
             store: env.store.clone(),
             tenant: env.tenant.clone(),
