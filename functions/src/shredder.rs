@@ -109,7 +109,7 @@ async fn state(env: &Env, scope: &Scope, session: &SessionId) -> Result<SessionS
 mod tests {
     use std::sync::Arc;
 
-    use seams::{EvidenceStore, FileStore, KeyFiles, Retention};
+    use seams::{FileStore, KeyFiles, Retention};
 
     use super::*;
 

@@ -86,7 +86,7 @@ pub const RENEWED_BEFORE: Duration = Duration::from_hours(24 * 31);
 mod tests {
     use std::sync::Arc;
 
-    use seams::{EvidenceStore, FileStore, KeyFiles, Retention};
+    use seams::{FileStore, KeyFiles, Retention};
 
     use super::*;
 
