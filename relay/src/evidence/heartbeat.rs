@@ -1,5 +1,5 @@
 //! An incarnation says at its interval that it lives and what is stored, also when it is idle; and looks whether its key
-//! was revoked.
+//! was revoked, or another one said that it is dead.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,9 +71,17 @@ async fn beat(core: Weak<Core>, period: Duration, queue: Arc<Queue>, mut stopped
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
         let Some(core) = core.upgrade() else { return };
-        if is_revoked(&core).await {
-            core.revoke();
-            return;
+        // A store that is away says nothing: nothing is stored there either.
+        match timeout(LOOK_TIME, look(&core)).await.unwrap_or(Standing::Good) {
+            Standing::Good => {}
+            Standing::Revoked => {
+                core.revoke();
+                return;
+            }
+            Standing::Retired => {
+                core.shipper.fence().raise("another incarnation says that this one has ended");
+                return;
+            }
         }
         let next = sequence.saturating_add(1);
         time_us = core.clock.now_us().max(time_us);
@@ -152,12 +160,29 @@ fn sign(core: &Core, sequence: u64, time_us: u64) -> Result<(String, Vec<u8>), E
     Ok((core.scope.heartbeat(&core.id, sequence), bytes))
 }
 
-/// Whether the root revoked this incarnation's key. A store that is away says nothing: nothing is stored there either.
-async fn is_revoked(core: &Core) -> bool {
-    timeout(LOOK_TIME, look(core)).await.unwrap_or(false)
+/// What others say of an incarnation.
+enum Standing {
+    Good,
+    /// The root revoked its key.
+    Revoked,
+    /// It is retired, and did not say so: whoever took over a copy of its spool takes it for dead. What it signs from
+    /// there on would come after its end.
+    Retired,
 }
 
-async fn look(core: &Core) -> bool {
+async fn look(core: &Core) -> Standing {
+    if is_revoked(core).await {
+        return Standing::Revoked;
+    }
+    // Its own is stored when it signs no more heartbeats.
+    match core.shipper.look(&core.scope.relay_retired(&core.id)).await {
+        Ok(Some(_)) => Standing::Retired,
+        Ok(None) | Err(_) => Standing::Good,
+    }
+}
+
+/// Whether the root revoked this incarnation's key.
+async fn is_revoked(core: &Core) -> bool {
     let Ok(stored) = core.shipper.look_below(&core.scope.revocations(&core.id)).await else { return false };
     if stored.is_empty() {
         return false;

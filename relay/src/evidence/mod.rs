@@ -55,6 +55,12 @@ pub enum EvidenceError {
     /// The certifier's answer is not a certificate of this incarnation.
     #[error("certificate: {0}")]
     Certificate(&'static str),
+    /// The relay's clock is so far behind the certifier's that nothing it signs would lie within its certificate.
+    #[error("the relay's clock is {seconds} s behind the beginning of its certificate")]
+    ClockBehind {
+        /// How far.
+        seconds: u64,
+    },
     /// The certificate ends: nothing more could be sealed under it.
     #[error("the relay's certificate has expired")]
     CertificateExpired,

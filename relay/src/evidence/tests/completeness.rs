@@ -16,7 +16,7 @@ use crate::evidence::{EvidenceError, Incarnation, Incarnations};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-async fn heartbeats(bench: &Bench) -> Vec<Heartbeat> {
+pub(super) async fn heartbeats(bench: &Bench) -> Vec<Heartbeat> {
     let mut found = Vec::new();
     for key in bench.store.list("evidence/").await.unwrap() {
         if let ObjectKind::Heartbeat(..) = parse(&key).unwrap().kind {
@@ -27,7 +27,7 @@ async fn heartbeats(bench: &Bench) -> Vec<Heartbeat> {
     found
 }
 
-async fn wait_for(what: impl AsyncFn() -> bool) {
+pub(super) async fn wait_for(what: impl AsyncFn() -> bool) {
     for _ in 0..200 {
         if what().await {
             return;
