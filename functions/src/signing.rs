@@ -23,6 +23,9 @@ pub struct Env {
     pub now_us: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
+#[cfg(test)]
+mod faults;
+
 impl fmt::Debug for Env {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("signing::Env");

@@ -114,6 +114,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_clock_that_jumped_back_has_a_certificate_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (before, after) = (env(&folder, micros(VALIDITY)), env(&folder, 1));
+        for certified in [1, 2, 2] {
+            certify(if certified == 1 { &before } else { &after }).await.unwrap();
+            assert_eq!(before.store.list("trust/clinic/test/").await.unwrap().len(), certified);
+        }
+    }
+
+    #[tokio::test]
     async fn a_stored_certificate_of_others_certifies_nothing() {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let ours = env(&folder, 1);

@@ -20,7 +20,7 @@ fn stepped(scene: &Scene, seconds: u64) -> (Env, Arc<Steps>) {
     (Env { store, keys, now_us: Arc::new(move || now_us), ..scene.env.clone() }, steps)
 }
 
-/// A bundler takes its time, and many steps are alike: every third is let fail, and the last ones.
+/// A bundler takes its time, and many steps are alike: every ninth is let fail, and the last ones.
 #[tokio::test]
 async fn a_bundler_may_die_at_any_step() {
     let scene = Scene::new().await;
@@ -29,7 +29,7 @@ async fn a_bundler_may_die_at_any_step() {
     let expected = content(&scene.fetch(&bundle(&env, ALWAYS).await.unwrap()).await);
     let last = all.taken();
     assert!(last > 100, "only {last} steps");
-    for (seconds, at) in (1..).zip((0..last).step_by(3).chain(last - 2..last)) {
+    for (seconds, at) in (1..).zip((0..last).step_by(9).chain(last - 2..last)) {
         for fault in Fault::BOTH {
             let place = format!("{fault:?} at {}", all.name(at));
             let before = scene.env.store.list("bundles/").await.unwrap();
