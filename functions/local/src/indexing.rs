@@ -28,7 +28,7 @@ impl Indexing {
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             let mut waiting = Waiting::default();
-            waiting.index_all(&env).await;
+            waiting.index_all(&env, ATTEMPTS).await;
             follow(&env, stored, stopped, again, waiting).await;
         });
         Self { stop, task }
@@ -51,8 +51,8 @@ struct Waiting {
 }
 
 impl Waiting {
-    async fn index(&mut self, env: &Env, key: String) {
-        if index(env, &key, ATTEMPTS).await == Outcome::Later {
+    async fn index(&mut self, env: &Env, key: String, attempts: u32) {
+        if index(env, &key, attempts).await == Outcome::Later {
             self.keep(key);
         }
     }
@@ -64,12 +64,12 @@ impl Waiting {
         }
     }
 
-    async fn index_all(&mut self, env: &Env) {
+    async fn index_all(&mut self, env: &Env, attempts: u32) {
         for prefix in [EVIDENCE_PREFIX, APPROVALS_PREFIX] {
             match env.store.list(prefix).await {
                 Ok(keys) => {
                     for key in keys {
-                        self.index(env, key).await;
+                        self.index(env, key, attempts).await;
                     }
                 }
                 Err(error) => {
@@ -84,20 +84,18 @@ impl Waiting {
     async fn again(&mut self, env: &Env) {
         if std::mem::take(&mut self.all) {
             self.keys.clear();
-            self.index_all(env).await;
+            self.index_all(env, 1).await;
             return;
         }
         for key in std::mem::take(&mut self.keys) {
-            if index(env, &key, 1).await == Outcome::Later {
-                self.keep(key);
-            }
+            self.index(env, key, 1).await;
         }
     }
 }
 
 /// Indexes everything that is stored.
 pub(crate) async fn all(env: &Env) {
-    Waiting::default().index_all(env).await;
+    Waiting::default().index_all(env, ATTEMPTS).await;
 }
 
 async fn follow(
@@ -112,7 +110,7 @@ async fn follow(
     loop {
         tokio::select! {
             key = stored.recv() => match key {
-                Some(key) => waiting.index(env, key).await,
+                Some(key) => waiting.index(env, key, ATTEMPTS).await,
                 None => break,
             },
             _ = due.tick() => waiting.again(env).await,
@@ -121,7 +119,7 @@ async fn follow(
     }
     stored.close();
     while let Some(key) = stored.recv().await {
-        waiting.index(env, key).await;
+        waiting.index(env, key, ATTEMPTS).await;
     }
     waiting.again(env).await;
 }

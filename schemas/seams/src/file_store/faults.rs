@@ -197,3 +197,15 @@ fn assert_kept(store: &Folder, calls: &[Call], pending: Option<&Call>, place: &s
         }
     }
 }
+
+#[test]
+fn a_clock_that_jumps_back_ends_no_retention_early() {
+    let scene = Scene::new();
+    let at = |now_s| FileStore::on(Disk::default(), scene.root(), Box::new(move || now_s)).unwrap().0;
+    at(10 * DAY_S).put("evidence/x", b"x", Retention::days(2)).unwrap();
+    at(0).put("evidence/x", b"x", Retention::days(2)).unwrap();
+    for now_s in [0, 3 * DAY_S, 12 * DAY_S - 1] {
+        assert!(matches!(at(now_s).delete("evidence/x"), Err(StoreError::Retained { .. })), "{now_s}");
+    }
+    at(12 * DAY_S).delete("evidence/x").unwrap();
+}
