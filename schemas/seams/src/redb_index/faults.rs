@@ -181,8 +181,7 @@ async fn changes() -> usize {
     for call in calls() {
         make(&index, call).await.unwrap();
     }
-    let changes = platter.state().changes;
-    changes
+    platter.state().changes
 }
 
 #[tokio::test]
