@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use schemas::dsse::Envelope;
 use schemas::heartbeat::Heartbeat;
+use schemas::leaf::{Certificate, RelayRetired};
 use schemas::revocation::Revocation;
 use seams::KeyName;
 use tokio::sync::{Notify, watch};
@@ -15,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::EvidenceError;
-use super::core::Core;
+use super::core::{Core, Standing};
 use crate::ship::{Pause, ShipError};
 
 /// The running heartbeats of an incarnation; they end when this is dropped.
@@ -72,16 +73,10 @@ async fn beat(core: Weak<Core>, period: Duration, queue: Arc<Queue>, mut stopped
         }
         let Some(core) = core.upgrade() else { return };
         // A store that is away says nothing: nothing is stored there either.
-        match timeout(LOOK_TIME, look(&core)).await.unwrap_or(Standing::Good) {
-            Standing::Good => {}
-            Standing::Revoked => {
-                core.revoke();
-                return;
-            }
-            Standing::Retired => {
-                core.shipper.fence().raise("another incarnation says that this one has ended");
-                return;
-            }
+        let standing = timeout(LOOK_TIME, look(&core)).await.unwrap_or(Standing::Good);
+        if standing != Standing::Good {
+            core.lose(standing);
+            return;
         }
         let next = sequence.saturating_add(1);
         time_us = core.clock.now_us().max(time_us);
@@ -160,24 +155,13 @@ fn sign(core: &Core, sequence: u64, time_us: u64) -> Result<(String, Vec<u8>), E
     Ok((core.scope.heartbeat(&core.id, sequence), bytes))
 }
 
-/// What others say of an incarnation.
-enum Standing {
-    Good,
-    /// The root revoked its key.
-    Revoked,
-    /// It is retired, and did not say so: whoever took over a copy of its spool takes it for dead. What it signs from
-    /// there on would come after its end.
-    Retired,
-}
-
 async fn look(core: &Core) -> Standing {
     if is_revoked(core).await {
-        return Standing::Revoked;
-    }
-    // Its own is stored when it signs no more heartbeats.
-    match core.shipper.look(&core.scope.relay_retired(&core.id)).await {
-        Ok(Some(_)) => Standing::Retired,
-        Ok(None) | Err(_) => Standing::Good,
+        Standing::Revoked
+    } else if is_retired(core).await {
+        Standing::Retired
+    } else {
+        Standing::Good
     }
 }
 
@@ -196,6 +180,23 @@ async fn is_revoked(core: &Core) -> bool {
         }
     }
     false
+}
+
+/// Whether another certified incarnation of this relay says that this one has ended. It says so itself only when it
+/// signs no more heartbeats.
+async fn is_retired(core: &Core) -> bool {
+    let Ok(Some(bytes)) = core.shipper.look(&core.scope.relay_retired(&core.id)).await else { return false };
+    let Ok(envelope) = Envelope::from_slice(&bytes) else { return false };
+    let Ok(RelayRetired { sealed_by, .. }) = envelope.read_unverified() else { return false };
+    let Ok(Some(certificate)) = core.shipper.look(&core.scope.certificate(&sealed_by)).await else { return false };
+    let Ok(root) = core.keys.public_key(KeyName::Certificates).await else { return false };
+    let certificate = Envelope::from_slice(&certificate).and_then(|envelope| envelope.open::<Certificate>(&root));
+    certificate.is_ok_and(|certificate| {
+        let is_ours = (&certificate.tenant, &certificate.environment, &certificate.relay)
+            == (&core.scope.tenant, &core.scope.environment, &core.scope.relay);
+        let retired = envelope.open::<RelayRetired>(&certificate.spki);
+        is_ours && certificate.spki.incarnation() == sealed_by && retired.is_ok_and(|said| said.incarnation == core.id)
+    })
 }
 
 impl Queue {

@@ -73,6 +73,9 @@ pub enum EvidenceError {
     /// The root revoked this incarnation's key: what it signs is worth nothing.
     #[error("the relay's key is revoked")]
     Revoked,
+    /// Another incarnation of this relay says that this one has ended: what it signs would come after its end.
+    #[error("another relay of this name took this one for dead and retired it")]
+    Superseded,
     /// The incarnation is ending.
     #[error("the relay is stopping")]
     Retiring,
@@ -103,6 +106,7 @@ impl EvidenceError {
             Self::StoreUnavailable | Self::TimedOut { .. } => "evidence cannot be stored; try again later",
             Self::CertificateExpired => "evidence cannot be signed: the relay's certificate has expired",
             Self::Revoked => "evidence cannot be signed: the relay's key is revoked",
+            Self::Superseded => "evidence cannot be signed: another relay took over",
             Self::Retiring => "the relay is stopping",
             _ => "evidence cannot be written",
         }

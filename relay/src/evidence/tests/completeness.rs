@@ -122,7 +122,7 @@ async fn a_relay_whose_key_is_revoked_signs_and_stores_nothing_more() {
     bench.store.put(&place, b"no envelope", Retention::none()).await.unwrap();
     wait_for(async || heartbeats(&bench).await.len() >= 3).await;
     revoke(&bench, &incarnation).await;
-    tokio::time::timeout(PATIENCE, incarnation.revoked()).await.unwrap();
+    tokio::time::timeout(PATIENCE, incarnation.disowned()).await.unwrap();
     let refused = incarnation.open_session(details()).await;
     assert!(matches!(refused, Err(EvidenceError::Revoked)));
     let stored = bench.store.list("evidence/").await.unwrap();

@@ -8,6 +8,7 @@ use schemas::event::CloseReason;
 use schemas::identifiers::SessionId;
 use schemas::rule::Rule;
 use schemas::verify::{Retirement, SessionState};
+use seams::{EvidenceStore, Retention};
 
 use super::bench::{Bench, details, outcome, query, spool_files};
 use super::completeness::{heartbeats, wait_for};
@@ -101,23 +102,31 @@ async fn two_that_recover_copies_of_one_spool_store_each_object_once() {
 
 /// A machine that was copied while it served: the copy takes the original for dead.
 #[tokio::test]
-async fn a_relay_that_another_says_has_ended_takes_no_new_sessions_and_loses_nothing() {
+async fn a_relay_that_another_took_for_dead_ends_and_loses_nothing() {
     let mut bench = Bench::new();
     bench.evidence.heartbeat_seconds = 1;
     let original = bench.start().await.unwrap();
     let mut recorder = begin(&original, "before;").await;
     let session = recorder.session().clone();
+    // What no relay of its name signed says nothing.
+    let place = original.scope().relay_retired(original.id());
+    bench.store.put(&place, b"no envelope", Retention::none()).await.unwrap();
+    let told = heartbeats(&bench).await.len();
+    wait_for(async || heartbeats(&bench).await.len() >= told + 2).await;
+    assert_eq!(original.fenced(), None);
+    bench.store.delete(&place).await.unwrap();
     let copy = bench.twin(Some(&bench.evidence.spool));
     let successor = copy.start().await.unwrap();
     successor.recovered().await.unwrap();
     wait_for(async || original.fenced().is_some()).await;
     let refused = original.open_session(details()).await;
-    assert!(matches!(refused, Err(EvidenceError::Fenced { .. })));
+    assert!(matches!(refused, Err(EvidenceError::Superseded)));
+    assert!(matches!(original.disowned().await, EvidenceError::Superseded), "the relay stops");
 
-    // What it serves still is on its disk, and cannot be stored any more: that is said.
+    // What it has still is on its disk, and cannot be stored any more: that is said.
     let _sent_or_not = recorder.record(vec![query(2, "after;")]).await;
     let _closed_or_not = recorder.close(CloseReason::ClientTerminated).await;
-    assert!(matches!(original.retire(PATIENCE).await, Err(EvidenceError::Unfinished { .. })));
+    assert!(matches!(original.retire(PATIENCE).await, Err(EvidenceError::Superseded)));
     let of_original = |file: &String| file.starts_with(original.id().as_str());
     assert!(spool_files(&bench.evidence.spool).iter().any(of_original));
 
