@@ -213,7 +213,7 @@ mod tests {
         let certificate = certify(&env, request.clone()).await.unwrap().to_vec().unwrap();
         let place = scope.certificate(&request.key.incarnation());
         env.store.put(&place, &certificate, seams::Retention::none()).await.unwrap();
-        let revoker = revoker::Env {
+        let revoker = crate::signing::Env {
             keys: env.keys.clone(),
             store: env.store.clone(),
             tenant: name("clinic"),

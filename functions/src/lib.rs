@@ -4,9 +4,14 @@
 pub mod bundler;
 pub mod certifier;
 pub mod console;
+#[cfg(test)]
+mod golden;
 pub mod indexer;
 pub mod revoker;
 pub mod sealer;
 pub mod shredder;
 mod signers;
+pub mod signing;
+#[cfg(test)]
+mod steps;
 pub mod trust;

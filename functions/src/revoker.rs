@@ -1,8 +1,5 @@
 //! Revokes a relay's key from a size of the log on: what it signed and the log held by then stands, the rest does not.
 
-use std::fmt;
-use std::sync::Arc;
-
 use schemas::canonical;
 use schemas::dsse::{Envelope, Statement, pae};
 use schemas::identifiers::{Incarnation, Name};
@@ -10,26 +7,10 @@ use schemas::layout::{LogObjectKind, Scope, parse_log};
 use schemas::log::{Checkpoint, LogOrigin};
 use schemas::revocation::{Revocation, RevocationReason};
 use schemas::signature::PublicKey;
-use seams::{EvidenceStore, KeyName, Keys, KeysError, Retention, StoreError};
+use seams::{EvidenceStore, KeyName, KeysError, StoreError};
 
 use crate::signers::{self, SignerError};
-
-/// What the revoker works with.
-#[derive(Clone)]
-pub struct Env {
-    /// Holds the certificates key; tells the checkpoints key.
-    pub keys: Arc<dyn Keys>,
-    /// Where revocations are stored.
-    pub store: Arc<dyn EvidenceStore>,
-    /// Whose relays.
-    pub tenant: Name,
-    /// In which environment.
-    pub environment: Name,
-    /// How long a revocation cannot be deleted.
-    pub retention: Retention,
-    /// Tells the microseconds since 1970.
-    pub now_us: Arc<dyn Fn() -> u64 + Send + Sync>,
-}
+use crate::signing::Env;
 
 /// What is revoked.
 #[derive(Debug, Clone)]
@@ -69,7 +50,7 @@ pub enum RevokerError {
     Schema(#[from] schemas::Error),
 }
 
-/// Signs and stores a revocation. Of several for one key, the one with the least size counts.
+/// Signs and stores a revocation, with the certificates key. Of several for one key, the one with the least size counts.
 ///
 /// # Errors
 /// [`RevokerError`].
@@ -144,10 +125,4 @@ async fn newest_size(env: &Env, origin: &LogOrigin) -> Result<u64, RevokerError>
     let note = env.store.get(&key).await?.ok_or_else(|| refused("is gone".to_owned()))?;
     let signer = env.keys.public_key(KeyName::Checkpoints).await?;
     Ok(Checkpoint::open(&note, origin, &signer).map_err(|error| refused(error.to_string()))?.size)
-}
-
-impl fmt::Debug for Env {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("revoker::Env").field("tenant", &self.tenant).finish_non_exhaustive()
-    }
 }

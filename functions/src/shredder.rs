@@ -1,33 +1,15 @@
 //! Crypto-shredding: destroys one session's wrapped key, so that nobody reads its data blocks any more, and leaves
 //! everything else as it was.
 
-use std::fmt;
-use std::sync::Arc;
-
 use schemas::canonical;
 use schemas::digest::Sha256Digest;
 use schemas::dsse::{Envelope, Statement, pae};
-use schemas::identifiers::{Name, SessionId};
+use schemas::identifiers::SessionId;
 use schemas::layout::{self, ObjectKind, Scope};
 use schemas::shredding::SessionShredded;
-use seams::{EvidenceStore, KeyName, Keys, KeysError, Retention, StoreError};
+use seams::{KeyName, KeysError, StoreError};
 
-/// What is needed to shred.
-#[derive(Clone)]
-pub struct Env {
-    /// Holds the approvals key, which signs that somebody decided so.
-    pub keys: Arc<dyn Keys>,
-    /// Holds the wrapped keys, and keeps what is said of their end.
-    pub store: Arc<dyn EvidenceStore>,
-    /// Whose sessions.
-    pub tenant: Name,
-    /// Of which environment.
-    pub environment: Name,
-    /// How long the statement cannot be deleted: as long as evidence.
-    pub retention: Retention,
-    /// Tells the microseconds since 1970.
-    pub now_us: Arc<dyn Fn() -> u64 + Send + Sync>,
-}
+use crate::signing::Env;
 
 /// Why a session was not shredded.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +39,7 @@ pub enum ShredderError {
     Schema(#[from] schemas::Error),
 }
 
-/// Says that the session's key is destroyed, then destroys it: were it the other way round, a key could be gone with
+/// Says, with the approvals key, that the session's key is destroyed, then destroys it: were it the other way round, a key could be gone with
 /// nobody saying so. Repeating it changes nothing, and ends what a call that failed began.
 ///
 /// # Errors
@@ -123,15 +105,11 @@ async fn state(env: &Env, scope: &Scope, session: &SessionId) -> Result<SessionS
     Ok(said)
 }
 
-impl fmt::Debug for Env {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("shredder::Env").field("tenant", &self.tenant).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use seams::{FileStore, KeyFiles};
+    use std::sync::Arc;
+
+    use seams::{FileStore, KeyFiles, Retention};
 
     use super::*;
 

@@ -1,33 +1,15 @@
 //! Which long-lived keys are this deployment's: said by the certificates root, once for each set of keys, so that an
 //! auditor needs to be given no other key.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::canonical;
 use schemas::dsse::{Envelope, Statement, pae};
-use schemas::identifiers::Name;
 use schemas::key_certificate::KeyCertificate;
 use schemas::layout;
-use seams::{EvidenceStore, KeyName, Keys, KeysError, Retention, StoreError};
+use seams::{KeyName, KeysError, StoreError};
 
-/// What is needed to say so.
-#[derive(Clone)]
-pub struct Env {
-    /// Holds the certificates key, and tells the others' public halves.
-    pub keys: Arc<dyn Keys>,
-    /// Where the certificate is stored.
-    pub store: Arc<dyn EvidenceStore>,
-    /// Whose keys.
-    pub tenant: Name,
-    /// Of which environment.
-    pub environment: Name,
-    /// How long it cannot be deleted.
-    pub retention: Retention,
-    /// Tells the microseconds since 1970.
-    pub now_us: Arc<dyn Fn() -> u64 + Send + Sync>,
-}
+use crate::signing::Env;
 
 /// Why the keys were not certified.
 #[derive(Debug, thiserror::Error)]
@@ -91,12 +73,6 @@ async fn is_certified(env: &Env, wanted: &KeyCertificate) -> Result<bool, TrustE
     Ok(false)
 }
 
-impl fmt::Debug for Env {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("trust::Env").field("tenant", &self.tenant).finish_non_exhaustive()
-    }
-}
-
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
@@ -108,7 +84,9 @@ pub const RENEWED_BEFORE: Duration = Duration::from_hours(24 * 31);
 
 #[cfg(test)]
 mod tests {
-    use seams::{FileStore, KeyFiles};
+    use std::sync::Arc;
+
+    use seams::{FileStore, KeyFiles, Retention};
 
     use super::*;
 
@@ -133,6 +111,16 @@ mod tests {
         let late = env(&folder, micros(VALIDITY) - micros(RENEWED_BEFORE) + 2);
         certify(&late).await.unwrap();
         assert_eq!(stored(&late).await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_jumped_back_has_a_certificate_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (before, after) = (env(&folder, micros(VALIDITY)), env(&folder, 1));
+        for certified in [1, 2, 2] {
+            certify(if certified == 1 { &before } else { &after }).await.unwrap();
+            assert_eq!(before.store.list("trust/clinic/test/").await.unwrap().len(), certified);
+        }
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use functions::bundler::{self, Bundled, Period};
-use functions::trust;
+use functions::{signing, trust};
 use relay::clock::{Clock, SystemClock};
 use relay::config::Config;
 use schemas::identifiers::SessionId;
@@ -25,7 +25,7 @@ pub async fn bundle(folder: &Folder, period: Period, out: &Path) -> Result<Bundl
         return Err(Error::Argument { argument: "--out", problem: format!("{} is there already", out.display()) });
     }
     let env = env(folder).await?;
-    trust::certify(&trust_env(&env)).await.map_err(Error::of("keys"))?;
+    trust::certify(&signing_env(&env)).await.map_err(Error::of("keys"))?;
     let bundled = bundler::bundle(&env, period).await.map_err(Error::of("bundle"))?;
     bundler::fetch(&env, &bundled.id, out).await.map_err(Error::of("bundle"))?;
     Ok(bundled)
@@ -91,9 +91,9 @@ pub(crate) async fn env_of(
     })
 }
 
-/// What the keys of this folder are certified with.
-pub(crate) fn trust_env(env: &bundler::Env) -> trust::Env {
-    trust::Env {
+/// What statements about this folder's environment are signed and stored with.
+pub(crate) fn signing_env(env: &bundler::Env) -> signing::Env {
+    signing::Env {
         keys: env.keys.clone(),
         store: env.store.clone(),
         tenant: env.tenant.clone(),

@@ -90,8 +90,8 @@ pub async fn init(folder: &Folder, settings: &Init) -> Result<(), Error> {
     let addresses = [("issuer_listen", settings.issuer_listen), ("console_listen", settings.console_listen)];
     let local = fill(SETTINGS, &addresses.map(|(name, address)| (name, quoted(&address.to_string()))));
     write::create(&folder.settings(), local.as_bytes(), Readers::All)?;
-    // Last: a folder with this file is a whole one.
-    write::create(&folder.relay_config(), relay_config(settings)?.as_bytes(), Readers::All)
+    // Last, and whole or not at all: a folder with this file is a whole one.
+    write::replace(&folder.relay_config(), relay_config(settings)?.as_bytes(), Readers::All)
 }
 
 fn relay_config(settings: &Init) -> Result<String, Error> {

@@ -82,7 +82,7 @@ impl Running {
             approvals.console.get_or_insert_with(|| console.clone());
         }
         let bundler = bundles::env_of(folder, &config, watched.clone(), keys.clone()).await?;
-        trust::certify(&bundles::trust_env(&bundler)).await.map_err(Error::of("keys"))?;
+        trust::certify(&bundles::signing_env(&bundler)).await.map_err(Error::of("keys"))?;
         let consoling = consoling.serve(issuing.url(), index.clone(), bundler)?;
         let validity = Settings::read(folder)?.certificate();
         let relaying = Relaying::start(config, watched, keys, validity).await?;

@@ -4,7 +4,7 @@ use functions::{shredder, trust};
 use schemas::identifiers::SessionId;
 use schemas::shredding::SessionShredded;
 
-use crate::bundles::{env, trust_env};
+use crate::bundles::{env, signing_env};
 use crate::error::Error;
 use crate::folder::Folder;
 
@@ -13,16 +13,8 @@ use crate::folder::Folder;
 /// # Errors
 /// [`Error`], naming the part.
 pub async fn shred(folder: &Folder, session: &SessionId) -> Result<SessionShredded, Error> {
-    let env = env(folder).await?;
+    let env = signing_env(&env(folder).await?);
     // Whoever verifies the statement takes its key from there.
-    trust::certify(&trust_env(&env)).await.map_err(Error::of("keys"))?;
-    let env = shredder::Env {
-        keys: env.keys,
-        store: env.store,
-        tenant: env.tenant,
-        environment: env.environment,
-        retention: env.retention,
-        now_us: env.now_us,
-    };
+    trust::certify(&env).await.map_err(Error::of("keys"))?;
     shredder::shred(&env, session).await.map_err(Error::of("shred"))
 }

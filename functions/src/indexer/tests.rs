@@ -1,5 +1,7 @@
 //! One recorded session, indexed in every order.
 
+mod faults;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -74,6 +74,12 @@ impl<'a> Pending<'a> {
             let waits = |object: &Object| !progress.contains(object);
             heartbeats = self.store.list(&prefix).await?.iter().filter_map(|key| parse(key)).filter(waits).collect();
             heartbeats.push(retired);
+        } else if let Some(last) = heartbeats.last().filter(|_| !run_on(&heartbeats, progress)) {
+            // A listing takes time: one that was stored before another that is listed may not be listed itself. It is
+            // there now; where it is not, somebody took it away.
+            let prefix = last.scope.heartbeats(last.kind.incarnation());
+            let waits = |object: &Object| object.kind <= last.kind && !progress.contains(object);
+            heartbeats = self.store.list(&prefix).await?.iter().filter_map(|key| parse(key)).filter(waits).collect();
         }
         let mut given = heartbeats.first().cloned().map(with_beginning).unwrap_or_default();
         given.extend(heartbeats.into_iter().skip(1));
@@ -146,6 +152,22 @@ impl<'a> Pending<'a> {
             }
         }
     }
+}
+
+/// Whether each of these heartbeats of a life follows one that is in the log or among them.
+fn run_on(heartbeats: &[Object], progress: &Progress) -> bool {
+    let mut last = None;
+    heartbeats.iter().all(|object| {
+        let ObjectKind::Heartbeat(incarnation, sequence) = &object.kind else { return true };
+        let before = sequence.saturating_sub(1);
+        let kind = ObjectKind::Heartbeat(incarnation.clone(), before);
+        let follows = match last {
+            Some(last) => last == before,
+            None => before == 0 || progress.contains(&Object { scope: object.scope.clone(), kind }),
+        };
+        last = Some(*sequence);
+        follows
+    })
 }
 
 /// With what is stored before anything else of its incarnation, which may have been listed too early.

@@ -1,23 +1,28 @@
-//! A sealer over a store in memory that fails when told to.
+//! A sealer over a store in memory.
 
 mod completeness;
 mod damage;
 mod evidence;
 mod faults;
+mod interleaving;
+mod late;
+mod listings;
 pub(crate) mod store;
 mod throughput;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use schemas::layout::{EVIDENCE_PREFIX, LogObjectKind, parse, parse_log};
-use schemas::log::{Checkpoint, Edge, Entry, LogOrigin, Precedence, Tile, TileKind, decode_bundle};
+use schemas::layout::{LogObjectKind, parse, parse_log};
+use schemas::log::{Checkpoint, Edge, Entry, LogOrigin, Precedence, Rank, Tile, TileKind, decode_bundle};
 use schemas::signature::PublicKey;
 use seams::{KeyFiles, KeyName, Keys, Retention};
 
 use super::{Env, Sealed, SealerError, seal};
 use evidence::Evidence;
-use store::MemoryStore;
+use store::{MemoryStore, Objects};
+
+use crate::steps::{Stepped, Steps};
 
 /// A relay's evidence, a store, and a sealer's surroundings.
 struct Scene {
@@ -55,6 +60,14 @@ impl Scene {
         seal(&self.env).await
     }
 
+    /// Another sealer over the same store and keys, each of whose calls is a step.
+    fn stepped(&self) -> (Env, Arc<Steps>) {
+        let steps = Arc::new(Steps::default());
+        let store = Arc::new(Stepped { seam: self.env.store.clone(), steps: steps.clone() });
+        let keys = Arc::new(Stepped { seam: self.env.keys.clone(), steps: steps.clone() });
+        (Env { store, keys, ..self.env.clone() }, steps)
+    }
+
     /// Asserts that the log is whole: every statement is in it once and in order, every checkpoint is of it, every
     /// tile stands where it belongs; gives its size.
     fn check(&self) -> u64 {
@@ -86,7 +99,8 @@ impl Scene {
         for (tile, bytes) in edge.partial().unwrap() {
             assert_eq!(objects[&origin.tile(&tile)], (bytes, 0), "{tile}");
         }
-        let stored = objects.keys().filter(|key| key.starts_with(EVIDENCE_PREFIX) && parse(key).is_some());
+        let is_statement = |key: &&String| parse(key).is_some_and(|object| Rank::of(&object.kind).is_some());
+        let stored = objects.keys().filter(is_statement);
         assert!(stored.eq(places.keys()), "every statement is in the log");
         size
     }
@@ -97,6 +111,17 @@ impl Scene {
         let read = |tile: Tile| decode_bundle(&self.store.objects()[&self.origin().tile(&tile)].0, tile.width).unwrap();
         bundles.flat_map(read).collect()
     }
+}
+
+/// A log of 254 entries, and five statements that wait: the next checkpoint fills tiles.
+async fn before_tiles_get_full() -> (Scene, Objects) {
+    let mut scene = Scene::new().await;
+    let life = scene.evidence.life(64);
+    life.store(&scene.store, 0..254);
+    scene.seal().await.unwrap();
+    life.store(&scene.store, 254..259);
+    let objects = scene.store.objects();
+    (scene, objects)
 }
 
 #[tokio::test]

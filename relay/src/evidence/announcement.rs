@@ -65,8 +65,13 @@ pub(super) async fn certify(core: &Core, certifier: &dyn Certifier, build: Strin
     if asked != given {
         return Err(EvidenceError::Certificate("not what was asked for"));
     }
+    let now_us = core.clock.now_us();
+    let behind_us = certificate.not_before_us.saturating_sub(now_us);
+    if behind_us > BEHIND_MOST_US {
+        return Err(EvidenceError::ClockBehind { seconds: behind_us / 1_000_000 });
+    }
     let until_us = certificate.not_after_us.saturating_sub(SEALING_MARGIN_US);
-    if core.clock.now_us() >= until_us {
+    if now_us >= until_us {
         return Err(EvidenceError::CertificateExpired);
     }
     Ok(Certified { envelope, from_us: certificate.not_before_us, until_us })
@@ -93,5 +98,7 @@ pub(super) async fn announce(core: &Core, folder: &Arc<Folder>, certified: &Cert
 
 /// A supervisor that restarts the relay does the rest.
 const START_TIME: Duration = Duration::from_secs(60);
+/// A verifier forgives five minutes; one is left for clocks to drift.
+const BEHIND_MOST_US: u64 = 4 * 60 * 1_000_000;
 /// Recording ends so long before the certificate that what was recorded can still be sealed under it.
 const SEALING_MARGIN_US: u64 = 30_000_000;

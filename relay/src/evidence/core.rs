@@ -33,8 +33,8 @@ pub(crate) struct Core {
     /// Where evidence is completed, which is not where sessions are served.
     pub(crate) runtime: Handle,
     tally: Mutex<Tally>,
-    /// Whether its key was seen to be revoked.
-    revoked: watch::Sender<bool>,
+    /// What others were seen to say of it.
+    standing: watch::Sender<Standing>,
     pub(crate) retiring: AtomicBool,
     /// Segments being sealed: each is wholly in memory.
     sealing: Semaphore,
@@ -55,6 +55,17 @@ pub(crate) struct Case {
 
 /// Counts a session as active until dropped.
 pub(crate) struct Active(Arc<Core>);
+
+/// What others say of an incarnation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nothing.
+    Good,
+    /// The root revoked its key.
+    Revoked,
+    /// Another incarnation of its relay says that it has ended: whoever took over a copy of its spool takes it for dead.
+    Retired,
+}
 
 /// The parts that come from outside.
 pub(crate) struct Parts {
@@ -84,7 +95,7 @@ impl Core {
             spool: parts.spool,
             runtime: Handle::current(),
             tally: Mutex::new(Tally::default()),
-            revoked: watch::Sender::new(false),
+            standing: watch::Sender::new(Standing::Good),
             retiring: AtomicBool::new(false),
             sealing: Semaphore::new(SEALINGS_AT_ONCE),
             active: watch::Sender::new(0),
@@ -102,21 +113,23 @@ impl Core {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its key is worth nothing from here on: nothing more is sealed, stored or served.
-    pub(super) fn revoke(&self) {
-        self.shipper.fence().raise("this incarnation's key is revoked");
+    /// What it signs is worth nothing from here on: nothing more is sealed, stored or served.
+    pub(super) fn lose(&self, standing: Standing) {
+        if let Err(error) = standing.check() {
+            self.shipper.fence().raise(&error.to_string());
+        }
         self.shipper.close();
-        self.revoked.send_replace(true);
+        self.standing.send_replace(standing);
     }
 
-    pub(crate) fn revoked(&self) -> watch::Receiver<bool> {
-        self.revoked.subscribe()
+    pub(crate) fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
     }
 
     /// # Errors
-    /// [`EvidenceError::Revoked`].
+    /// Those of [`Standing::check`].
     pub(super) fn may_sign(&self) -> Result<(), EvidenceError> {
-        if *self.revoked.borrow() { Err(EvidenceError::Revoked) } else { Ok(()) }
+        self.standing.borrow().check()
     }
 
     pub(crate) fn enter(self: &Arc<Self>) -> Active {
@@ -145,6 +158,18 @@ impl Core {
     ) -> Result<T, EvidenceError> {
         let _permit = self.sealing.acquire().await;
         blocking(work).await
+    }
+}
+
+impl Standing {
+    /// # Errors
+    /// [`EvidenceError::Revoked`], [`EvidenceError::Superseded`]: whose signature is worth nothing.
+    pub(crate) fn check(self) -> Result<(), EvidenceError> {
+        match self {
+            Self::Good => Ok(()),
+            Self::Revoked => Err(EvidenceError::Revoked),
+            Self::Retired => Err(EvidenceError::Superseded),
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! An incarnation says at its interval that it lives and what is stored, also when it is idle; and looks whether its key
-//! was revoked.
+//! was revoked, or another one said that it is dead.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use schemas::dsse::Envelope;
 use schemas::heartbeat::Heartbeat;
+use schemas::leaf::{Certificate, RelayRetired};
 use schemas::revocation::Revocation;
 use seams::KeyName;
 use tokio::sync::{Notify, watch};
@@ -15,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::EvidenceError;
-use super::core::Core;
+use super::core::{Core, Standing};
 use crate::ship::{Pause, ShipError};
 
 /// The running heartbeats of an incarnation; they end when this is dropped.
@@ -71,8 +72,10 @@ async fn beat(core: Weak<Core>, period: Duration, queue: Arc<Queue>, mut stopped
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
         let Some(core) = core.upgrade() else { return };
-        if is_revoked(&core).await {
-            core.revoke();
+        // A store that is away says nothing: nothing is stored there either.
+        let standing = timeout(LOOK_TIME, look(&core)).await.unwrap_or(Standing::Good);
+        if standing != Standing::Good {
+            core.lose(standing);
             return;
         }
         let next = sequence.saturating_add(1);
@@ -152,12 +155,18 @@ fn sign(core: &Core, sequence: u64, time_us: u64) -> Result<(String, Vec<u8>), E
     Ok((core.scope.heartbeat(&core.id, sequence), bytes))
 }
 
-/// Whether the root revoked this incarnation's key. A store that is away says nothing: nothing is stored there either.
-async fn is_revoked(core: &Core) -> bool {
-    timeout(LOOK_TIME, look(core)).await.unwrap_or(false)
+async fn look(core: &Core) -> Standing {
+    if is_revoked(core).await {
+        Standing::Revoked
+    } else if is_retired(core).await {
+        Standing::Retired
+    } else {
+        Standing::Good
+    }
 }
 
-async fn look(core: &Core) -> bool {
+/// Whether the root revoked this incarnation's key.
+async fn is_revoked(core: &Core) -> bool {
     let Ok(stored) = core.shipper.look_below(&core.scope.revocations(&core.id)).await else { return false };
     if stored.is_empty() {
         return false;
@@ -171,6 +180,23 @@ async fn look(core: &Core) -> bool {
         }
     }
     false
+}
+
+/// Whether another certified incarnation of this relay says that this one has ended. It says so itself only when it
+/// signs no more heartbeats.
+async fn is_retired(core: &Core) -> bool {
+    let Ok(Some(bytes)) = core.shipper.look(&core.scope.relay_retired(&core.id)).await else { return false };
+    let Ok(envelope) = Envelope::from_slice(&bytes) else { return false };
+    let Ok(RelayRetired { sealed_by, .. }) = envelope.read_unverified() else { return false };
+    let Ok(Some(certificate)) = core.shipper.look(&core.scope.certificate(&sealed_by)).await else { return false };
+    let Ok(root) = core.keys.public_key(KeyName::Certificates).await else { return false };
+    let certificate = Envelope::from_slice(&certificate).and_then(|envelope| envelope.open::<Certificate>(&root));
+    certificate.is_ok_and(|certificate| {
+        let is_ours = (&certificate.tenant, &certificate.environment, &certificate.relay)
+            == (&core.scope.tenant, &core.scope.environment, &core.scope.relay);
+        let retired = envelope.open::<RelayRetired>(&certificate.spki);
+        is_ours && certificate.spki.incarnation() == sealed_by && retired.is_ok_and(|said| said.incarnation == core.id)
+    })
 }
 
 impl Queue {

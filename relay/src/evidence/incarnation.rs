@@ -174,11 +174,13 @@ impl Incarnation {
         self.until_us.saturating_sub(self.core.clock.now_us()).saturating_mul(100) / whole
     }
 
-    /// Resolves when its key was seen to be revoked.
-    pub(super) async fn revoked(&self) {
-        let mut revoked = self.core.revoked();
-        if revoked.wait_for(|revoked| *revoked).await.is_err() {
-            std::future::pending::<()>().await;
+    /// Resolves when what it signs is worth nothing any more; tells why.
+    pub(super) async fn disowned(&self) -> EvidenceError {
+        let mut standing = self.core.standing();
+        let lost = standing.wait_for(|standing| standing.check().is_err()).await;
+        match lost.map(|standing| standing.check()) {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) | Err(_) => std::future::pending().await,
         }
     }
 

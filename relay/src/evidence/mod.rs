@@ -55,6 +55,12 @@ pub enum EvidenceError {
     /// The certifier's answer is not a certificate of this incarnation.
     #[error("certificate: {0}")]
     Certificate(&'static str),
+    /// The relay's clock is so far behind the certifier's that nothing it signs would lie within its certificate.
+    #[error("the relay's clock is {seconds} s behind the beginning of its certificate")]
+    ClockBehind {
+        /// How far.
+        seconds: u64,
+    },
     /// The certificate ends: nothing more could be sealed under it.
     #[error("the relay's certificate has expired")]
     CertificateExpired,
@@ -67,6 +73,9 @@ pub enum EvidenceError {
     /// The root revoked this incarnation's key: what it signs is worth nothing.
     #[error("the relay's key is revoked")]
     Revoked,
+    /// Another incarnation of this relay says that this one has ended: what it signs would come after its end.
+    #[error("another relay of this name took this one for dead and retired it")]
+    Superseded,
     /// The incarnation is ending.
     #[error("the relay is stopping")]
     Retiring,
@@ -97,6 +106,7 @@ impl EvidenceError {
             Self::StoreUnavailable | Self::TimedOut { .. } => "evidence cannot be stored; try again later",
             Self::CertificateExpired => "evidence cannot be signed: the relay's certificate has expired",
             Self::Revoked => "evidence cannot be signed: the relay's key is revoked",
+            Self::Superseded => "evidence cannot be signed: another relay took over",
             Self::Retiring => "the relay is stopping",
             _ => "evidence cannot be written",
         }

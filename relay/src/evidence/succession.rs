@@ -26,13 +26,13 @@ impl Incarnations {
         Self { current: RwLock::new(first), ending: Mutex::default() }
     }
 
-    /// Renews the certificate in time, again and again; ends only when the key is revoked.
+    /// Renews the certificate in time, again and again; ends only when what it signs is worth nothing any more.
     pub(crate) async fn run(self: Arc<Self>) -> EvidenceError {
         let mut told = u64::MAX;
         loop {
             let current = self.current();
             tokio::select! {
-                () = current.revoked() => return EvidenceError::Revoked,
+                error = current.disowned() => return error,
                 () = sleep(LOOK) => {}
             }
             let left = current.percent_left();

@@ -10,14 +10,16 @@
 
 mod listing;
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
+use crate::disk::Disk;
 use crate::evidence_store::{EvidenceStore, Overlay, OverlayKind, PutOutcome, Retention, StoreError};
 use crate::object_key;
 
@@ -29,6 +31,9 @@ struct Folder {
     root: PathBuf,
     now_s: Box<dyn Fn() -> u64 + Send + Sync>,
     next: AtomicU64,
+    disk: Disk,
+    /// Folders whose name, and that of every folder above, this process brought to the disk.
+    settled: Mutex<HashSet<PathBuf>>,
 }
 
 impl FileStore {
@@ -38,18 +43,12 @@ impl FileStore {
     /// # Errors
     /// [`StoreError::Unavailable`] when the folder cannot be made.
     pub fn open(root: impl Into<PathBuf>, now_s: impl Fn() -> u64 + Send + Sync + 'static) -> Result<Self, StoreError> {
-        let folder = Folder { root: root.into(), now_s: Box::new(now_s), next: AtomicU64::new(0) };
-        let prepare = || -> io::Result<()> {
-            let incoming = folder.root.join(INCOMING);
-            for area in [OBJECTS, RETENTION, INCOMING] {
-                fs::create_dir_all(folder.root.join(area))?;
-            }
-            for left in fs::read_dir(&incoming)? {
-                fs::remove_file(left?.path())?;
-            }
-            sync_folder(&folder.root)
-        };
-        prepare().map_err(|error| unavailable(&folder.root.display().to_string(), error))?;
+        Self::on(Disk::default(), root.into(), Box::new(now_s))
+    }
+
+    fn on(disk: Disk, root: PathBuf, now_s: Box<dyn Fn() -> u64 + Send + Sync>) -> Result<Self, StoreError> {
+        let folder = Folder::new(disk, root, now_s);
+        folder.prepare().map_err(|error| unavailable(&folder.root.display().to_string(), error))?;
         Ok(Self(Arc::new(folder)))
     }
 
@@ -57,14 +56,14 @@ impl FileStore {
     /// swept.
     #[must_use]
     pub fn for_reading(root: impl Into<PathBuf>) -> Self {
-        Self(Arc::new(Folder { root: root.into(), now_s: Box::new(|| 0), next: AtomicU64::new(0) }))
+        Self(Arc::new(Folder::new(Disk::default(), root.into(), Box::new(|| 0))))
     }
 
     /// The store in folder `root`, made before, while another process may write into it: nothing is swept. Should that
     /// process start while this one writes, a `put` here may fail; what was put stays.
     #[must_use]
     pub fn beside(root: impl Into<PathBuf>, now_s: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Folder { root: root.into(), now_s: Box::new(now_s), next: AtomicU64::new(0) }))
+        Self(Arc::new(Folder::new(Disk::default(), root.into(), Box::new(now_s))))
     }
 
     async fn run<T: Send + 'static>(
@@ -117,6 +116,21 @@ impl EvidenceStore for FileStore {
 }
 
 impl Folder {
+    fn new(disk: Disk, root: PathBuf, now_s: Box<dyn Fn() -> u64 + Send + Sync>) -> Self {
+        Self { root, now_s, next: AtomicU64::new(0), disk, settled: Mutex::default() }
+    }
+
+    fn prepare(&self) -> io::Result<()> {
+        if !self.root.is_dir() {
+            fs::create_dir_all(&self.root)?;
+            self.flush_parent(&self.root)?;
+        }
+        for area in [OBJECTS, RETENTION, INCOMING] {
+            self.settle(&self.root.join(area))?;
+        }
+        fs::read_dir(self.root.join(INCOMING))?.try_for_each(|left| self.disk.remove(&left?.path()))
+    }
+
     fn put(&self, key: &str, bytes: &[u8], retention: Retention) -> Result<PutOutcome, StoreError> {
         let object = self.path(OBJECTS, key)?;
         if object.exists() {
@@ -126,8 +140,8 @@ impl Folder {
         // The retention first: an object without one must not exist, not even after a crash between the two.
         self.retain(key, retention)?;
         let incoming = self.write_incoming(bytes).map_err(failed)?;
-        let linked = link_durably(&incoming, &object);
-        let removed = fs::remove_file(&incoming);
+        let linked = self.link_durably(&incoming, &object);
+        let removed = self.disk.remove(&incoming);
         match linked {
             Ok(()) => {
                 removed.map_err(failed)?;
@@ -154,12 +168,21 @@ impl Folder {
         }
         // The retention last, so that one without an object tells that the object is missing.
         for path in [object, self.path(RETENTION, key)?] {
-            match fs::remove_file(&path).and_then(|()| sync_parent(&path)) {
-                Err(error) if !is_absence(&error) => return Err(unavailable(key, error)),
-                _ => {}
-            }
+            self.remove_durably(&path).map_err(|error| unavailable(key, error))?;
         }
         Ok(())
+    }
+
+    /// Also where nothing is: whoever removed it may have died before that was on the disk.
+    fn remove_durably(&self, path: &Path) -> io::Result<()> {
+        match self.disk.remove(path) {
+            Err(error) if !is_absence(&error) => return Err(error),
+            _ => {}
+        }
+        match self.flush_parent(path) {
+            Err(error) if !is_absence(&error) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// A file has no versions: one that was changed is not told from one that was not. The chain of signatures does.
@@ -181,7 +204,8 @@ impl Folder {
         if self.get(key)?.as_deref() == Some(bytes) {
             self.retain(key, retention)?;
             // The first writer may have died between the link and its folder's fsync.
-            sync_parent(&self.path(OBJECTS, key)?).map_err(|error| unavailable(key, error))?;
+            let flushed = self.flush_name(&self.path(OBJECTS, key)?);
+            flushed.map_err(|error| unavailable(key, error))?;
             Ok(PutOutcome::AlreadyIdentical)
         } else {
             Err(StoreError::Conflict { key: key.to_owned() })
@@ -201,10 +225,16 @@ impl Folder {
     fn retain(&self, key: &str, retention: Retention) -> Result<(), StoreError> {
         let until_s = (self.now_s)().saturating_add(u64::from(retention.in_days()).saturating_mul(DAY_S));
         let held_s = self.retained_until(key)?;
-        if retention.in_days() == 0 || held_s.saturating_add(DAY_S) >= until_s && held_s > (self.now_s)() {
+        if retention.in_days() == 0 {
             return Ok(());
         }
-        self.write_retention(key, until_s, held_s).map_err(|error| unavailable(key, error))
+        let kept = if held_s.saturating_add(DAY_S) >= until_s && held_s > (self.now_s)() {
+            // Whoever wrote it may have died before its name was on the disk.
+            self.flush_name(&self.root.join(RETENTION).join(key))
+        } else {
+            self.write_retention(key, until_s, held_s)
+        };
+        kept.map_err(|error| unavailable(key, error))
     }
 
     // Two writers of one new object may both come here; whoever is second leaves the first one's retention.
@@ -212,61 +242,89 @@ impl Folder {
         let path = self.root.join(RETENTION).join(key);
         let incoming = self.write_incoming(until_s.to_string().as_bytes())?;
         if held_s > 0 {
-            return fs::rename(&incoming, &path).and_then(|()| sync_parent(&path));
+            let renamed = self.disk.rename(&incoming, &path);
+            return renamed.inspect_err(|_| self.discard(&incoming)).and_then(|()| self.flush_parent(&path));
         }
-        let linked = link_durably(&incoming, &path);
-        fs::remove_file(&incoming)?;
+        let linked = self.link_durably(&incoming, &path);
+        self.disk.remove(&incoming)?;
         match linked {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
+            // Another writer's, whose name may not be on the disk yet.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.flush_name(&path),
+            linked => linked,
         }
     }
 
     fn write_incoming(&self, bytes: &[u8]) -> io::Result<PathBuf> {
         let name = format!("{}-{}", std::process::id(), self.next.fetch_add(1, Ordering::Relaxed));
         let path = self.root.join(INCOMING).join(name);
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        file.write_all(bytes)?;
-        let mut permissions = file.metadata()?.permissions();
-        permissions.set_readonly(true);
-        file.set_permissions(permissions)?;
-        file.sync_all()?;
+        let written = self.disk.create(&mut OpenOptions::new(), &path).and_then(|file| self.fill(&file, &path, bytes));
+        // A full disk is not to be filled by attempts.
+        written.inspect_err(|_| self.discard(&path))?;
         Ok(path)
+    }
+
+    fn fill(&self, file: &File, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.disk.write(file, path, bytes)?;
+        self.disk.make_read_only(file, path)?;
+        self.disk.flush(file, path)
+    }
+
+    /// Removes what came to nothing. One that stays is swept at the next start.
+    fn discard(&self, incoming: &Path) {
+        let _ = self.disk.remove(incoming);
+    }
+
+    fn link_durably(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if let Some(parent) = to.parent() {
+            self.settle(parent)?;
+        }
+        self.disk.link(from, to)?;
+        self.flush_parent(to)
+    }
+
+    /// Brings the name of what stands here to the disk, and those of the folders above it.
+    fn flush_name(&self, path: &Path) -> io::Result<()> {
+        if let Some(parent) = path.parent() {
+            self.settle(parent)?;
+        }
+        self.flush_parent(path)
+    }
+
+    /// Makes a folder below the root, and brings its name and those above it to the disk. Also of one that is there:
+    /// whoever made it may have died before that, or not have come so far.
+    fn settle(&self, folder: &Path) -> io::Result<()> {
+        if folder == self.root || self.settled().contains(folder) {
+            return Ok(());
+        }
+        if let Some(parent) = folder.parent() {
+            self.settle(parent)?;
+        }
+        match self.disk.create_folder(folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        self.flush_parent(folder)?;
+        let mut settled = self.settled();
+        if settled.len() >= SETTLED_MAX {
+            settled.clear();
+        }
+        settled.insert(folder.to_owned());
+        Ok(())
+    }
+
+    fn settled(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flush_parent(&self, path: &Path) -> io::Result<()> {
+        let Some(parent) = path.parent() else { return Ok(()) };
+        self.disk.flush_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
     }
 
     fn path(&self, area: &str, key: &str) -> Result<PathBuf, StoreError> {
         object_key::check(key)?;
         Ok(self.root.join(area).join(key))
     }
-}
-
-fn link_durably(from: &Path, to: &Path) -> io::Result<()> {
-    if let Some(parent) = to.parent() {
-        create_folders_durably(parent)?;
-    }
-    fs::hard_link(from, to)?;
-    sync_parent(to)
-}
-
-fn create_folders_durably(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = folder.parent() {
-        create_folders_durably(parent)?;
-    }
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => sync_parent(folder),
-    }
-}
-
-fn sync_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), sync_folder)
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 fn is_absence(error: &io::Error) -> bool {
@@ -281,6 +339,11 @@ const OBJECTS: &str = "objects";
 const RETENTION: &str = "retention";
 const INCOMING: &str = "incoming";
 const DAY_S: u64 = 86_400;
+/// Paths of a hundred bytes; what is forgotten costs another fsync.
+const SETTLED_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod faults;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -15,6 +15,7 @@ use schemas::signature::{P256Key, PublicKey, Signer};
 use schemas::wrapped_key::{WrappedKey, WrappingKey};
 use zeroize::Zeroizing;
 
+use crate::disk::Disk;
 use crate::keys::{KeyName, Keys, KeysError};
 
 /// [`Keys`] read from a folder.
@@ -27,23 +28,28 @@ pub struct KeyFiles {
 }
 
 impl KeyFiles {
-    /// Reads the keys from `folder`; makes those that are missing first, readable by their owner only.
+    /// Reads the keys from `folder`; makes those that are missing first, readable by their owner only. A key is there
+    /// whole or not at all, also when this dies. One process at a time makes keys in a folder.
     ///
     /// # Errors
     /// [`KeysError::Unavailable`] when a file cannot be read or written, [`KeysError::Refused`] when one is no key.
     pub fn open_or_create(folder: &Path) -> Result<Self, KeysError> {
+        Self::create_on(&Disk::default(), folder)?;
+        Self::open(folder)
+    }
+
+    fn create_on(disk: &Disk, folder: &Path) -> Result<(), KeysError> {
         let failed = |error| KeysError::Unavailable(folder.display().to_string(), Box::new(error));
         fs::create_dir_all(folder).map_err(failed)?;
         for name in KeyName::ALL {
             let key = P256Key::generate().and_then(|key| key.to_pkcs8_pem()).map_err(machine)?;
-            create(&folder.join(format!("{}.pem", name.as_str())), &key).map_err(failed)?;
+            create(disk, &folder.join(format!("{}.pem", name.as_str())), &key).map_err(failed)?;
         }
         let key = Ed25519Key::generate().and_then(|key| key.to_pkcs8_pem()).map_err(machine)?;
-        create(&folder.join(SECOND_KEY_FILE), &key).map_err(failed)?;
+        create(disk, &folder.join(SECOND_KEY_FILE), &key).map_err(failed)?;
         let key = WrappingKey::generate(&SystemEntropy).map_err(machine)?;
-        create(&folder.join(DATA_KEY_FILE), &key.to_hex()).map_err(failed)?;
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        Self::open(folder)
+        create(disk, &folder.join(DATA_KEY_FILE), &key.to_hex()).map_err(failed)?;
+        disk.flush_folder(folder).map_err(failed)
     }
 
     /// Reads the keys from `folder`. A signing key that is missing cannot be used; the data key must be there.
@@ -102,19 +108,35 @@ impl Keys for KeyFiles {
     }
 }
 
-/// Writes a new file; an existing one stays as it is.
-fn create(path: &Path, text: &str) -> std::io::Result<()> {
+/// Writes a new file under another name first; an existing one stays as it is.
+fn create(disk: &Disk, path: &Path, text: &str) -> io::Result<()> {
+    let unfinished = path.with_extension(UNFINISHED);
+    remove_if_there(disk, &unfinished)?;
+    if path.exists() {
+        return Ok(());
+    }
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ONLY);
-    match options.open(path) {
-        Ok(mut file) => {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        }
+    let written = disk.create(&mut options, &unfinished).and_then(|file| fill(disk, &file, &unfinished, text));
+    let named = written.and_then(|()| match disk.link(&unfinished, path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+        linked => linked,
+    });
+    // Half a secret is not left lying about, nor a whole one under two names.
+    let removed = remove_if_there(disk, &unfinished);
+    named.and(removed)
+}
+
+fn fill(disk: &Disk, file: &File, path: &Path, text: &str) -> io::Result<()> {
+    disk.write(file, path, text.as_bytes())?;
+    disk.flush(file, path)
+}
+
+fn remove_if_there(disk: &Disk, path: &Path) -> io::Result<()> {
+    match disk.remove(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -133,12 +155,15 @@ fn machine(error: schemas::Error) -> KeysError {
 
 const SECOND_KEY_FILE: &str = "checkpoints-ed25519.pem";
 const DATA_KEY_FILE: &str = "data.key";
+/// Of a key that is being written.
+const UNFINISHED: &str = "new";
 #[cfg(unix)]
 const OWNER_ONLY: u32 = 0o600;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::faults::Fault;
 
     #[tokio::test]
     async fn a_folder_of_key_files_keeps_the_contract_of_keys() {
@@ -171,5 +196,57 @@ mod tests {
         fs::write(folder.path().join("approvals.pem"), "secret").unwrap();
         let error = KeyFiles::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains("approvals.pem") && !error.contains("secret"), "{error}");
+    }
+
+    /// The keys that a start after this one finds: all of them, and the same ever after.
+    fn started(folder: &Path) -> KeyFiles {
+        let keys = KeyFiles::open_or_create(folder).unwrap();
+        let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+        names.sort();
+        let expected = [
+            "approvals.pem",
+            "bundles.pem",
+            "certificates.pem",
+            "checkpoints-ed25519.pem",
+            "checkpoints.pem",
+            "data.key",
+        ];
+        assert_eq!(names, expected);
+        keys
+    }
+
+    #[test]
+    fn whatever_goes_wrong_while_keys_are_made_the_next_start_has_them_all() {
+        let counted = tempfile::tempdir().unwrap();
+        let disk = Disk::default();
+        KeyFiles::create_on(&disk, counted.path()).unwrap();
+        let all = disk.faults.changes();
+        assert!(all > 30, "only {all} changes");
+        for at in 0..all {
+            for fault in Fault::PASSING.into_iter().chain(Fault::DEADLY) {
+                for power in [true, false] {
+                    let folder = tempfile::tempdir().unwrap();
+                    let disk = Disk::default();
+                    disk.faults.plan(at, fault);
+                    let made = KeyFiles::create_on(&disk, folder.path());
+                    let before: Vec<_> = KeyName::ALL.map(|name| fs::read(file(folder.path(), name)).ok()).into();
+                    if !power {
+                        disk.faults.lose_power();
+                    }
+                    started(folder.path());
+                    if power || made.is_ok() {
+                        for (name, before) in KeyName::ALL.into_iter().zip(before) {
+                            let kept =
+                                before.is_none_or(|before| fs::read(file(folder.path(), name)).unwrap() == before);
+                            assert!(kept, "{fault:?} at change {at}, power {power}: {} is another", name.as_str());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn file(folder: &Path, name: KeyName) -> std::path::PathBuf {
+        folder.join(format!("{}.pem", name.as_str()))
     }
 }

@@ -5,6 +5,7 @@
 
 mod approval_row;
 pub mod contract;
+mod disk;
 mod evidence_store;
 pub mod export;
 pub mod file_store;

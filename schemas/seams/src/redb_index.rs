@@ -1,10 +1,13 @@
 //! The index in an embedded database: one file, one process at a time.
 
+use std::fs::{self, File};
+use std::io;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use async_trait::async_trait;
+use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use schemas::identifiers::{RequestId, SessionId};
 use serde::Serialize;
@@ -15,7 +18,13 @@ use crate::index::{ChunkRow, Index, IndexError, SessionRow};
 
 /// An [`Index`] in a redb file.
 #[derive(Clone)]
-pub struct RedbIndex(Arc<Database>);
+pub struct RedbIndex(Arc<Held>);
+
+/// The database; nothing after the disk failed, until it is opened again.
+struct Held {
+    open: Box<dyn Fn() -> Result<Database, IndexError> + Send + Sync>,
+    database: RwLock<Option<Database>>,
+}
 
 impl RedbIndex {
     /// Opens or creates the database.
@@ -23,23 +32,77 @@ impl RedbIndex {
     /// # Errors
     /// [`IndexError::Unavailable`] when the file cannot be used, also when another process holds it.
     pub fn open(path: &Path) -> Result<Self, IndexError> {
-        let database = Database::create(path).map_err(away)?;
+        if !path.exists() {
+            create(path).map_err(away)?;
+        }
+        let path = path.to_owned();
+        Self::with(move || Database::create(&path).map_err(away))
+    }
+
+    /// One that is gone with the process.
+    ///
+    /// # Errors
+    /// Never for want of a disk: memory does not fail, so it is opened once.
+    pub fn in_memory() -> Result<Self, IndexError> {
+        Self::with(|| Database::builder().create_with_backend(InMemoryBackend::new()).map_err(away))
+    }
+
+    fn with(open: impl Fn() -> Result<Database, IndexError> + Send + Sync + 'static) -> Result<Self, IndexError> {
+        let database = open()?;
         let transaction = database.begin_write().map_err(away)?;
         transaction.open_table(SESSIONS).map_err(away)?;
         transaction.open_table(CHUNKS).map_err(away)?;
         transaction.open_table(APPROVALS).map_err(away)?;
         transaction.open_table(PENDING).map_err(away)?;
         transaction.commit().map_err(away)?;
-        Ok(Self(Arc::new(database)))
+        Ok(Self(Arc::new(Held { open: Box::new(open), database: RwLock::new(Some(database)) })))
     }
 
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Database) -> Result<T, IndexError> + Send + 'static,
     ) -> Result<T, IndexError> {
-        let database = self.0.clone();
-        tokio::task::spawn_blocking(move || work(&database)).await.map_err(away)?
+        let held = self.0.clone();
+        tokio::task::spawn_blocking(move || held.run(work)).await.map_err(away)?
     }
+}
+
+impl Held {
+    /// A database whose disk failed once answers nothing more until it is opened again: the next call does that.
+    fn run<T>(&self, work: impl FnOnce(&Database) -> Result<T, IndexError>) -> Result<T, IndexError> {
+        if self.read().is_none() {
+            let mut held = self.database.write().unwrap_or_else(PoisonError::into_inner);
+            if held.is_none() {
+                *held = Some((self.open)()?);
+            }
+        }
+        let held = self.read();
+        let database = held.as_ref().ok_or_else(|| away("its disk failed"))?;
+        let result = work(database);
+        let is_broken = matches!(result, Err(IndexError::Unavailable(..))) && database.begin_write().is_err();
+        drop(held);
+        if is_broken {
+            self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        }
+        result
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        self.database.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Under another name first: what a death leaves half made is no database, and could not be opened ever after.
+fn create(path: &Path) -> io::Result<()> {
+    let unfinished = path.with_extension("new");
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    drop(Database::create(&unfinished).map_err(io::Error::other)?);
+    fs::rename(&unfinished, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[async_trait]
@@ -210,6 +273,9 @@ const CHUNKS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("ch
 const APPROVALS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("approvals");
 /// The same, of the pending ones.
 const PENDING: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("pending_approvals");
+
+#[cfg(test)]
+mod faults;
 
 #[cfg(test)]
 mod tests {

@@ -8,11 +8,11 @@ use std::sync::{Arc, LazyLock};
 
 use schemas::identifiers::SessionId;
 use schemas::period::Period;
-use seams::{EvidenceStore, KeyFiles, KeyName, Keys, Retention};
+use seams::{EvidenceStore, KeyName, Keys, Retention};
 
 use crate::bundler::{Bundled, Env, WorkFolder, bundle, fetch};
 use crate::sealer::{self, tests::store::MemoryStore};
-use crate::trust;
+use crate::{golden, signing, trust};
 
 /// With what the client sent and received.
 pub(super) static RECORDED: LazyLock<SessionId> =
@@ -33,19 +33,16 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) async fn new() -> Self {
+        Self::of(golden::objects()).await
+    }
+
+    /// A store with these objects of the tree.
+    pub(super) async fn of(objects: BTreeMap<String, Vec<u8>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let keys = folder.path().join("keys");
-        fs::create_dir(&keys).unwrap();
-        for (from, to) in [("root", "certificates.pem"), ("approvals", "approvals.pem")] {
-            fs::copy(vectors().join(format!("test-keys/TEST-KEY-{from}.pem")), keys.join(to)).unwrap();
-        }
-        fs::copy(vectors().join("test-keys/TEST-KEY-data.key"), keys.join("data.key")).unwrap();
-        let keys: Arc<dyn Keys> = Arc::new(KeyFiles::open_or_create(&keys).unwrap());
+        let keys: Arc<dyn Keys> = Arc::new(golden::keys(&folder.path().join("keys")));
         let store = Arc::new(MemoryStore::default());
-        let tree = vectors().join("tree");
-        for file in files_below(&tree) {
-            let key = file.strip_prefix(&tree).unwrap().to_str().unwrap();
-            store.put(key, &fs::read(&file).unwrap(), Retention::none()).await.unwrap();
+        for (key, bytes) in objects {
+            store.put(&key, &bytes, Retention::none()).await.unwrap();
         }
         let env = Env {
             store: store.clone(),
@@ -57,7 +54,7 @@ impl Scene {
             retention: Retention::none(),
             now_us: Arc::new(|| 1_790_000_200_000_000),
         };
-        let trust = trust::Env {
+        let trust = signing::Env {
             keys: env.keys.clone(),
             store: env.store.clone(),
             tenant: env.tenant.clone(),
@@ -74,8 +71,8 @@ impl Scene {
         self.folder.path()
     }
 
-    /// Puts all statements into the log.
-    pub(super) async fn seal(&self) {
+    /// Puts all statements into the log; gives how many it appended.
+    pub(super) async fn seal(&self) -> u64 {
         let env = sealer::Env {
             store: self.env.store.clone(),
             keys: self.env.keys.clone(),
@@ -86,21 +83,35 @@ impl Scene {
             now_us: self.env.now_us.clone(),
         };
         let sealed = sealer::seal(&env).await.unwrap();
-        assert!(sealed.entries > 0 && sealed.rejected.is_empty(), "{sealed:?}");
+        assert!(sealed.rejected.is_empty(), "{sealed:?}");
+        sealed.entries
     }
 
     /// A bundle as it came out of the store.
     pub(super) async fn bundle(&self, period: Period) -> (Bundled, BTreeMap<String, Vec<u8>>) {
         let bundled = bundle(&self.env, period).await.unwrap();
+        let files = self.fetch(&bundled).await;
+        (bundled, files)
+    }
+
+    /// The same, once more.
+    pub(super) async fn fetch(&self, bundled: &Bundled) -> BTreeMap<String, Vec<u8>> {
         let out = self.fresh("out");
         let fetched = fetch(&self.env, &bundled.id, &out).await.unwrap();
         let mut files = BTreeMap::new();
-        for file in files_below(&out) {
+        for file in golden::files_below(&out) {
             let name = file.strip_prefix(&out).unwrap().to_str().unwrap().to_owned();
             files.insert(name, fs::read(&file).unwrap());
         }
         assert_eq!(fetched, files.len() as u64);
-        (bundled, files)
+        files
+    }
+
+    /// Everything that the store has, but bundles.
+    pub(super) fn stored(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut objects = self.store.objects();
+        objects.retain(|key, _| !key.starts_with("bundles/"));
+        objects.into_iter().map(|(key, (bytes, _))| (key, bytes)).collect()
     }
 
     pub(super) fn work_folder(&self) -> WorkFolder {
@@ -125,19 +136,4 @@ impl Scene {
     pub(super) fn fresh(&self, name: &str) -> PathBuf {
         self.path().join(format!("{name}-{}", self.made.fetch_add(1, Ordering::Relaxed)))
     }
-}
-
-fn vectors() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/vectors")
-}
-
-fn files_below(root: &Path) -> Vec<PathBuf> {
-    let (mut files, mut open) = (Vec::new(), vec![root.to_owned()]);
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { open.push(path) } else { files.push(path) }
-        }
-    }
-    files
 }

@@ -18,7 +18,7 @@ use super::Scene;
 use super::evidence::sign;
 
 /// A life that says after each session that it lives, in the order in which it stores.
-fn life(scene: &Scene, key: &P256Key, sessions: u64, retires: bool) -> Vec<(String, Vec<u8>)> {
+pub(super) fn life(scene: &Scene, key: &P256Key, sessions: u64, retires: bool) -> Vec<(String, Vec<u8>)> {
     let mut objects = Vec::new();
     scene.evidence.begin(key, &mut objects);
     let Scope { tenant, environment, relay } = scene.evidence.scope.clone();
@@ -61,8 +61,24 @@ fn life(scene: &Scene, key: &P256Key, sessions: u64, retires: bool) -> Vec<(Stri
     objects
 }
 
+/// Stores that this key is revoked from this size of the log on; gives the key of the revocation.
+pub(super) async fn revoke(scene: &Scene, key: &P256Key, size: u64) -> String {
+    let Scope { tenant, environment, relay } = scene.evidence.scope.clone();
+    let incarnation = key.public_key().incarnation();
+    let place = scene.evidence.scope.revocation(&incarnation, size);
+    let (log_origin, reason) = (scene.origin().to_string(), RevocationReason::Compromised);
+    let revocation =
+        Revocation { tenant, environment, relay, incarnation, log_origin, log_size: size, reason, time_us: 7 };
+    let payload = canonical::to_vec(&revocation).unwrap();
+    let root = scene.env.keys.public_key(KeyName::Certificates).await.unwrap();
+    let signature = scene.env.keys.sign(KeyName::Certificates, &pae(Revocation::TYPE, &payload)).await.unwrap();
+    let envelope = Envelope::assemble(Revocation::TYPE, payload, &root, signature).to_vec().unwrap();
+    scene.store.put(&place, &envelope, Retention::none()).await.unwrap();
+    place
+}
+
 /// What the verifier says of the log; sessions here have no first event, which is not asked for.
-async fn of_log(scene: &Scene) -> (Report, Vec<Rule>) {
+pub(super) async fn of_log(scene: &Scene) -> (Report, Vec<Rule>) {
     let objects: BTreeMap<_, _> = scene.store.objects().into_iter().map(|(key, (bytes, _))| (key, bytes)).collect();
     let root = scene.env.keys.public_key(KeyName::Certificates).await.unwrap();
     let options = Options { checkpoints_key: Some(scene.checkpoints.clone()), ..Options::default() };
@@ -136,17 +152,7 @@ async fn a_revocation_is_appended_before_what_waits_and_decides_what_stands() {
     let (before, after) = objects.split_at(objects.len() - 3);
     before.iter().for_each(|object| scene.store.insert(object));
     let size = scene.seal().await.unwrap().newest.unwrap().size;
-    let Scope { tenant, environment, relay } = scene.evidence.scope.clone();
-    let incarnation = key.public_key().incarnation();
-    let place = scene.evidence.scope.revocation(&incarnation, size);
-    let (log_origin, reason) = (scene.origin().to_string(), RevocationReason::Compromised);
-    let revocation =
-        Revocation { tenant, environment, relay, incarnation, log_origin, log_size: size, reason, time_us: 7 };
-    let payload = canonical::to_vec(&revocation).unwrap();
-    let root = scene.env.keys.public_key(KeyName::Certificates).await.unwrap();
-    let signature = scene.env.keys.sign(KeyName::Certificates, &pae(Revocation::TYPE, &payload)).await.unwrap();
-    let envelope = Envelope::assemble(Revocation::TYPE, payload, &root, signature).to_vec().unwrap();
-    scene.store.put(&place, &envelope, Retention::none()).await.unwrap();
+    let place = revoke(&scene, &key, size).await;
     after.iter().for_each(|object| scene.store.insert(object));
     assert_eq!(scene.seal().await.unwrap().entries, 4);
     assert_eq!(scene.seal().await.unwrap().entries, 0);

@@ -1,4 +1,4 @@
-//! A store in memory: fails at a told operation, and lets others run at every operation.
+//! A store in memory, which lets others run at every operation.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -13,28 +13,28 @@ pub(crate) type Objects = BTreeMap<String, (Vec<u8>, u32)>;
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     objects: Mutex<Objects>,
-    /// Puts and deletions so far.
-    changes: AtomicUsize,
-    fault: Mutex<Option<Fault>>,
     /// How often each operation lets others run: a repeating pattern.
     pauses: Mutex<Vec<u8>>,
     operations: AtomicUsize,
 }
 
-/// What goes wrong, at which put or deletion.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fault {
-    pub(super) at: usize,
-    /// It happens all the same, and is reported as failed.
-    pub(super) persists: bool,
-}
-
 impl MemoryStore {
-    pub(super) fn objects(&self) -> Objects {
+    /// With these objects, under no retention.
+    pub(crate) fn of(objects: BTreeMap<String, Vec<u8>>) -> Self {
+        let objects = objects.into_iter().map(|(key, bytes)| (key, (bytes, 0))).collect();
+        Self { objects: Mutex::new(objects), ..Self::default() }
+    }
+
+    /// From now on has these and no others.
+    pub(super) fn reset(&self, objects: &Objects) {
+        objects.clone_into(&mut self.objects.lock().unwrap());
+    }
+
+    pub(crate) fn objects(&self) -> Objects {
         self.objects.lock().unwrap().clone()
     }
 
-    pub(super) fn insert(&self, (key, bytes): &(String, Vec<u8>)) {
+    pub(crate) fn insert(&self, (key, bytes): &(String, Vec<u8>)) {
         self.objects.lock().unwrap().insert(key.clone(), (bytes.clone(), 2192));
     }
 
@@ -46,29 +46,8 @@ impl MemoryStore {
         self.objects.lock().unwrap().remove(key).unwrap();
     }
 
-    /// From now on counts anew, and fails once.
-    pub(super) fn fail(&self, fault: Option<Fault>) {
-        self.changes.store(0, Ordering::Relaxed);
-        *self.fault.lock().unwrap() = fault;
-    }
-
     pub(super) fn pause(&self, pauses: Vec<u8>) {
         *self.pauses.lock().unwrap() = pauses;
-    }
-
-    fn change<T>(
-        &self,
-        key: &str,
-        change: impl FnOnce(&mut Objects) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let number = self.changes.fetch_add(1, Ordering::Relaxed);
-        let fault = self.fault.lock().unwrap().filter(|fault| fault.at == number);
-        let away = || StoreError::Unavailable(key.to_owned(), "told to fail".into());
-        match fault {
-            Some(Fault { persists: false, .. }) => Err(away()),
-            Some(Fault { persists: true, .. }) => change(&mut self.objects.lock().unwrap()).and(Err(away())),
-            None => change(&mut self.objects.lock().unwrap()),
-        }
     }
 
     async fn let_others_run(&self) {
@@ -87,7 +66,8 @@ impl MemoryStore {
 impl EvidenceStore for MemoryStore {
     async fn put(&self, key: &str, bytes: &[u8], retention: Retention) -> Result<PutOutcome, StoreError> {
         self.let_others_run().await;
-        self.change(key, |objects| match objects.get_mut(key) {
+        let mut objects = self.objects.lock().unwrap();
+        match objects.get_mut(key) {
             Some((stored, days)) if stored == bytes => {
                 *days = retention.in_days().max(*days);
                 Ok(PutOutcome::AlreadyIdentical)
@@ -97,7 +77,7 @@ impl EvidenceStore for MemoryStore {
                 objects.insert(key.to_owned(), (bytes.to_vec(), retention.in_days()));
                 Ok(PutOutcome::Created)
             }
-        })
+        }
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -130,13 +110,14 @@ impl EvidenceStore for MemoryStore {
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.let_others_run().await;
-        self.change(key, |objects| match objects.get(key) {
+        let mut objects = self.objects.lock().unwrap();
+        match objects.get(key) {
             Some((_, days)) if *days > 0 => Err(StoreError::Retained { key: key.to_owned(), until_s: 1 }),
             _ => {
                 objects.remove(key);
                 Ok(())
             }
-        })
+        }
     }
 
     async fn overlays(&self, _: &str, _: usize) -> Result<Vec<Overlay>, StoreError> {

@@ -37,6 +37,8 @@ pub(super) struct Bench {
     pub(super) clock: Arc<Ticking>,
     pub(super) evidence: config::Evidence,
     pub(super) lifetime: Duration,
+    /// How far the certifier's clock is ahead of the relay's.
+    pub(super) certifier_ahead: Duration,
 }
 
 /// Every look is a microsecond later.
@@ -85,6 +87,24 @@ impl Bench {
         bench
     }
 
+    /// Another relay of the same name, with the same store, keys and clock, over a spool of its own: an empty one, or a
+    /// copy of this.
+    pub(super) fn twin(&self, spool: Option<&Path>) -> Self {
+        let own = tempfile::tempdir_in(self.root.path()).unwrap().keep().join("spool");
+        if let Some(spool) = spool {
+            copy(spool, &own);
+        }
+        Self {
+            store: Arc::clone(&self.store),
+            keys: Arc::clone(&self.keys),
+            clock: Arc::clone(&self.clock),
+            evidence: config::Evidence { spool: own, ..self.evidence.clone() },
+            lifetime: self.lifetime,
+            certifier_ahead: self.certifier_ahead,
+            root: Arc::clone(&self.root),
+        }
+    }
+
     fn over(folder: &Path, root: Arc<TempDir>) -> Self {
         let inner = FileStore::open(folder.join("store"), || 1_800_000_000).unwrap();
         let store = FaultyStore {
@@ -113,6 +133,7 @@ impl Bench {
                 retain_days: 1,
             },
             lifetime: Duration::from_secs(3600),
+            certifier_ahead: Duration::ZERO,
             root,
         }
     }
@@ -131,6 +152,7 @@ impl Bench {
             keys: Arc::clone(&self.keys),
             clock: Arc::clone(&self.clock),
             lifetime: self.lifetime,
+            ahead: self.certifier_ahead,
         });
         Incarnation::start(
             settings,
@@ -153,16 +175,21 @@ impl Bench {
 
     /// What the one verifier says of everything in the store: nothing wrong.
     pub(super) async fn verified(&self) -> Report {
+        let report = self.report().await;
+        let errors: Vec<_> = report.errors().collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        report
+    }
+
+    /// What the one verifier says of everything in the store.
+    pub(super) async fn report(&self) -> Report {
         let mut objects = BTreeMap::new();
         for key in self.store.inner.list("").await.unwrap() {
             let bytes = self.store.inner.get(&key).await.unwrap().unwrap();
             objects.insert(key, bytes);
         }
         let root = self.keys.public_key(KeyName::Certificates).await.unwrap();
-        let report = schemas::verify::verify(&objects, &root, &Options::default()).unwrap();
-        let errors: Vec<_> = report.errors().collect();
-        assert!(errors.is_empty(), "{errors:#?}");
-        report
+        schemas::verify::verify(&objects, &root, &Options::default()).unwrap()
     }
 
     /// Copies spool and store as they stand: what a crash would leave.
@@ -317,12 +344,13 @@ struct KeyCertifier {
     keys: Arc<KeyFiles>,
     clock: Arc<Ticking>,
     lifetime: Duration,
+    ahead: Duration,
 }
 
 #[async_trait]
 impl Certifier for KeyCertifier {
     async fn certify(&self, request: CertificateRequest) -> Result<Envelope, CertifierError> {
-        let now_us = self.clock.now_us();
+        let now_us = self.clock.now_us() + u64::try_from(self.ahead.as_micros()).unwrap();
         let certificate = Certificate {
             tenant: request.tenant,
             environment: request.environment,

@@ -16,7 +16,7 @@ use crate::evidence::{EvidenceError, Incarnation, Incarnations};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-async fn heartbeats(bench: &Bench) -> Vec<Heartbeat> {
+pub(super) async fn heartbeats(bench: &Bench) -> Vec<Heartbeat> {
     let mut found = Vec::new();
     for key in bench.store.list("evidence/").await.unwrap() {
         if let ObjectKind::Heartbeat(..) = parse(&key).unwrap().kind {
@@ -27,7 +27,7 @@ async fn heartbeats(bench: &Bench) -> Vec<Heartbeat> {
     found
 }
 
-async fn wait_for(what: impl AsyncFn() -> bool) {
+pub(super) async fn wait_for(what: impl AsyncFn() -> bool) {
     for _ in 0..200 {
         if what().await {
             return;
@@ -122,7 +122,7 @@ async fn a_relay_whose_key_is_revoked_signs_and_stores_nothing_more() {
     bench.store.put(&place, b"no envelope", Retention::none()).await.unwrap();
     wait_for(async || heartbeats(&bench).await.len() >= 3).await;
     revoke(&bench, &incarnation).await;
-    tokio::time::timeout(PATIENCE, incarnation.revoked()).await.unwrap();
+    tokio::time::timeout(PATIENCE, incarnation.disowned()).await.unwrap();
     let refused = incarnation.open_session(details()).await;
     assert!(matches!(refused, Err(EvidenceError::Revoked)));
     let stored = bench.store.list("evidence/").await.unwrap();

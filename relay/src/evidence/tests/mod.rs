@@ -1,5 +1,7 @@
 mod bench;
+mod clocks;
 mod completeness;
 mod crashes;
 mod faults;
 mod sessions;
+mod twins;

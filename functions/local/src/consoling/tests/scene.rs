@@ -74,7 +74,7 @@ impl Scene {
         let console = consoling.url();
         let config = Config::read(&folder.relay_config()).unwrap();
         let bundler = bundles::env_of(&folder, &config, store.clone(), keys.clone()).await.unwrap();
-        trust::certify(&bundles::trust_env(&bundler)).await.unwrap();
+        trust::certify(&bundles::signing_env(&bundler)).await.unwrap();
         let serving = consoling.serve(issuing.url(), index.clone(), bundler).unwrap();
         let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let scene = Self {
