@@ -24,6 +24,7 @@ pub struct Snapshot {
     type_oids: HashMap<u32, char>,
     functions: Names,
     shadows: Names,
+    unary_functions: HashSet<String>,
     operators: Names,
     foreign_keys: Vec<ForeignKey>,
     opaque_casts: Vec<String>,
@@ -134,6 +135,12 @@ impl Snapshot {
     #[must_use]
     pub fn extension_function_visible(&self, path: &[String], name: &str) -> bool {
         self.shadows.visible(self.searched(path), name)
+    }
+
+    /// Whether `pg_catalog` has a function of this name that takes one argument: what `value.name` can be a call of.
+    #[must_use]
+    pub fn unary_function(&self, name: &str) -> bool {
+        self.unary_functions.contains(name)
     }
 
     /// As [`Self::user_function_visible`], for operators; those of extensions over their own types do not count.
@@ -263,6 +270,7 @@ struct Raw {
     types: Option<Vec<RawType>>,
     functions: Option<Vec<(String, String, bool)>>,
     added_to_pg_catalog: Option<Vec<String>>,
+    unary_functions: Option<Vec<String>>,
     operators: Option<Vec<(String, String)>>,
     operators_added_to_pg_catalog: Option<Vec<String>>,
     opaque_casts: Option<Vec<String>>,
@@ -313,6 +321,7 @@ impl Raw {
             types: types.into_iter().map(|t| ((t.schema, t.name), UserType { oid: t.oid, kind: t.kind })).collect(),
             functions: functions.into_iter().collect(),
             shadows: shadows.into_iter().map(named).collect(),
+            unary_functions: self.unary_functions.unwrap_or_default().into_iter().collect(),
             operators,
             foreign_keys: self.foreign_keys.unwrap_or_default(),
             opaque_casts: self.opaque_casts.unwrap_or_default(),
@@ -343,6 +352,6 @@ const PG_CATALOG: &str = "pg_catalog";
 /// OIDs below are assigned by PostgreSQL itself (`FirstNormalObjectId`).
 pub(crate) const FIRST_USER_OID: u32 = 16_384;
 /// Raised whenever `snapshot.sql` changes what it returns.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The grammar is PostgreSQL 18's; allow-lists were made from the functions of 15.
 const SERVER_VERSIONS: std::ops::Range<u32> = 150_000..190_000;

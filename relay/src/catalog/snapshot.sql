@@ -16,7 +16,7 @@ WITH RECURSIVE pinned AS MATERIALIZED (
        AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_toast_temp_')
 )
 SELECT pg_catalog.json_build_object(
-  'format', 1,
+  'format', 2,
   'server_version_num', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
   'login', current_user,
   'encoding', pg_catalog.getdatabaseencoding(),
@@ -116,6 +116,12 @@ SELECT pg_catalog.json_build_object(
   'added_to_pg_catalog', (SELECT pg_catalog.json_agg(DISTINCT f.proname) FROM pg_catalog.pg_proc f
       JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace
      WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND f.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid),
+  -- What `value.name` can be a call of. A function that takes what no client can make is none.
+  'unary_functions', (SELECT pg_catalog.json_agg(DISTINCT f.proname) FROM pg_catalog.pg_proc f
+      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace
+     WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND f.pronargs OPERATOR(pg_catalog.>=) 1::pg_catalog.int2
+       AND f.pronargs OPERATOR(pg_catalog.-) f.pronargdefaults OPERATOR(pg_catalog.<=) 1
+       AND f.proargtypes[0] OPERATOR(pg_catalog.<>) 'pg_catalog.internal'::pg_catalog.regtype::pg_catalog.oid),
   'operators', (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.jsonb_build_array(s.nspname, o.oprname))
       FROM pg_catalog.pg_operator o JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) o.oprnamespace
      -- An extension's operator in C over nothing but its own types runs no SQL and takes no value of a built-in type.

@@ -169,6 +169,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("SELECT i.leak FROM billing.invoices i", "leak"),
     ("SELECT (i).leak FROM billing.invoices i", "leak"),
     ("SELECT x.leak FROM (SELECT 1 AS id) x", "leak"),
+    ("SELECT ('PG_VERSION'::text).pg_read_file", "pg_read_file"),
+    ("SELECT x.pg_read_file FROM unnest(ARRAY['PG_VERSION']) x", "pg_read_file"),
+    ("SELECT (x.t).ts_stat FROM (SELECT 'TABLE clinic.patients'::text AS t) x", "ts_stat"),
+    ("SELECT (i).pg_ls_dir FROM billing.invoices i", "pg_ls_dir"),
+    ("SELECT (ARRAY['1'])[1].lo_get", "lo_get"),
     ("SELECT lower('A')", "lower"),
     ("SELECT 'a' @@@ 'b'", "@@@"),
     ("SELECT 'a' OPERATOR(public.@@@) 'b'", "pg_catalog"),
@@ -276,6 +281,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("SELECT * FROM pg_stat_statements", "pg_stat_statements"),
     ("SELECT rolpassword FROM pg_authid", "pg_authid"),
     ("SELECT * FROM information_schema.user_mapping_options", "user_mapping_options"),
+    ("SELECT * FROM information_schema.made_by_somebody", "made_by_somebody"),
     ("SELECT * FROM pg_toast.pg_toast_100", "pg_toast"),
     ("EXPLAIN SELECT * FROM clinic.patients WHERE ssn = '1'", "EXPLAIN"),
     ("EXPLAIN (ANALYZE) SELECT 1", "analyze"),
@@ -471,6 +477,18 @@ fn an_operator_of_the_sessions_path_cannot_slip_into_an_inlined_view() {
             json!("SELECT patients.id, patients.email FROM clinic.patients WHERE patients.id < 5");
     });
     assert!(clinic.refusal("SELECT * FROM clinic.contacts").message.contains("operator <"));
+}
+
+/// A subquery in FROM that is not LATERAL does not see the items beside it: there the name is that of an outer item.
+#[test]
+fn a_column_of_an_item_that_is_out_of_sight_does_not_vouch_for_a_field() {
+    let clinic = Clinic::changed(&|catalog| catalog["relations"][4]["columns"][1]["name"] = json!("ts_stat"));
+    clinic.upstream("SELECT payers.ts_stat FROM billing.payers");
+    let refusal = clinic.refusal(
+        "SELECT (SELECT s.y FROM billing.payers, (SELECT payers.ts_stat AS y) s LIMIT 1) \
+         FROM unnest(ARRAY['TABLE clinic.patients']) payers",
+    );
+    assert!(refusal.message.contains("ts_stat"), "{}", refusal.message);
 }
 
 #[test]
