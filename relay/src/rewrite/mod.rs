@@ -19,6 +19,7 @@ mod scope;
 mod setting_calls;
 mod settings;
 mod statement;
+mod trigger_code;
 mod types;
 mod unnest;
 mod verify;

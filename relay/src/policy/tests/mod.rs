@@ -206,6 +206,8 @@ fn catalog() -> Value {
             {"oid": 17002, "schema": "public", "name": "positive", "kind": "d"}],
         "functions": [["public", "leak", false], ["public", "lower", false], ["hidden", "upper", false], ["public", "max", true]],
         "added_to_pg_catalog": null,
+        "attribute_columns": ["attrelid", "attname", "attmissingval"],
+        "other_functions": ["set_config", "query_to_xml", "now"],
         "unary_functions": ["currval", "height", "lo_get", "name", "pg_ls_dir", "pg_read_file", "ts_stat", "upper"],
         "operators": [["public", "@@@"]],
         "operators_added_to_pg_catalog": null,

@@ -141,7 +141,7 @@ fn table(cases: &[(&str, &Case)], relayed: &[Tried]) -> String {
     text
 }
 
-const CASES_MIN: usize = 110;
-const CLASSES_MIN: usize = 5;
+const CASES_MIN: usize = 450;
+const CLASSES_MIN: usize = 28;
 /// Characters.
 const ANSWER_SHOWN: usize = 600;
