@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::catalog::{self, Snapshot};
 use crate::config::{Classification, Connection};
-use crate::policy::{AccessProfile, Context, PolicySet, Resolved, Resource};
+use crate::policy::{AccessProfile, Context, PolicySet, ProfileError, Remembered, Resolved, Resource};
 use crate::upstream::{Login, UpstreamError, query_text};
 use wire::postgres::SqlState;
 
@@ -22,6 +22,8 @@ pub struct Guarded {
     /// Logs in at the target.
     pub login: Login,
     classification: Classification,
+    /// What of it names would lose.
+    remembered: std::sync::Mutex<Remembered>,
     policies: Arc<PolicySet>,
     snapshot: RwLock<Option<Taken>>,
     /// Held while the catalog is read.
@@ -65,6 +67,7 @@ impl Guarded {
             connection,
             login,
             classification,
+            remembered: std::sync::Mutex::default(),
             policies,
             snapshot: RwLock::default(),
             reading: Mutex::default(),
@@ -117,7 +120,9 @@ impl Guarded {
         {
             return Ok(access);
         }
-        let profile = self.policies.profile(principal, &self.connection, &self.classification, &snapshot)?;
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let classification = remembered.kept(&self.classification, &snapshot).map_err(ProfileError::from)?;
+        let profile = self.policies.profile(principal, &self.connection, &classification, &snapshot)?;
         let masked = profile.masked_columns().collect();
         let access = Arc::new(Access { snapshot, profile, masked });
         in_use.retain(|_, access| access.strong_count() > 0);

@@ -37,9 +37,28 @@ pub struct Relation {
     pub reads: Vec<u32>,
     /// A default, constraint or index of it calls a function that users made.
     pub opaque_writes: bool,
+    /// What runs when its rows are written.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub trigger_functions: Vec<TriggerFunction>,
+    /// Its defaults, generated columns, checks, and what its indexes compute.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub write_expressions: Vec<String>,
+    /// Columns that it is partitioned by; 0 stands for an expression.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub partition_key: Vec<i16>,
     /// Columns by position, dropped ones left out.
     #[serde(default, deserialize_with = "or_empty")]
     pub columns: Vec<Column>,
+}
+
+/// The code behind a trigger.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct TriggerFunction {
+    /// Its text in PL/pgSQL; empty for PostgreSQL's own; none in other languages.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// Its WHEN calls a function that users made.
+    pub conditional: bool,
 }
 
 /// `pg_class.relkind`.

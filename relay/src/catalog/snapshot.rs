@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Deserialize;
 
-use super::relation::{ForeignKey, Relation, UserType};
+use super::relation::{ForeignKey, Relation, TriggerFunction, UserType};
 
 /// The query whose single JSON text [`Snapshot::from_json`] reads. It names everything by schema, works with an
 /// unprivileged login on PostgreSQL 15 to 18, and leaves nothing behind.
@@ -24,6 +24,11 @@ pub struct Snapshot {
     type_oids: HashMap<u32, char>,
     functions: Names,
     shadows: Names,
+    unary_functions: HashSet<String>,
+    other_functions: HashSet<String>,
+    event_triggers: Vec<TriggerFunction>,
+    attribute_columns: Vec<String>,
+    opaque_operator_classes: Vec<String>,
     operators: Names,
     foreign_keys: Vec<ForeignKey>,
     opaque_casts: Vec<String>,
@@ -134,6 +139,75 @@ impl Snapshot {
     #[must_use]
     pub fn extension_function_visible(&self, path: &[String], name: &str) -> bool {
         self.shadows.visible(self.searched(path), name)
+    }
+
+    /// Whether `pg_catalog` has a function of this name that takes one argument: what `value.name` can be a call of.
+    #[must_use]
+    pub fn unary_function(&self, name: &str) -> bool {
+        self.unary_functions.contains(name)
+    }
+
+    /// Whether `pg_catalog` has a function of this name that a statement can call.
+    #[must_use]
+    pub fn built_in_function(&self, name: &str) -> bool {
+        self.unary_functions.contains(name) || self.other_functions.contains(name)
+    }
+
+    /// Whether any schema has a function or an operator of this name that users or extensions made.
+    #[must_use]
+    pub fn user_code_named(&self, name: &str) -> bool {
+        [&self.functions, &self.shadows, &self.operators].iter().any(|names| names.0.contains_key(name))
+    }
+
+    /// What runs when definitions are changed.
+    #[must_use]
+    pub fn event_triggers(&self) -> &[TriggerFunction] {
+        &self.event_triggers
+    }
+
+    /// Columns of `pg_catalog.pg_attribute`, in order.
+    #[must_use]
+    pub fn attribute_columns(&self) -> &[String] {
+        &self.attribute_columns
+    }
+
+    /// Operator families that call functions of users wherever values of their types are compared.
+    #[must_use]
+    pub fn opaque_operator_classes(&self) -> &[String] {
+        &self.opaque_operator_classes
+    }
+
+    /// Every relation whose rows a write to this one can reach: its children, and where `cascades`, those whose foreign
+    /// keys act on a change; itself included.
+    #[must_use]
+    pub fn written_with(&self, oid: u32, cascades: bool) -> BTreeSet<u32> {
+        let mut reached = BTreeSet::from([oid]);
+        let mut pending = vec![oid];
+        while let Some(member) = pending.pop() {
+            let children = self.relations.values().filter(|r| r.parents.contains(&member)).map(|r| r.oid);
+            let acting = self.foreign_keys.iter().filter(|key| cascades && key.acts && key.to == member);
+            for next in children.chain(acting.map(|key| key.from)) {
+                if reached.insert(next) {
+                    pending.push(next);
+                }
+            }
+        }
+        reached
+    }
+
+    /// Every relation that this one is a part or a child of.
+    #[must_use]
+    pub fn ancestors(&self, oid: u32) -> BTreeSet<u32> {
+        let mut found = BTreeSet::new();
+        let mut pending = vec![oid];
+        while let Some(member) = pending.pop() {
+            for parent in self.relations.get(&member).map(|r| r.parents.clone()).unwrap_or_default() {
+                if found.insert(parent) {
+                    pending.push(parent);
+                }
+            }
+        }
+        found
     }
 
     /// As [`Self::user_function_visible`], for operators; those of extensions over their own types do not count.
@@ -263,6 +337,11 @@ struct Raw {
     types: Option<Vec<RawType>>,
     functions: Option<Vec<(String, String, bool)>>,
     added_to_pg_catalog: Option<Vec<String>>,
+    unary_functions: Option<Vec<String>>,
+    other_functions: Option<Vec<String>>,
+    event_triggers: Option<Vec<TriggerFunction>>,
+    attribute_columns: Option<Vec<String>>,
+    opaque_operator_classes: Option<Vec<String>>,
     operators: Option<Vec<(String, String)>>,
     operators_added_to_pg_catalog: Option<Vec<String>>,
     opaque_casts: Option<Vec<String>>,
@@ -313,6 +392,11 @@ impl Raw {
             types: types.into_iter().map(|t| ((t.schema, t.name), UserType { oid: t.oid, kind: t.kind })).collect(),
             functions: functions.into_iter().collect(),
             shadows: shadows.into_iter().map(named).collect(),
+            unary_functions: self.unary_functions.unwrap_or_default().into_iter().collect(),
+            other_functions: self.other_functions.unwrap_or_default().into_iter().collect(),
+            event_triggers: self.event_triggers.unwrap_or_default(),
+            attribute_columns: self.attribute_columns.unwrap_or_default(),
+            opaque_operator_classes: self.opaque_operator_classes.unwrap_or_default(),
             operators,
             foreign_keys: self.foreign_keys.unwrap_or_default(),
             opaque_casts: self.opaque_casts.unwrap_or_default(),
@@ -343,6 +427,6 @@ const PG_CATALOG: &str = "pg_catalog";
 /// OIDs below are assigned by PostgreSQL itself (`FirstNormalObjectId`).
 pub(crate) const FIRST_USER_OID: u32 = 16_384;
 /// Raised whenever `snapshot.sql` changes what it returns.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The grammar is PostgreSQL 18's; allow-lists were made from the functions of 15.
 const SERVER_VERSIONS: std::ops::Range<u32> = 150_000..190_000;

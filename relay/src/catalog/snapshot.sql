@@ -9,6 +9,13 @@ WITH RECURSIVE pinned AS MATERIALIZED (
     SELECT d.oid, s.base, CASE WHEN d.typtypmod OPERATOR(pg_catalog.>=) 0 THEN d.typtypmod ELSE s.typmod END
       FROM pg_catalog.pg_type d JOIN domain_step s ON d.typbasetype OPERATOR(pg_catalog.=) s.type
      WHERE d.typtype OPERATOR(pg_catalog.=) 'd'
+), opaque_check AS (
+    -- CHECK constraints of domains that call a function of somebody's.
+    SELECT k.oid FROM pg_catalog.pg_constraint k WHERE k.contypid OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
+       AND EXISTS (SELECT FROM pg_catalog.pg_depend d
+          WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass
+            AND d.objid OPERATOR(pg_catalog.=) k.oid AND d.deptype OPERATOR(pg_catalog.=) 'n'
+            AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass)
 ), plain_schema AS (
     SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n
      WHERE n.nspname OPERATOR(pg_catalog.<>) ALL ('{pg_catalog,information_schema,pg_toast}')
@@ -16,7 +23,7 @@ WITH RECURSIVE pinned AS MATERIALIZED (
        AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_toast_temp_')
 )
 SELECT pg_catalog.json_build_object(
-  'format', 1,
+  'format', 2,
   'server_version_num', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
   'login', current_user,
   'encoding', pg_catalog.getdatabaseencoding(),
@@ -48,7 +55,36 @@ SELECT pg_catalog.json_build_object(
            AND d.objid OPERATOR(pg_catalog.=) r.oid
            AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
          WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid AND d.refobjid OPERATOR(pg_catalog.<>) c.oid),
-      'opaque_writes', EXISTS (SELECT FROM pg_catalog.pg_depend d
+      'trigger_functions', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+          'source', CASE WHEN l.lanname OPERATOR(pg_catalog.=) 'plpgsql' THEN f.prosrc
+              WHEN f.oid OPERATOR(pg_catalog.<) 16384::pg_catalog.oid THEN '' END,
+          -- Its WHEN calls a function of somebody's.
+          'conditional', EXISTS (SELECT FROM pg_catalog.pg_depend d
+              WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_trigger'::pg_catalog.regclass
+                AND d.objid OPERATOR(pg_catalog.=) t.oid
+                AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+                AND d.refobjid OPERATOR(pg_catalog.<>) t.tgfoid)))
+          FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid OPERATOR(pg_catalog.=) t.tgfoid
+          JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) f.prolang
+         WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT t.tgisinternal
+           AND t.tgenabled OPERATOR(pg_catalog.<>) 'D'),
+      'write_expressions', (SELECT pg_catalog.json_agg(e.text) FROM (
+          SELECT pg_catalog.pg_get_expr(a.adbin, a.adrelid) AS text FROM pg_catalog.pg_attrdef a
+           WHERE a.adrelid OPERATOR(pg_catalog.=) c.oid
+          UNION SELECT pg_catalog.pg_get_expr(k.conbin, k.conrelid) FROM pg_catalog.pg_constraint k
+           WHERE k.conrelid OPERATOR(pg_catalog.=) c.oid AND k.contype OPERATOR(pg_catalog.=) 'c'
+          UNION SELECT pg_catalog.pg_get_expr(x.indexprs, x.indrelid) FROM pg_catalog.pg_index x
+           WHERE x.indrelid OPERATOR(pg_catalog.=) c.oid AND x.indexprs IS NOT NULL
+          UNION SELECT pg_catalog.pg_get_expr(x.indpred, x.indrelid) FROM pg_catalog.pg_index x
+           WHERE x.indrelid OPERATOR(pg_catalog.=) c.oid AND x.indpred IS NOT NULL) e
+         WHERE p.path OPERATOR(pg_catalog.=) 'pg_catalog'),
+      'partition_key', (SELECT pg_catalog.json_agg(n.number) FROM pg_catalog.pg_partitioned_table k,
+          pg_catalog.unnest(k.partattrs::pg_catalog.int2[]) AS n (number) WHERE k.partrelid OPERATOR(pg_catalog.=) c.oid),
+      'opaque_writes', EXISTS (SELECT FROM opaque_check) AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
+          JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+         WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
+           AND t.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid AND t.typtype OPERATOR(pg_catalog.<>) 'e')
+        OR EXISTS (SELECT FROM pg_catalog.pg_depend d
           WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
             AND d.deptype OPERATOR(pg_catalog.=) 'n'
             AND ((d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass
@@ -116,6 +152,33 @@ SELECT pg_catalog.json_build_object(
   'added_to_pg_catalog', (SELECT pg_catalog.json_agg(DISTINCT f.proname) FROM pg_catalog.pg_proc f
       JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace
      WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND f.oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid),
+  'event_triggers', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+          'source', CASE WHEN l.lanname OPERATOR(pg_catalog.=) 'plpgsql' THEN f.prosrc END, 'conditional', false))
+      FROM pg_catalog.pg_event_trigger t JOIN pg_catalog.pg_proc f ON f.oid OPERATOR(pg_catalog.=) t.evtfoid
+      JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) f.prolang
+     WHERE t.evtenabled OPERATOR(pg_catalog.<>) 'D'),
+  'opaque_operator_classes', (SELECT pg_catalog.json_agg(DISTINCT y.opfname) FROM pg_catalog.pg_opfamily y
+      JOIN (SELECT m.amprocfamily AS family, m.amproc::pg_catalog.oid AS code FROM pg_catalog.pg_amproc m
+            UNION SELECT m.amopfamily, o.oprcode::pg_catalog.oid FROM pg_catalog.pg_amop m
+              JOIN pg_catalog.pg_operator o ON o.oid OPERATOR(pg_catalog.=) m.amopopr) u
+        ON u.family OPERATOR(pg_catalog.=) y.oid AND u.code OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid
+      JOIN pg_catalog.pg_proc f ON f.oid OPERATOR(pg_catalog.=) u.code
+      JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) f.prolang
+     WHERE l.lanname OPERATOR(pg_catalog.<>) ALL ('{c,internal}')),
+  'attribute_columns', (SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attribute'::pg_catalog.regclass::pg_catalog.oid
+       AND a.attnum OPERATOR(pg_catalog.>) 0),
+  'other_functions', (SELECT pg_catalog.json_agg(DISTINCT f.proname) FROM pg_catalog.pg_proc f
+      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace
+     WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND (f.pronargs OPERATOR(pg_catalog.=) 0::pg_catalog.int2
+       OR f.pronargs OPERATOR(pg_catalog.-) f.pronargdefaults OPERATOR(pg_catalog.>) 1
+       AND f.proargtypes[0] OPERATOR(pg_catalog.<>) 'pg_catalog.internal'::pg_catalog.regtype::pg_catalog.oid)),
+  -- What `value.name` can be a call of. A function that takes what no client can make is none.
+  'unary_functions', (SELECT pg_catalog.json_agg(DISTINCT f.proname) FROM pg_catalog.pg_proc f
+      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace
+     WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND f.pronargs OPERATOR(pg_catalog.>=) 1::pg_catalog.int2
+       AND f.pronargs OPERATOR(pg_catalog.-) f.pronargdefaults OPERATOR(pg_catalog.<=) 1
+       AND f.proargtypes[0] OPERATOR(pg_catalog.<>) 'pg_catalog.internal'::pg_catalog.regtype::pg_catalog.oid),
   'operators', (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.jsonb_build_array(s.nspname, o.oprname))
       FROM pg_catalog.pg_operator o JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) o.oprnamespace
      -- An extension's operator in C over nothing but its own types runs no SQL and takes no value of a built-in type.

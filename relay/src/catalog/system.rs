@@ -10,10 +10,10 @@ pub(crate) fn readable(name: &str) -> bool {
     PG_CATALOG.binary_search(&name).is_ok()
 }
 
-/// Whether `information_schema.<name>` may be read: all but its internal views and the options of user mappings,
-/// which can hold passwords.
+/// Whether `information_schema.<name>` is a view that PostgreSQL brings and that tells structure: its internal views and
+/// the options of user mappings, which can hold passwords, are left out, and so is what somebody else put there.
 pub(crate) fn information_schema_readable(name: &str) -> bool {
-    !name.starts_with('_') && name != "user_mapping_options" && name != "user_mappings"
+    INFORMATION_SCHEMA.binary_search(&name).is_ok()
 }
 
 /// Sorted, for binary search.
@@ -87,6 +87,72 @@ const PG_CATALOG: &[&str] = &[
     "pg_views",
 ];
 
+/// Sorted, for binary search.
+const INFORMATION_SCHEMA: &[&str] = &[
+    "administrable_role_authorizations",
+    "applicable_roles",
+    "attributes",
+    "character_sets",
+    "check_constraint_routine_usage",
+    "check_constraints",
+    "collation_character_set_applicability",
+    "collations",
+    "column_column_usage",
+    "column_domain_usage",
+    "column_options",
+    "column_privileges",
+    "column_udt_usage",
+    "columns",
+    "constraint_column_usage",
+    "constraint_table_usage",
+    "data_type_privileges",
+    "domain_constraints",
+    "domain_udt_usage",
+    "domains",
+    "element_types",
+    "enabled_roles",
+    "foreign_data_wrapper_options",
+    "foreign_data_wrappers",
+    "foreign_server_options",
+    "foreign_servers",
+    "foreign_table_options",
+    "foreign_tables",
+    "information_schema_catalog_name",
+    "key_column_usage",
+    "parameters",
+    "referential_constraints",
+    "role_column_grants",
+    "role_routine_grants",
+    "role_table_grants",
+    "role_udt_grants",
+    "role_usage_grants",
+    "routine_column_usage",
+    "routine_privileges",
+    "routine_routine_usage",
+    "routine_sequence_usage",
+    "routine_table_usage",
+    "routines",
+    "schemata",
+    "sequences",
+    "sql_features",
+    "sql_implementation_info",
+    "sql_parts",
+    "sql_sizing",
+    "table_constraints",
+    "table_privileges",
+    "tables",
+    "transforms",
+    "triggered_update_columns",
+    "triggers",
+    "udt_privileges",
+    "usage_privileges",
+    "user_defined_types",
+    "view_column_usage",
+    "view_routine_usage",
+    "view_table_usage",
+    "views",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +164,10 @@ mod tests {
             assert!(!readable(name), "{name}");
         }
         assert!(readable("pg_class"));
-        assert!(!information_schema_readable("_pg_user_mappings"));
+        assert!(INFORMATION_SCHEMA.is_sorted());
+        assert!(information_schema_readable("columns"));
+        for name in ["_pg_user_mappings", "user_mapping_options", "made_by_somebody"] {
+            assert!(!information_schema_readable(name), "{name}");
+        }
     }
 }

@@ -5,6 +5,7 @@ mod decisions;
 pub mod permit;
 mod profile;
 mod protection;
+mod remembered;
 mod ruling;
 mod set;
 
@@ -18,6 +19,7 @@ pub use permit::Permit;
 pub(crate) use permit::{Admitted, Control};
 pub use profile::{AccessProfile, ProfileError};
 pub use protection::ClassificationError;
+pub(crate) use remembered::Remembered;
 pub use ruling::{Outcome, Ruling, StatementRuling};
 pub use set::{PolicyError, PolicySet};
 

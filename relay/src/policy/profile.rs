@@ -41,6 +41,9 @@ pub enum ProfileError {
     /// User code would run wherever values of these types meet, unseen by any parser (rule 4).
     #[error("the database has casts that call user-defined functions ({0}): such a database is not served")]
     OpaqueCasts(String),
+    /// The same, wherever such values are sorted, grouped or compared.
+    #[error("the database has operator classes that call user-defined functions ({0}): such a database is not served")]
+    OpaqueOperatorClasses(String),
     /// Cedar could not answer; that is a denial and an alarm.
     #[error("policy evaluation failed: {0}")]
     Cedar(String),
@@ -62,6 +65,9 @@ impl PolicySet {
     ) -> Result<AccessProfile, ProfileError> {
         if !snapshot.opaque_casts().is_empty() {
             return Err(ProfileError::OpaqueCasts(snapshot.opaque_casts().join(", ")));
+        }
+        if !snapshot.opaque_operator_classes().is_empty() {
+            return Err(ProfileError::OpaqueOperatorClasses(snapshot.opaque_operator_classes().join(", ")));
         }
         let protection = Protection::close(classification, snapshot)?;
         let names = Names { connection: connection.name.as_str() };

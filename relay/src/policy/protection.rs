@@ -212,4 +212,4 @@ fn check(relation: &Relation, columns: &BTreeMap<i16, Option<Style>>) -> Result<
 }
 
 /// What the file writes for a column that is not protected.
-const CLEAR: &str = "clear";
+pub(super) const CLEAR: &str = "clear";

@@ -69,6 +69,7 @@ impl<'a> Rewriter<'a> {
         }
         let grant = self.access.schemas.get(&schema).cloned().unwrap_or_default();
         self.require(&grant, "ddl", "CREATE TABLE in schema", &schema)?;
+        self.no_opaque_event("CREATE TABLE")?;
         let created = QualifiedName { schema: &schema, name: &table };
         self.found.resolved.insert(Resolved {
             object: created.to_string(),
@@ -141,6 +142,7 @@ impl<'a> Rewriter<'a> {
             return Err(Refusal::forbidden("system relations are not changed through the relay"));
         };
         let access = self.ask(relation, "ddl", what)?;
+        self.no_opaque_event(what)?;
         let name = relation.qualified();
         if access.protected {
             return Err(Refusal::forbidden(format!(
@@ -151,6 +153,8 @@ impl<'a> Rewriter<'a> {
         if !matches!(relation.kind, Kind::Table | Kind::Partitioned) {
             return Err(Refusal::unsupported(format!("{what} {name} is refused: it is a {}", relation.kind.noun())));
         }
+        // TRUNCATE sets off triggers, and an index computes what it holds.
+        self.no_opaque_code(relation, what)?;
         if self.beside_protected(relation.oid) {
             return Err(Refusal::forbidden(format!(
                 "{what} {name} is refused: a view reads it together with protected columns"

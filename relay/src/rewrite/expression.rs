@@ -4,7 +4,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{AExpr, AExprKind, ColumnRef, FuncCall, Node, SubLink, TypeName};
 
 use super::rewriter::Rewriter;
-use super::scope::Qualified;
+use super::scope::{Item, Qualified};
 use super::setting_calls::{self, Call};
 use super::{functions, operators, scan, types};
 use crate::catalog::{QualifiedName, Readable};
@@ -204,21 +204,22 @@ impl Rewriter<'_> {
     }
 
     fn qualified_column(&self, item: &str, column: &str) -> Result<(), Refusal> {
-        let certain = self.scopes.item(item).is_some_and(|item| {
-            !item.renamed && item.relation.is_some_and(|relation| relation.column(column).is_some())
-        });
-        if certain { Ok(()) } else { self.field(column) }
+        let certain =
+            |item: &Item<'_>| !item.renamed && item.relation.is_some_and(|relation| relation.column(column).is_some());
+        if self.scopes.all_items(item, certain) { Ok(()) } else { self.field(column) }
     }
 
-    /// A field whose name a user's function has may be a call of it.
+    /// A field whose name a function has may be a call of it: `value.pg_read_file` is `pg_read_file(value)`.
     fn field(&self, field: &str) -> Result<(), Refusal> {
-        if self.catalog.user_function_visible(self.path, field) {
-            return Err(Refusal::forbidden(format!(
-                "{} could be a call of the function of that name: such functions are not on the relay's list",
-                Readable(field)
-            )));
+        let listed = !self.catalog.unary_function(field) || functions::allowed_as_field(field);
+        if listed && !self.catalog.user_function_visible(self.path, field) {
+            return Ok(());
         }
-        Ok(())
+        Err(Refusal::forbidden(format!(
+            "{} could be a call of the function of that name: such functions are not on the relay's list",
+            Readable(field)
+        ))
+        .hint("Give the column another name where the subquery or function that returns it is written."))
     }
 }
 

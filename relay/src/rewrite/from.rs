@@ -5,12 +5,12 @@ use std::sync::Arc;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Alias, ColumnRef, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar, SelectStmt};
 
-use super::access::{RelationAccess, Scan};
+use super::access::{RelationAccess, Scan, Treatment};
 use super::rewriter::Rewriter;
 use super::scope::Item;
 use super::splice::Spliced;
 use super::{scan, setting_calls, unnest};
-use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, resolve};
+use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, quoted, resolve};
 use crate::statement::Refusal;
 
 impl<'a> Rewriter<'a> {
@@ -85,6 +85,7 @@ impl<'a> Rewriter<'a> {
             renamed: range.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()),
         });
         if let Some(scan) = &access.scan {
+            self.tells_no_key(relation, access)?;
             return Ok(Some(self.scan_of(range, &relation.name, scan)));
         }
         if let Some(select) = self.replacement(relation, access)? {
@@ -111,6 +112,7 @@ impl<'a> Rewriter<'a> {
             "pg_settings" if in_catalog => setting_calls::view()?,
             // Without how the other server is connected to, password included.
             "pg_subscription" if in_catalog => (scan::select_of(SUBSCRIPTIONS)?, Vec::new()),
+            "pg_attribute" if in_catalog => (self.attributes()?, Vec::new()),
             _ => return Ok(None),
         };
         self.found.constants.extend(constants);
@@ -163,6 +165,40 @@ impl<'a> Rewriter<'a> {
             Kind::MaterializedView if !access.protected => self.materialized_view(relation).map(|()| None),
             _ => Ok(None),
         }
+    }
+
+    /// In which partition a row is tells what it is partitioned by: a part is not read by its own name where that is masked.
+    fn tells_no_key(&self, relation: &Relation, access: &RelationAccess) -> Result<(), Refusal> {
+        let masked = |name: &str| {
+            let mut columns = access.columns.iter();
+            columns.any(|column| column.name == name && matches!(column.treatment, Treatment::Masked(_)))
+        };
+        let ancestors = self.catalog.ancestors(relation.oid);
+        let tells = ancestors.iter().filter_map(|oid| self.catalog.relation(*oid)).find(|whole| {
+            whole.partition_key.iter().any(|number| {
+                let column = whole.columns.iter().find(|column| column.number == *number);
+                column.is_none_or(|column| masked(&column.name))
+            })
+        });
+        match tells {
+            None => Ok(()),
+            Some(whole) => Err(Refusal::forbidden(format!(
+                "{} is a part of {}, cut by a protected column: which rows are in it would tell that column",
+                relation.qualified(),
+                whole.qualified()
+            ))
+            .hint(format!("Read {}.", whole.qualified()))),
+        }
+    }
+
+    /// `pg_attribute` without the values that rows have which are older than their column.
+    fn attributes(&self) -> Result<SelectStmt, Refusal> {
+        let columns = self.catalog.attribute_columns().iter().map(|column| match column.as_str() {
+            "attmissingval" => "CASE WHEN false THEN a.attmissingval END AS attmissingval".to_owned(),
+            other => format!("a.{}", quoted(other)),
+        });
+        let columns: Vec<String> = columns.collect();
+        scan::select_of(&format!("SELECT {} FROM pg_catalog.pg_attribute a", columns.join(", ")))
     }
 
     /// Resolves a name and writes the schema into it. `None` is a readable relation of the system.

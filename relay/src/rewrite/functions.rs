@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use super::types;
+
 /// Whether every function of `pg_catalog` with this name only computes from its arguments, or tells structure.
 ///
 /// The test for an entry: it runs no SQL text, reads no relation's rows, no file, no large object, no statistics, no
@@ -11,6 +13,14 @@ use std::sync::LazyLock;
 /// here, and neither is anything nobody has looked at.
 pub(crate) fn allowed(name: &str) -> bool {
     ALLOWED.contains(name)
+}
+
+/// Whether `value.name` may stand where it is not known to be a column: it can be a call of the function of that name, if
+/// `pg_catalog` has one of one argument.
+///
+/// Beside those on the list: conversions to a type that may be named, and geometry, whose names columns have too.
+pub(crate) fn allowed_as_field(name: &str) -> bool {
+    allowed(name) || types::allowed(name) || GEOMETRY.contains(&name)
 }
 
 static ALLOWED: LazyLock<HashSet<&'static str>> =
@@ -103,6 +113,12 @@ const STRUCTURE: &str = "
     has_any_column_privilege has_column_privilege has_database_privilege has_function_privilege has_schema_privilege
     has_sequence_privilege has_table_privilege has_type_privilege pg_has_role
     aclexplode acldefault row_security_active";
+
+/// Computes from a figure alone.
+const GEOMETRY: [&str; 19] = [
+    "area", "box", "center", "circle", "diagonal", "diameter", "height", "isclosed", "isopen", "lseg", "npoints",
+    "path", "pclose", "point", "polygon", "popen", "radius", "slope", "width",
+];
 
 /// What tells about the session itself.
 const SESSION: &str = "

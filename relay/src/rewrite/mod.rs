@@ -20,6 +20,7 @@ mod setting_calls;
 mod settings;
 mod splice;
 mod statement;
+mod trigger_code;
 mod types;
 mod unnest;
 mod verify;

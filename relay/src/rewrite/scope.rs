@@ -83,9 +83,11 @@ impl<'a> Scopes<'a> {
         self.levels.iter().any(|level| level.ctes.iter().any(|cte| cte == name))
     }
 
-    /// The nearest item that columns call by this name.
-    pub(super) fn item(&self, name: &str) -> Option<&Item<'a>> {
-        self.levels.iter().rev().find_map(|level| level.items.iter().find(|item| item.name == name))
+    /// Whether there are items that columns call by this name, and this holds for all of them: which one is meant follows
+    /// also from what a subquery in FROM may see, with LATERAL and without.
+    pub(super) fn all_items(&self, name: &str, holds: impl Fn(&Item<'a>) -> bool) -> bool {
+        let mut items = self.levels.iter().flat_map(|level| &level.items).filter(|item| item.name == name).peekable();
+        items.peek().is_some() && items.all(holds)
     }
 
     /// What `schema.relation` in front of a column points at.

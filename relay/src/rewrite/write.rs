@@ -101,6 +101,7 @@ impl<'a> Rewriter<'a> {
         };
         let access = self.ask(relation, action, what)?;
         self.writable(relation, access, action)?;
+        self.no_opaque_code(relation, action)?;
         self.scopes.add_item(Item {
             name: range.alias.as_ref().map_or(&range.relname, |alias| &alias.aliasname).clone(),
             relation: Some(relation),

@@ -51,7 +51,7 @@ fn a_portal_that_a_trigger_opened_is_no_cursor_of_the_clients() {
     superuser(
         "CREATE TABLE billing.opening (id int); GRANT INSERT ON billing.opening TO affidavit_relay; \
          CREATE FUNCTION billing.open() RETURNS trigger LANGUAGE plpgsql AS \
-         $$ DECLARE c refcursor := 'c'; BEGIN OPEN c FOR SELECT ssn FROM clinic.patients; RETURN NULL; END $$; \
+         $$ DECLARE c refcursor := 'c'; BEGIN OPEN c FOR SELECT amount FROM billing.invoices; RETURN NULL; END $$; \
          CREATE TRIGGER open AFTER INSERT ON billing.opening FOR EACH ROW EXECUTE FUNCTION billing.open()",
     );
     let relay = Relay::fresh();

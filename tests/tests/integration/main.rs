@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod authentication;
 #[cfg(test)]
 mod aws;

@@ -184,7 +184,7 @@ fn catalog() -> Value {
     let mut old = relation(202, "clinic", "visits_old", "r", &visits());
     old["parents"] = json!([200]);
     json!({
-        "format": 1, "server_version_num": 150018, "login": "relay", "encoding": "UTF8",
+        "format": 2, "server_version_num": 150018, "login": "relay", "encoding": "UTF8",
         "schemas": [{"name": "public", "usable": true}, {"name": "clinic", "usable": true},
                     {"name": "billing", "usable": true}, {"name": "hidden", "usable": false}],
         "system_relations": ["pg_class", "pg_stats", "pg_statistic", "pg_stat_activity", "pg_authid", "pg_shadow",
@@ -223,6 +223,9 @@ fn catalog() -> Value {
             {"oid": 17002, "schema": "public", "name": "positive", "kind": "d"}],
         "functions": [["public", "leak", false], ["public", "lower", false], ["hidden", "upper", false], ["public", "max", true]],
         "added_to_pg_catalog": null,
+        "attribute_columns": ["attrelid", "attname", "attmissingval"],
+        "other_functions": ["set_config", "query_to_xml", "now"],
+        "unary_functions": ["currval", "height", "lo_get", "name", "pg_ls_dir", "pg_read_file", "ts_stat", "upper"],
         "operators": [["public", "@@@"]],
         "operators_added_to_pg_catalog": null,
         "opaque_casts": null

@@ -128,3 +128,39 @@ fn the_policy_digest_covers_the_classification() {
     let other = profile("[[table]]\nname = \"clinic.patients\"\ncolumns = { ssn = \"redact\" }", &|_| {}).unwrap();
     assert_ne!(one.policy_sha256(), other.policy_sha256());
 }
+
+/// As the clinic was when the relay began, and as it is now: how columns of a relation are treated.
+fn treated(change: &dyn Fn(&mut Value), oid: u32) -> Option<Vec<(String, crate::rewrite::access::Treatment)>> {
+    let (before, after) = (Clinic::analyst(), Clinic::changed(change));
+    let mut remembered = Remembered::default();
+    remembered.kept(&classification(), &before.snapshot).unwrap();
+    let given = classification();
+    let kept = remembered.kept(&given, &after.snapshot).unwrap();
+    let profile = policies().profile(&principal("analysts"), &connection(), &kept, &after.snapshot).unwrap();
+    let access = profile.access().relations.get(&oid)?;
+    access.protected.then(|| access.columns.iter().map(|c| (c.name.clone(), c.treatment)).collect())
+}
+
+#[test]
+fn protection_follows_relations_and_columns_and_not_their_names() {
+    use crate::rewrite::access::Treatment;
+    let masked = |columns: &[(String, Treatment)], name: &str| {
+        columns.iter().any(|(column, treatment)| column == name && matches!(treatment, Treatment::Masked(_)))
+    };
+    // Two columns swapped their names: both are masked.
+    let swapped = |catalog: &mut Value| {
+        catalog["relations"][0]["columns"][3]["name"] = json!("visited");
+        catalog["relations"][0]["columns"][8]["name"] = json!("mrn2");
+        catalog["relations"][0]["columns"][1]["name"] = json!("ssn");
+        catalog["relations"][0]["columns"][8]["name"] = json!("mrn");
+        catalog["relations"][0]["columns"][8]["base"] = json!(25);
+        catalog["relations"][0]["columns"][8]["base_name"] = json!("text");
+    };
+    let columns = treated(&swapped, 100).unwrap();
+    assert!(masked(&columns, "visited") && masked(&columns, "ssn") && masked(&columns, "mrn"), "{columns:?}");
+    // A part was detached, with its columns as they were.
+    let columns = treated(&|catalog| catalog["relations"][2]["parents"] = json!(null), 201).unwrap();
+    assert!(masked(&columns, "reason") && masked(&columns, "notes") && !masked(&columns, "department"), "{columns:?}");
+    // Nothing changed, nothing is added.
+    assert!(treated(&|_| {}, 300).is_none());
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,24 +29,9 @@ impl RawClient {
     /// TLS is up, nothing else has been said.
     pub(crate) fn connect(relay: &Relay) -> Self {
         let (host, port) = relay.address();
-        let mut stream = TcpStream::connect((host.as_str(), port)).unwrap();
+        let stream = TcpStream::connect((host.as_str(), port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(&SSL_REQUEST).unwrap();
-        let mut answer = [0];
-        stream.read_exact(&mut answer).unwrap();
-        assert_eq!(answer, *b"S", "the relay offers TLS");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(relay.ca()).unwrap() {
-            roots.add(certificate.unwrap()).unwrap();
-        }
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = ServerName::try_from(host).unwrap();
-        Self(StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), stream))
+        Self(over_tls(stream, &host, &relay.ca()))
     }
 
     /// Logged in as `name`, everything up to the first `ReadyForQuery` read.
@@ -147,6 +133,26 @@ impl Message {
     }
 }
 
+/// TLS on a new connection, with a server that this authority vouches for.
+pub(crate) fn over_tls(mut stream: TcpStream, host: &str, ca: &Path) -> StreamOwned<ClientConnection, TcpStream> {
+    stream.write_all(&SSL_REQUEST).unwrap();
+    let mut answer = [0];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, *b"S", "the server offers TLS");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(ca).unwrap() {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(host.to_owned()).unwrap();
+    StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), stream)
+}
+
 /// `Query`.
 pub(crate) fn query(sql: &str) -> Vec<u8> {
     message(b'Q', &[sql.as_bytes(), &[0]])
@@ -154,7 +160,14 @@ pub(crate) fn query(sql: &str) -> Vec<u8> {
 
 /// `Parse`, without types.
 pub(crate) fn parse(name: &str, sql: &str) -> Vec<u8> {
-    message(b'P', &[name.as_bytes(), &[0], sql.as_bytes(), &[0, 0, 0]])
+    parse_with(name, sql, &[])
+}
+
+/// `Parse`, with OIDs of its parameters' types.
+pub(crate) fn parse_with(name: &str, sql: &str, types: &[u32]) -> Vec<u8> {
+    let count = u16::try_from(types.len()).unwrap().to_be_bytes();
+    let types: Vec<u8> = types.iter().flat_map(|oid| oid.to_be_bytes()).collect();
+    message(b'P', &[name.as_bytes(), &[0], sql.as_bytes(), &[0], &count, &types])
 }
 
 /// Without parameters, results as text.

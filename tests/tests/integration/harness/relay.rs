@@ -49,19 +49,21 @@ impl Relay {
         Self::made(Data { folder: removed.path().to_owned(), removed: Some(removed) }, database, policies)
     }
 
+    /// One of its own that logs in at this database, on the same server, as a superuser; `change` changes the files of
+    /// its configuration before it starts.
+    pub(crate) fn of_superuser(database: &Database, name: &str, change: impl FnOnce(&Path)) -> Self {
+        let removed = tempfile::tempdir().unwrap();
+        let data = Data { folder: removed.path().to_owned(), removed: Some(removed) };
+        let login = [name, database.get("PGUSER"), database.get("SUPERUSER_PASSWORD_FILE")];
+        init(&data, database, login);
+        change(&data.path());
+        let mut relay = Self { data, held: None };
+        relay.start();
+        relay
+    }
+
     fn made(data: Data, database: &Database, policies: &str) -> Self {
-        let said = Said::by(
-            Command::new(Programs::built().executable("local"))
-                .arg("init")
-                .arg("--data")
-                .arg(data.path())
-                .args(["--target-host", database.get("PGHOST"), "--target-port", database.get("PGPORT")])
-                .args(["--target-database", database.get("PGDATABASE"), "--target-user", database.get("RELAY_USER")])
-                .args(["--target-password-file", database.get("RELAY_PASSWORD_FILE")])
-                .arg("--target-ca")
-                .arg(database.ca()),
-        );
-        said.ok();
+        init(&data, database, ["PGDATABASE", "RELAY_USER", "RELAY_PASSWORD_FILE"].map(|name| database.get(name)));
         if !policies.is_empty() {
             std::fs::write(data.path().join("policies/test.cedar"), policies).unwrap();
         }
@@ -371,6 +373,21 @@ impl Held {
         drop(self.shell.stdin.take());
         let _status = self.shell.wait();
     }
+}
+
+/// `local init` for a database of this server, with a login and the file of its password.
+fn init(data: &Data, server: &Database, [database, user, password]: [&str; 3]) {
+    let said = Said::by(
+        Command::new(Programs::built().executable("local"))
+            .arg("init")
+            .arg("--data")
+            .arg(data.path())
+            .args(["--target-host", server.get("PGHOST"), "--target-port", server.get("PGPORT")])
+            .args(["--target-database", database, "--target-user", user, "--target-password-file", password])
+            .arg("--target-ca")
+            .arg(server.ca()),
+    );
+    said.ok();
 }
 
 /// psql with a connection string, each statement a `Query` of its own, stopping at the first error.
