@@ -107,7 +107,7 @@ impl TryFrom<String> for Sha256Digest {
 
 impl From<Sha256Digest> for String {
     fn from(digest: Sha256Digest) -> Self {
-        digest.to_string()
+        hex::encode(&digest.0)
     }
 }
 

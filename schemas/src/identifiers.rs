@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use crate::digest::Sha256Digest;
 /// 32 lowercase hex digits: the first 128 bits of the SHA-256 of the key's SubjectPublicKeyInfo (DER).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Incarnation(String);
+pub struct Incarnation(Arc<str>);
 
 /// A session: the incarnation that served it and its counter there, from 1 without gaps.
 ///
@@ -42,7 +43,7 @@ pub struct RequestId {
 /// Tenants, environments, relays and connections are named so.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Name(String);
+pub struct Name(Arc<str>);
 
 /// Text that is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +57,7 @@ impl Incarnation {
     /// The incarnation whose key has this id (SHA-256 of its SubjectPublicKeyInfo).
     #[must_use]
     pub fn of_key(key_id: &Sha256Digest) -> Self {
-        Self(key_id.to_string().chars().take(INCARNATION_DIGITS).collect())
+        Self(key_id.to_string().chars().take(INCARNATION_DIGITS).collect::<String>().into())
     }
 
     /// The identifier as text.
@@ -81,7 +82,7 @@ impl FromStr for Incarnation {
         let well_formed =
             text.len() == INCARNATION_DIGITS && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if well_formed {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(InvalidIdentifier { what: "incarnation", expected: "32 lowercase hex digits" })
         }
@@ -123,7 +124,7 @@ impl FromStr for Name {
         let edge = |b: Option<&u8>| b.is_some_and(|b| *b != b'-');
         let bytes = text.as_bytes();
         if text.len() <= NAME_MAX && bytes.iter().copied().all(inner) && edge(bytes.first()) && edge(bytes.last()) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(InvalidIdentifier {
                 what: "name",

@@ -1,7 +1,7 @@
 //! Takes a chunk apart, strictly (rule 14): structure first, then signature, then digests, then decompression.
 
 use super::{DECODED_MAX, OpenedChunk, SKIPPABLE_HEADER, SKIPPABLE_MAGIC, STORED_MAX, TRAILER_LENGTH, zstd_frames};
-use crate::dsse::Envelope;
+use crate::dsse::{Envelope, Statement};
 use crate::manifest::{ChunkManifest, Extent, FORMAT_VERSION};
 use crate::rule::{Rule, Violation};
 use crate::signature::PublicKey;
@@ -51,12 +51,7 @@ impl<'a> Container<'a> {
     /// # Errors
     /// `chunk.signature`.
     pub fn verify(&self, key: &PublicKey) -> Result<(), Violation> {
-        let refused = |message: &str| Violation::new(Rule::ChunkSignature, message);
-        if key.incarnation() != self.manifest.sealed_by {
-            return Err(refused("the key is not that of the incarnation in sealed_by"));
-        }
-        let opened = self.envelope.open::<ChunkManifest>(key);
-        opened.map(|_| ()).map_err(|_| refused("the signature does not verify under the signer's key"))
+        verify(&self.envelope, &self.manifest, key)
     }
 
     /// Checks the digests and decompresses.
@@ -78,6 +73,16 @@ impl<'a> Container<'a> {
         }
         Ok(OpenedChunk { manifest: self.manifest, envelope: self.envelope, content })
     }
+}
+
+/// Checks that `key` signed the manifest, which was read from this envelope, and that it is the one the manifest names.
+pub(super) fn verify(envelope: &Envelope, manifest: &ChunkManifest, key: &PublicKey) -> Result<(), Violation> {
+    let refused = |message: &str| Violation::new(Rule::ChunkSignature, message);
+    if key.incarnation() != manifest.sealed_by {
+        return Err(refused("the key is not that of the incarnation in sealed_by"));
+    }
+    let verified = envelope.verify(key, ChunkManifest::TYPE);
+    verified.map(|_| ()).map_err(|_| refused("the signature does not verify under the signer's key"))
 }
 
 /// The bytes before the skippable frame, and the envelope in it.

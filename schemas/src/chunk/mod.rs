@@ -24,6 +24,7 @@ use crate::frame::{Frame, Frames, Kind};
 use crate::manifest::ChunkManifest;
 use crate::rule::{Rule, Violation};
 use crate::session_key::DataKey;
+use crate::signature::PublicKey;
 
 /// A chunk whose structure and digests are sound. Whether its signer is to be trusted is
 /// [`crate::verify`]'s to say.
@@ -52,6 +53,11 @@ impl OpenedChunk {
     #[must_use]
     pub fn envelope(&self) -> &Envelope {
         &self.envelope
+    }
+
+    /// [`Container::verify`], of a chunk that was taken apart before.
+    pub(crate) fn verify(&self, key: &PublicKey) -> Result<(), Violation> {
+        container::verify(&self.envelope, &self.manifest, key)
     }
 
     /// The frames, in order; ends after the first violation.

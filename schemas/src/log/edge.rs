@@ -49,12 +49,18 @@ impl Edge {
     /// # Errors
     /// [`Error::TooLarge`] for an entry longer than 65,535 bytes.
     pub fn push(&mut self, entry: Vec<u8>) -> Result<Vec<(Tile, Vec<u8>)>, Error> {
+        let hash = hash::leaf(&entry);
+        self.push_hashed(entry, hash)
+    }
+
+    /// [`Edge::push`] of an entry whose hash is known.
+    pub(crate) fn push_hashed(&mut self, entry: Vec<u8>, hash: Sha256Digest) -> Result<Vec<(Tile, Vec<u8>)>, Error> {
         if entry.len() > usize::from(u16::MAX) {
             return Err(Error::TooLarge { what: "log entry", limit: u64::from(u16::MAX) });
         }
         let size = self.size.checked_add(1).ok_or(Error::Bug("a log of 2^64 entries"))?;
         let mut filled = Vec::new();
-        let mut carried = Some(hash::leaf(&entry));
+        let mut carried = Some(hash);
         self.entries.push(entry);
         if self.entries.len() == usize::from(FULL_WIDTH) {
             filled.push((Tile::entries((size >> 8) - 1), entry_bundle::encode(&self.entries)?));

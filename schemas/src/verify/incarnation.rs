@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::ahead;
 use super::certificates::Certificates;
 use super::completeness::{Gap, Missing, Running};
 use super::examiner::Examiner;
@@ -42,12 +43,16 @@ pub(super) fn check(
         examiner.statements.names(scope, incarnation, origin);
     }
     let relay = Relay { scope, certificates, log_origin, retired: stored.retired, details };
-    for (counter, session) in &stored.sessions {
-        let id = SessionId { incarnation: incarnation.clone(), counter: *counter };
-        let mut report = session::check(examiner, &relay, &id, session);
-        report.open_at_us = heard_us.filter(|_| report.state == SessionState::Open);
-        examiner.report.sessions.push(report);
-    }
+    let id = |counter: &u64| SessionId { incarnation: incarnation.clone(), counter: *counter };
+    let mut coming = stored.sessions.iter().flat_map(|(counter, session)| ahead::plan(scope, id(counter), session));
+    ahead::read(examiner, certificates, |examiner| {
+        for (counter, session) in &stored.sessions {
+            examiner.ahead.plan(&mut coming, session.chunks.len());
+            let mut report = session::check(examiner, &relay, &id(counter), session);
+            report.open_at_us = heard_us.filter(|_| report.state == SessionState::Open);
+            examiner.report.sessions.push(report);
+        }
+    });
     let last_seen = stored.sessions.last_key_value().map_or(0, |(counter, _)| *counter);
     let prefix = scope.incarnation_prefix(incarnation);
     check_counters(examiner, &prefix, stored, retired.as_ref().map_or(last_seen, |retired| retired.last_counter));
