@@ -49,10 +49,15 @@ struct Signature {
 /// Pre-authentication encoding: the bytes that are signed.
 #[must_use]
 pub fn pae(payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
-    let kind = payload_type.as_str();
-    let mut bytes = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
+    let mut bytes = pae_header(payload_type, payload.len()).into_bytes();
     bytes.extend_from_slice(payload);
     bytes
+}
+
+/// What the encoding puts before the payload.
+pub(crate) fn pae_header(payload_type: PayloadType, payload_length: usize) -> String {
+    let kind = payload_type.as_str();
+    format!("DSSEv1 {} {kind} {payload_length} ", kind.len())
 }
 
 impl Envelope {

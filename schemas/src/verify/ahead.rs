@@ -172,7 +172,7 @@ impl Wanted {
     fn bytes(&self) -> usize {
         match self {
             Self::Statement(_) => ENVELOPE_MAX,
-            // As stored and as decoded.
+            // As stored, and a window of what it decodes to.
             Self::Chunk(_) => 2 * CHUNK_MAX,
         }
     }
@@ -197,12 +197,13 @@ fn find_statement(source: &dyn Source, certificates: &Certificates, key: &str) -
 
 fn find_chunk(source: &dyn Source, certificates: &Certificates, key: &str) -> Option<Found> {
     let bytes = source.get(key, CHUNK_MAX as u64).ok()?;
-    let container = Container::parse(&bytes).ok()?;
+    let stored = bytes.len();
+    let container = Container::parse(bytes).ok()?;
     let signer = certificates.get(&container.manifest().sealed_by)?;
     let fits = container.manifest().decoded.length <= CHUNK_MAX as u64;
     container.verify(&signer.certificate.spki).ok().filter(|()| fits)?;
     let opened = container.decode().ok()?;
-    Some(Found::Chunk(Box::new(opened), bytes.len()))
+    Some(Found::Chunk(Box::new(opened), stored))
 }
 
 /// Objects that are planned beyond the session that is judged: small ones come many at a time.

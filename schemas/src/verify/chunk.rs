@@ -73,7 +73,7 @@ impl<'a> Walk<'a> {
         self.last = None;
         let checked = match examiner.take_chunk(&key) {
             Some((opened, stored)) => Some(self.check(examiner, &key, Chunk::Opened(opened), (stored, prev))),
-            None => examiner.read(&key, STORED_MAX).map(|bytes| self.check_bytes(examiner, &key, &bytes, prev)),
+            None => examiner.read(&key, STORED_MAX).map(|bytes| self.check_bytes(examiner, &key, bytes, prev)),
         };
         if checked != Some(true) {
             self.ledger = None;
@@ -84,11 +84,12 @@ impl<'a> Walk<'a> {
         &mut self,
         examiner: &mut Examiner<'_>,
         key: &str,
-        bytes: &[u8],
+        bytes: Vec<u8>,
         prev: Option<Sha256Digest>,
     ) -> bool {
+        let stored = bytes.len();
         match Container::parse(bytes) {
-            Ok(container) => self.check(examiner, key, Chunk::Closed(container), (bytes.len(), prev)),
+            Ok(container) => self.check(examiner, key, Chunk::Closed(container), (stored, prev)),
             Err(violation) => {
                 examiner.note(key, violation);
                 false
@@ -167,8 +168,9 @@ impl<'a> Walk<'a> {
             return false;
         }
         let (mut events, mut data_blocks) = (0, 0);
-        for frame in opened.frames() {
-            let result = frame.and_then(|frame| match frame.kind {
+        let mut frames = opened.frames();
+        while let Some(frame) = frames.next() {
+            let result = frame.map_err(|error| chunk::frames_broken(&error)).and_then(|frame| match frame.kind {
                 Kind::Event => {
                     events += 1;
                     self.check_event(examiner, key, manifest, events, &chunk::read_event(frame.payload)?)

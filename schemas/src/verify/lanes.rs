@@ -22,7 +22,7 @@ enum Place<T> {
 
 /// Runs `then` with lanes that do `work`: one a core, or none where the machine gives no thread.
 pub(super) fn with<T: Send, R: Send, O>(work: &(dyn Fn(T) -> R + Sync), then: impl FnOnce(Lanes<T, R>) -> O) -> O {
-    let cores = thread::available_parallelism().map_or(1, usize::from).min(LANES_MAX);
+    let cores = cores().min(LANES_MAX);
     thread::scope(|scope| {
         let start = |_| {
             let ((give, given), (done, results)) = (channel::<T>(), channel());
@@ -70,6 +70,14 @@ impl<T, R> Default for Lanes<T, R> {
     }
 }
 
+fn cores() -> usize {
+    #[cfg(test)]
+    if let Some(cores) = tests::CORES.get() {
+        return cores;
+    }
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// More would only be more memory: one reader feeds them.
 const LANES_MAX: usize = 4;
 /// Pieces under way in each lane: one that is worked on, and what comes next.
@@ -78,10 +86,24 @@ const EACH: usize = 4;
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::cell::Cell;
     use std::time::Duration;
 
     use super::*;
+
+    thread_local! {
+        /// Cores that this thread is made to believe in.
+        pub(super) static CORES: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+
+    /// Runs `then` as on a machine of so many cores; with none, one thread does everything.
+    pub(in crate::verify) fn on<R>(cores: usize, then: impl FnOnce() -> R) -> R {
+        CORES.set(Some(cores));
+        let result = then();
+        CORES.set(None);
+        result
+    }
 
     #[test]
     fn results_come_in_the_order_of_the_work() {

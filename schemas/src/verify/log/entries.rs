@@ -26,7 +26,7 @@ pub(super) fn look(
     let entries = decode_bundle(bundle, width).map_err(|error| error.to_string())?;
     let looked = entries.into_iter().map(|bytes| {
         let hash = hash::leaf(&bytes);
-        let place = (!is_given(&hash)).then(|| Entry::from_slice(&bytes).and_then(|entry| entry.place()));
+        let place = (!is_given(&hash)).then(|| Entry::place_of(&bytes));
         Looked { bytes, hash, place }
     });
     Ok(looked.collect())

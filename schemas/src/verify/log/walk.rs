@@ -13,13 +13,23 @@ use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::heartbeat::Heartbeat;
 use crate::layout::{Object, ObjectKind};
-use crate::log::{Edge, Entry, FULL_WIDTH, Tile, TileKind};
+use crate::log::{Edge, Entry, FULL_WIDTH, Tile};
 use crate::rule::Rule;
 
 /// A bundle of entries as it was read.
-type Bundle = (Tile, Option<Vec<u8>>);
+struct Bundle {
+    tile: Tile,
+    bytes: Option<Vec<u8>>,
+    /// Objects that were looked at for it.
+    objects: u64,
+}
+
 /// Its entries, or what is wrong with it.
-type LookedAt = (Tile, Result<Vec<Looked>, String>);
+struct LookedAt {
+    tile: Tile,
+    entries: Result<Vec<Looked>, String>,
+    objects: u64,
+}
 
 pub(super) struct Walk<'a> {
     log: &'a Log<'a>,
@@ -53,8 +63,9 @@ impl<'a> Walk<'a> {
     ) {
         self.judge(examiner, report);
         let is_given = self.is_given;
-        let look = |(bundle, bytes): Bundle| {
-            (bundle, entries::look(bytes.as_deref(), bundle.width, |hash| is_given.contains_key(hash)))
+        let look = |Bundle { tile, bytes, objects }: Bundle| {
+            let entries = entries::look(bytes.as_deref(), tile.width, |hash| is_given.contains_key(hash));
+            LookedAt { tile, entries, objects }
         };
         lanes::with(&look, |lanes| self.run_on(lanes, &look, (examiner, report), &mut find));
     }
@@ -69,18 +80,23 @@ impl<'a> Walk<'a> {
     ) {
         let mut next = 0u64;
         loop {
-            while let Some(bundle) = Tile::entries_of(report.size, next).filter(|_| lanes.has_room(BUNDLE_USUAL)) {
-                let bytes = self.tiles.read(examiner, &bundle);
+            while let Some(tile) = Tile::entries_of(report.size, next).filter(|_| lanes.has_room(BUNDLE_USUAL)) {
+                let before = examiner.report.checked.objects;
+                let bytes = self.tiles.read(examiner, &tile);
+                let objects = examiner.report.checked.objects.saturating_sub(before);
+                // Counted when its turn comes: it may not.
+                examiner.report.checked.objects = before;
                 let length = bytes.as_ref().map_or(0, Vec::len);
-                lanes.give((bundle, bytes), length);
+                lanes.give(Bundle { tile, bytes, objects }, length);
                 next = next.saturating_add(1);
             }
-            let Some((bundle, entries)) = lanes.take(look) else { break };
+            let Some(LookedAt { tile, entries, objects }) = lanes.take(look) else { break };
+            examiner.report.checked.objects += objects;
             let entries = match entries {
                 Ok(entries) => entries,
                 Err(problem) => {
                     let message = format!("{problem}; entries from {} on cannot be checked", self.edge.size());
-                    examiner.find(&self.log.origin.tile(&bundle), Rule::LogTile, message);
+                    examiner.find(&self.log.origin.tile(&tile), Rule::LogTile, message);
                     return;
                 }
             };
@@ -91,6 +107,12 @@ impl<'a> Walk<'a> {
                 self.push(examiner, entry);
                 self.judge(examiner, report);
             }
+        }
+        if self.edge.size() < report.size {
+            // No entry is passed over, whatever became of who looked at it.
+            let message = format!("entries from {} on were not checked", self.edge.size());
+            examiner.find(&self.log.origin.prefix(), Rule::LogTile, message);
+            return;
         }
         self.tiles.name_strange(examiner, report.size);
     }
@@ -133,10 +155,9 @@ impl<'a> Walk<'a> {
 
     fn push(&mut self, examiner: &mut Examiner<'_>, entry: Looked) {
         // No entry of a bundle is too long, and no log has 2^64 of them.
-        for (tile, bytes) in self.edge.push_hashed(entry.bytes, entry.hash).unwrap_or_default() {
-            if tile.kind != TileKind::Entries {
-                self.tiles.compare(examiner, &tile, &bytes);
-            }
+        let (_, tiles) = self.edge.push_hashed(entry.bytes, entry.hash).unwrap_or_default();
+        for (tile, bytes) in tiles {
+            self.tiles.compare(examiner, &tile, &bytes);
         }
     }
 
