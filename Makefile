@@ -26,9 +26,10 @@ fuzz:  ## Every fuzz target for ten minutes; FUZZ_SECONDS=n for another time
 	@tests/setup.sh --fuzz
 	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),600)
 
-bench:  ## The relay beside PgBouncer and PostgreSQL itself: throughput, latency, CPU, memory
+bench:  ## The relay beside PgBouncer and PostgreSQL itself, then bench-evidence
 	@tests/setup.sh --bench
 	@tests/bench/bench.sh
+	@tests/bench/evidence.sh
 
 bench-evidence:  ## Sealing and verifying: speed, and the verifier's memory, on gigabytes and a million leaves
 	@tests/setup.sh

@@ -172,7 +172,7 @@ impl Wanted {
     fn bytes(&self) -> usize {
         match self {
             Self::Statement(_) => ENVELOPE_MAX,
-            // As stored, and a window of what it decodes to.
+            // As stored, and the window that it is decoded through.
             Self::Chunk(_) => 2 * CHUNK_MAX,
         }
     }

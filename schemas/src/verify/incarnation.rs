@@ -33,8 +33,9 @@ pub(super) fn check(
     let life = (scope, incarnation);
     let abandoned = stored.abandoned && revocations::is_abandoned(examiner, life, certificates);
     let end_us = retired.as_ref().filter(|retired| !retired.recovered).map(|retired| retired.time_us);
-    let mut pulse =
-        heartbeats::check(examiner, life, certificates, &stored.heartbeats, start.as_ref(), retired.as_ref());
+    let mut pulse = ahead::read(examiner, certificates, |examiner| {
+        heartbeats::check(examiner, life, certificates, &stored.heartbeats, start.as_ref(), retired.as_ref())
+    });
     let heard_us = pulse.newest.as_ref().map(|newest| newest.time_us);
     let (started_us, interval) =
         (start.as_ref().map(|start| start.time_us), start.as_ref().map(|start| start.heartbeat_seconds));

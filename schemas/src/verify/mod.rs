@@ -1,6 +1,6 @@
 //! The one verifier: given objects and the public key of the certificates root, says what was checked and what does
-//! not hold. Needs no other key, no network and no clock; memory holds one chunk at a time,
-//! or a few small ones.
+//! not hold. Needs no other key, no network and no clock; memory holds one chunk at a time as it
+//! is stored, or a few small ones, and what there is of statements and sessions.
 
 mod ahead;
 mod approval;
