@@ -1,5 +1,5 @@
 # Thin: each target says what it runs; the work is in cargo and in tests/.
-.PHONY: setup setup-test demo up down test crash fuzz bench check
+.PHONY: setup setup-test demo up down test crash fuzz bench bench-evidence check
 
 setup:  ## Installs what is missing (Debian, Ubuntu; elsewhere it names it)
 	@tests/setup.sh
@@ -26,9 +26,14 @@ fuzz:  ## Every fuzz target for ten minutes; FUZZ_SECONDS=n for another time
 	@tests/setup.sh --fuzz
 	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),600)
 
-bench:  ## The relay beside PgBouncer and PostgreSQL itself: throughput, latency, CPU, memory
+bench:  ## The relay beside PgBouncer and PostgreSQL itself, then bench-evidence
 	@tests/setup.sh --bench
 	@tests/bench/bench.sh
+	@tests/bench/evidence.sh
+
+bench-evidence:  ## Sealing and verifying: speed, and the verifier's memory, on gigabytes and a million leaves
+	@tests/setup.sh
+	@tests/bench/evidence.sh
 
 check:  ## What CI asks before the tests
 	cargo fmt --check

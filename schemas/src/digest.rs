@@ -4,14 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::digest;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Error;
-use crate::hex;
+use crate::{hex, text_form};
 
 /// A SHA-256 digest (FIPS 180-4). Text form: 64 lowercase hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256Digest([u8; 32]);
 
 /// Digests a stream piece by piece.
@@ -77,13 +76,25 @@ impl fmt::Debug for Hasher {
 
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(&self.0))
+        f.write_str(hex::write(&self.0, &mut [0; 64]))
     }
 }
 
 impl fmt::Debug for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sha256:{self}")
+    }
+}
+
+impl Serialize for Sha256Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(hex::write(&self.0, &mut [0; 64]))
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha256Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text_form::read(deserializer)
     }
 }
 
@@ -107,7 +118,7 @@ impl TryFrom<String> for Sha256Digest {
 
 impl From<Sha256Digest> for String {
     fn from(digest: Sha256Digest) -> Self {
-        digest.to_string()
+        hex::encode(&digest.0)
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Source: secure-systems-lab/dsse, `protocol.md` and `envelope.md`, v1.0.
 
+mod verified;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,7 @@ use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::payload_type::PayloadType;
 use crate::signature::{PublicKey, Signer};
+use verified::Verified;
 
 /// A typed value that gets signed: its kind is part of what the signature covers.
 pub trait Statement: Serialize + DeserializeOwned {
@@ -29,6 +32,8 @@ pub struct Envelope {
     payload: Base64Bytes,
     /// Exactly one.
     signatures: [Signature; 1],
+    #[serde(skip)]
+    verified: Verified,
 }
 
 /// One signature of an envelope.
@@ -44,10 +49,15 @@ struct Signature {
 /// Pre-authentication encoding: the bytes that are signed.
 #[must_use]
 pub fn pae(payload_type: PayloadType, payload: &[u8]) -> Vec<u8> {
-    let kind = payload_type.as_str();
-    let mut bytes = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
+    let mut bytes = pae_header(payload_type, payload.len()).into_bytes();
     bytes.extend_from_slice(payload);
     bytes
+}
+
+/// What the encoding puts before the payload.
+pub(crate) fn pae_header(payload_type: PayloadType, payload_length: usize) -> String {
+    let kind = payload_type.as_str();
+    format!("DSSEv1 {} {kind} {payload_length} ", kind.len())
 }
 
 impl Envelope {
@@ -72,7 +82,7 @@ impl Envelope {
     #[must_use]
     pub fn assemble(payload_type: PayloadType, payload: Vec<u8>, key: &PublicKey, signature: Vec<u8>) -> Self {
         let signature = Signature { keyid: key.key_id(), sig: Base64Bytes(signature) };
-        Self { payload_type, payload: Base64Bytes(payload), signatures: [signature] }
+        Self { payload_type, payload: Base64Bytes(payload), signatures: [signature], verified: Verified::default() }
     }
 
     /// Reads an envelope: canonical JSON, one signature, at most [`ENVELOPE_MAX`] bytes.
@@ -114,8 +124,11 @@ impl Envelope {
         if signature.keyid != key.key_id() {
             return Err(Error::Signature(expected.as_str()));
         }
-        key.verify(&pae(expected, &self.payload.0), &signature.sig.0)
-            .map_err(|_| Error::Signature(expected.as_str()))?;
+        if !self.verified.by(key) {
+            key.verify(&pae(expected, &self.payload.0), &signature.sig.0)
+                .map_err(|_| Error::Signature(expected.as_str()))?;
+            self.verified.remember(key);
+        }
         Ok(&self.payload.0)
     }
 
@@ -200,6 +213,21 @@ mod tests {
         assert_eq!(read.verify(key.public_key(), PayloadType::Chunk).unwrap(), b"{}");
         assert!(read.verify(other.public_key(), PayloadType::Chunk).is_err());
         assert!(read.verify(key.public_key(), PayloadType::SessionClose).is_err());
+    }
+
+    #[test]
+    fn what_was_verified_once_is_no_more_than_that() {
+        let key = P256Key::generate().unwrap();
+        let envelope = Envelope::sign(PayloadType::Chunk, b"{}".to_vec(), &key).unwrap();
+        let unasked = envelope.clone();
+        envelope.verify(key.public_key(), PayloadType::Chunk).unwrap();
+        assert_eq!(envelope, unasked);
+        assert_eq!(envelope.to_vec().unwrap(), unasked.to_vec().unwrap());
+        assert!(envelope.verify(key.public_key(), PayloadType::SessionClose).is_err());
+        let forged = envelope.to_vec().unwrap();
+        let forged = String::from_utf8(forged).unwrap().replace("\"e30=\"", "\"W10=\"");
+        let forged = Envelope::from_slice(forged.as_bytes()).unwrap();
+        assert!(forged.verify(key.public_key(), PayloadType::Chunk).is_err(), "read anew, it is verified anew");
     }
 
     #[test]

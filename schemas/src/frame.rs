@@ -62,14 +62,9 @@ impl<'a> Frames<'a> {
     }
 
     fn read(&self) -> Result<(Frame<'a>, &'a [u8]), Error> {
-        let (length, rest) = self.rest.split_first_chunk::<4>().ok_or(TORN)?;
-        let length = u32::from_be_bytes(*length);
-        if length > PAYLOAD_MAX {
-            return Err(TOO_LARGE);
-        }
-        let (kind, rest) = rest.split_first().ok_or(TORN)?;
-        let kind = Kind::of_byte(*kind)?;
-        let (payload, rest) = rest.split_at_checked(usize::try_from(length).map_err(|_| TORN)?).ok_or(TORN)?;
+        let (kind, length) = parse_header(self.rest)?;
+        let payload = self.rest.get(HEADER_LENGTH..).ok_or(TORN)?;
+        let (payload, rest) = payload.split_at_checked(length).ok_or(TORN)?;
         Ok((Frame { kind, payload }, rest))
     }
 }
@@ -92,6 +87,17 @@ impl<'a> Iterator for Frames<'a> {
             }
         }
     }
+}
+
+/// Reads a header from the first bytes: the payload's kind and length, at most [`PAYLOAD_MAX`].
+pub(crate) fn parse_header(bytes: &[u8]) -> Result<(Kind, usize), Error> {
+    let (length, rest) = bytes.split_first_chunk::<4>().ok_or(TORN)?;
+    let length = u32::from_be_bytes(*length);
+    if length > PAYLOAD_MAX {
+        return Err(TOO_LARGE);
+    }
+    let kind = Kind::of_byte(*rest.first().ok_or(TORN)?)?;
+    Ok((kind, usize::try_from(length).map_err(|_| TORN)?))
 }
 
 impl Kind {
@@ -117,7 +123,8 @@ pub const HEADER_LENGTH: usize = 5;
 pub const PAYLOAD_MAX: u32 = 16 * 1024 * 1024;
 
 const TOO_LARGE: Error = Error::TooLarge { what: "frame", limit: PAYLOAD_MAX as u64 };
-const TORN: Error = Error::Malformed { what: "frame", expected: "as many bytes as its header says" };
+/// Also of content that is read in pieces.
+pub(crate) const TORN: Error = Error::Malformed { what: "frame", expected: "as many bytes as its header says" };
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,8 @@ use crate::{canonical, chunk};
 pub fn chunk(bytes: &[u8]) {
     let Ok(key) = SessionKey::from_bytes([7; 32]).data_key() else { return };
     if let Ok(opened) = chunk::open(bytes) {
-        opened.frames().for_each(drop);
+        let mut frames = opened.frames();
+        while frames.next().is_some() {}
         opened.blocks(&key).for_each(drop);
         for event in opened.events().flatten() {
             assert!(canonical::to_vec(&event).is_ok(), "an event that was read cannot be written");

@@ -2,8 +2,17 @@
 
 /// Two lowercase digits a byte.
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect()
+    let mut text = vec![0; bytes.len().saturating_mul(2)];
+    write(bytes, &mut text).to_owned()
+}
+
+/// The same, into the first bytes of `text`, of which there must be enough.
+pub(crate) fn write<'t>(bytes: &[u8], text: &'t mut [u8]) -> &'t str {
+    let (pairs, _) = text.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 0x0f)];
+    }
+    text.get(..bytes.len().saturating_mul(2)).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
 }
 
 /// Exactly `N` bytes from exactly `2 N` lowercase digits.
@@ -17,6 +26,10 @@ pub(crate) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
         *byte = nibble(*high)? << 4 | nibble(*low)?;
     }
     Some(bytes)
+}
+
+fn digit(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) }
 }
 
 fn nibble(digit: u8) -> Option<u8> {

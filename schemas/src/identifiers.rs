@@ -2,23 +2,23 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::Sha256Digest;
+use crate::text_form;
 
 /// One life of a relay: its key, its certificate and its name are one thing and never used again (rule 15).
 ///
 /// 32 lowercase hex digits: the first 128 bits of the SHA-256 of the key's SubjectPublicKeyInfo (DER).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Incarnation(String);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incarnation(Arc<str>);
 
 /// A session: the incarnation that served it and its counter there, from 1 without gaps.
 ///
 /// Text form: `<incarnation>-<counter, ten digits>`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
     /// The incarnation that served it.
     pub incarnation: Incarnation,
@@ -29,8 +29,7 @@ pub struct SessionId {
 /// A request for approval: the session and the number of the held statement in it.
 ///
 /// Text form: `<session>-<statement, at least six digits>`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId {
     /// The session.
     pub session: SessionId,
@@ -40,9 +39,8 @@ pub struct RequestId {
 
 /// A name that is also a path segment: 1 to 63 of `a-z 0-9 -`, starting and ending with a letter or digit.
 /// Tenants, environments, relays and connections are named so.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Name(String);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>);
 
 /// Text that is not the identifier it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +54,7 @@ impl Incarnation {
     /// The incarnation whose key has this id (SHA-256 of its SubjectPublicKeyInfo).
     #[must_use]
     pub fn of_key(key_id: &Sha256Digest) -> Self {
-        Self(key_id.to_string().chars().take(INCARNATION_DIGITS).collect())
+        Self(key_id.to_string().get(..INCARNATION_DIGITS).unwrap_or_default().into())
     }
 
     /// The identifier as text.
@@ -81,7 +79,7 @@ impl FromStr for Incarnation {
         let well_formed =
             text.len() == INCARNATION_DIGITS && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if well_formed {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(InvalidIdentifier { what: "incarnation", expected: "32 lowercase hex digits" })
         }
@@ -123,7 +121,7 @@ impl FromStr for Name {
         let edge = |b: Option<&u8>| b.is_some_and(|b| *b != b'-');
         let bytes = text.as_bytes();
         if text.len() <= NAME_MAX && bytes.iter().copied().all(inner) && edge(bytes.first()) && edge(bytes.last()) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text.into()))
         } else {
             Err(InvalidIdentifier {
                 what: "name",
@@ -172,6 +170,12 @@ macro_rules! text_form {
                 value.to_string()
             }
         }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                text_form::read(deserializer)
+            }
+        }
     };
 }
 
@@ -179,6 +183,30 @@ text_form!(Incarnation);
 text_form!(SessionId);
 text_form!(RequestId);
 text_form!(Name);
+
+impl Serialize for Incarnation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl Serialize for SessionId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for RequestId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 const INCARNATION_DIGITS: usize = 32;
 /// Ten digits: at 1,000 sessions a second an incarnation lasts 115 days, far beyond any certificate.

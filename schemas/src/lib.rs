@@ -43,6 +43,7 @@ pub mod session_key;
 pub mod shredding;
 pub mod signature;
 pub mod tables;
+mod text_form;
 pub mod token;
 pub mod verify;
 pub mod visible;

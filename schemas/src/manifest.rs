@@ -7,62 +7,63 @@ use crate::dsse::Statement;
 use crate::identifiers::{Incarnation, Name, SessionId};
 use crate::payload_type::PayloadType;
 
-/// The signed statement inside every chunk.
+/// The signed statement inside every chunk. Members stand in the order that canonical JSON gives them, so that whoever
+/// reads a log of a million of them sorts nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChunkManifest {
-    /// Version of the chunk format: [`FORMAT_VERSION`].
-    pub format: u32,
-    /// Tenant.
-    pub tenant: Name,
-    /// Environment, e.g. `production`.
-    pub environment: Name,
-    /// Origin line of the log that the chunk's statement goes to.
-    pub log_origin: String,
-    /// Relay.
-    pub relay: Name,
-    /// Session.
-    pub session: SessionId,
     /// Connection by its configured name.
     pub connection: Name,
-    /// Position in the session, from 1 without gaps.
-    pub sequence: u64,
-    /// Statement digest of the chunk before; for the first chunk, of the session-open leaf.
-    pub prev: Sha256Digest,
-    /// The chunk's bytes before its last (skippable) frame.
-    pub stored: Extent,
-    /// The frames, decompressed.
-    pub decoded: Extent,
-    /// Event frames.
-    pub events: u64,
     /// Data frames.
     pub data_blocks: u64,
+    /// The frames, decompressed.
+    pub decoded: Extent,
+    /// Environment, e.g. `production`.
+    pub environment: Name,
+    /// Event frames.
+    pub events: u64,
     /// Number of the first event; without events, the number the next event will have.
     pub first_event: u64,
-    /// Number of the last event: always `first_event + events - 1`.
-    pub last_event: u64,
     /// Least time of an event or data record, microseconds since 1970 by the relay's clock.
     pub first_time_us: u64,
-    /// Greatest time of an event or data record.
-    pub last_time_us: u64,
-    /// When it was sealed, by the clock of the relay that sealed it.
-    pub sealed_time_us: u64,
-    /// Incarnation whose key signed.
-    pub sealed_by: Incarnation,
-    /// Sealed from the spool of a dead incarnation by another one: weaker evidence (rule 15).
-    pub recovered: bool,
+    /// Version of the chunk format: [`FORMAT_VERSION`].
+    pub format: u32,
     /// The session's last chunk.
     pub last: bool,
+    /// Number of the last event: always `first_event + events - 1`.
+    pub last_event: u64,
+    /// Greatest time of an event or data record.
+    pub last_time_us: u64,
+    /// Origin line of the log that the chunk's statement goes to.
+    pub log_origin: String,
+    /// Statement digest of the chunk before; for the first chunk, of the session-open leaf.
+    pub prev: Sha256Digest,
+    /// Sealed from the spool of a dead incarnation by another one: weaker evidence (rule 15).
+    pub recovered: bool,
+    /// Relay.
+    pub relay: Name,
+    /// Incarnation whose key signed.
+    pub sealed_by: Incarnation,
+    /// When it was sealed, by the clock of the relay that sealed it.
+    pub sealed_time_us: u64,
+    /// Position in the session, from 1 without gaps.
+    pub sequence: u64,
+    /// Session.
+    pub session: SessionId,
+    /// The chunk's bytes before its last (skippable) frame.
+    pub stored: Extent,
+    /// Tenant.
+    pub tenant: Name,
 }
 
 /// Digest and length of some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Extent {
-    /// SHA-256.
-    pub sha256: Sha256Digest,
     /// Length in bytes.
     pub length: u64,
+    /// SHA-256.
+    pub sha256: Sha256Digest,
 }
 
 impl Extent {

@@ -1,6 +1,7 @@
 //! Figures for the report, gathered while rows go by; memory holds identities and bounded lists, not rows.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use schemas::tables::{ApprovalRow, DenialRow, MaskingRow, SessionRow, SessionRows, Time};
 
@@ -21,6 +22,9 @@ pub(super) struct Figures {
     pub(super) denials: Bounded<DenialRow>,
     /// Objects of held statements: session, statement.
     pub(super) held_objects: BTreeMap<(String, u64), Vec<String>>,
+    /// Of the session whose rows come, until its own row does.
+    masked_here: u64,
+    revealed_here: u64,
 }
 
 /// Issuer, subject, whom it acts for.
@@ -56,10 +60,15 @@ pub(super) struct Bounded<T> {
 }
 
 impl Figures {
-    /// Takes the rows of a session.
+    /// Takes rows of a session.
     pub(super) fn session(&mut self, rows: &SessionRows) {
+        for masking in rows.masking.iter().filter(|row| row.decision != REFUSED) {
+            let revealed = masking.treatment == REVEALED;
+            let total = if revealed { &mut self.revealed_here } else { &mut self.masked_here };
+            *total = total.saturating_add(1);
+        }
         for session in &rows.sessions {
-            self.count(session, &rows.masking);
+            self.count(session);
             self.session_list.push(session);
         }
         for masking in rows.masking.iter().filter(|row| row.treatment == REVEALED && row.decision != REFUSED) {
@@ -78,11 +87,8 @@ impl Figures {
         }
     }
 
-    fn count(&mut self, session: &SessionRow, masking: &[MaskingRow]) {
-        let treated = |treatment: &str| {
-            masking.iter().filter(|row| row.treatment == treatment && row.decision != REFUSED).count() as u64
-        };
-        let (masked, revealed) = (treated("masked"), treated(REVEALED));
+    fn count(&mut self, session: &SessionRow) {
+        let (masked, revealed) = (mem::take(&mut self.masked_here), mem::take(&mut self.revealed_here));
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let key = (text(&session.issuer), text(&session.subject), session.acts_for.clone());
         let identity = self.identities.entry(key).or_default();

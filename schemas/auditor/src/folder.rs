@@ -99,10 +99,11 @@ impl Source for Folder {
 
     fn get(&self, key: &str, limit: u64) -> io::Result<Vec<u8>> {
         let file = fs::File::open(self.path(key))?;
-        if file.metadata()?.len() > limit {
+        let length = file.metadata()?.len();
+        if length > limit {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
         // Again, for the file may grow while it is read.
         file.take(limit).read_to_end(&mut bytes)?;
         Ok(bytes)

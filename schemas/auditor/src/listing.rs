@@ -89,11 +89,11 @@ impl Listed {
         Self { session, scope, chunks, opened: false, closed: false, voided: false, wrapped_key: None }
     }
 
-    /// The chunks, in order, one at a time: each may hold 96 MiB.
+    /// The chunks, in order, one at a time: each may hold 100 MiB.
     pub(crate) fn open<'a>(&'a self, folder: &'a Folder) -> impl Iterator<Item = Result<OpenedChunk, Error>> + 'a {
         self.chunks.values().map(|key| {
             let bytes = folder.read(key)?;
-            chunk::open(&bytes).map_err(|violation| Error::content(&folder.path(key), violation))
+            chunk::open(bytes).map_err(|violation| Error::content(&folder.path(key), violation))
         })
     }
 

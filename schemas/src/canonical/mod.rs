@@ -21,6 +21,12 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
+/// Whether this is the value's canonical text.
+fn is_text_of<T: Serialize>(value: &T, text: &[u8]) -> bool {
+    let mut out = Vec::with_capacity(text.len());
+    value.serialize(Writer { out: &mut out }).is_ok() && out == text
+}
+
 /// Reads canonical JSON, and nothing but canonical JSON: every value has exactly one accepted text, without members
 /// that the type does not know.
 ///
@@ -29,10 +35,7 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
 pub fn from_slice<T: DeserializeOwned + Serialize>(what: &'static str, bytes: &[u8]) -> Result<T, Error> {
     let malformed = Error::Malformed { what, expected: "canonical JSON with exactly the members of SPEC.md" };
     let value: T = serde_json::from_slice(bytes).map_err(|_| malformed.clone())?;
-    match to_vec(&value) {
-        Ok(text) if text == bytes => Ok(value),
-        _ => Err(malformed),
-    }
+    if is_text_of(&value, bytes) { Ok(value) } else { Err(malformed) }
 }
 
 /// An ordinary event fits.

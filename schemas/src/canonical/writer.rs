@@ -95,7 +95,19 @@ impl Members<'_> {
     }
 
     fn member<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Refused> {
-        self.name(name)?;
+        if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
+            self.name(name)?;
+            return self.value(value);
+        }
+        // As most are: nothing to escape, and nothing to look at again.
+        if !self.members.is_empty() {
+            self.out.push(b',');
+        }
+        let start = self.out.len();
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.push(b'"');
+        self.members.push(Member { start, name_end: self.out.len(), end: self.out.len() });
         self.value(value)
     }
 

@@ -6,6 +6,7 @@
 
 mod builder;
 mod container;
+mod decoded_frames;
 mod raw_frame;
 #[cfg(test)]
 mod tests;
@@ -15,29 +16,34 @@ mod zstd_frames;
 pub(crate) use builder::append_envelope;
 pub use builder::{ChunkBuilder, ChunkHead, Seal, SealedChunk};
 pub use container::Container;
+pub(crate) use decoded_frames::DecodedFrames;
+
+use std::borrow::Cow;
 
 use crate::canonical;
 use crate::data_block::{OpenedBlock, Place};
 use crate::dsse::Envelope;
 use crate::event::Event;
-use crate::frame::{Frame, Frames, Kind};
+use crate::frame::Kind;
 use crate::manifest::ChunkManifest;
 use crate::rule::{Rule, Violation};
 use crate::session_key::DataKey;
+use crate::signature::PublicKey;
 
 /// A chunk whose structure and digests are sound. Whether its signer is to be trusted is
-/// [`crate::verify`]'s to say.
+/// [`crate::verify`]'s to say. Memory holds it as it is stored; it is decompressed while it is read.
 pub struct OpenedChunk {
     manifest: ChunkManifest,
     envelope: Envelope,
-    content: Vec<u8>,
+    /// What the manifest names as stored: it decodes to what the manifest names as decoded.
+    stored: Vec<u8>,
 }
 
 /// Takes a chunk apart, strictly, and checks its digests; not its signature.
 ///
 /// # Errors
 /// The rule that the chunk does not keep.
-pub fn open(bytes: &[u8]) -> Result<OpenedChunk, Violation> {
+pub fn open<'a>(bytes: impl Into<Cow<'a, [u8]>>) -> Result<OpenedChunk, Violation> {
     Container::parse(bytes)?.decode()
 }
 
@@ -54,30 +60,52 @@ impl OpenedChunk {
         &self.envelope
     }
 
-    /// The frames, in order; ends after the first violation.
-    pub fn frames(&self) -> impl Iterator<Item = Result<Frame<'_>, Violation>> {
-        Frames::new(&self.content)
-            .map(|frame| frame.map_err(|error| Violation::new(Rule::ChunkFrames, error.to_string())))
+    /// [`Container::verify`], of a chunk that was taken apart before.
+    pub(crate) fn verify(&self, key: &PublicKey) -> Result<(), Violation> {
+        container::verify(&self.envelope, &self.manifest, key)
+    }
+
+    /// The frames, in order; ends after the first error, which breaks [`Rule::ChunkFrames`].
+    pub(crate) fn frames(&self) -> DecodedFrames<'_> {
+        DecodedFrames::new(&self.stored)
     }
 
     /// The events, in order.
     pub fn events(&self) -> impl Iterator<Item = Result<Event, Violation>> {
-        self.frames().filter_map(|frame| match frame {
-            Ok(frame) if frame.kind == Kind::Event => Some(read_event(frame.payload)),
-            Ok(_) => None,
-            Err(violation) => Some(Err(violation)),
+        let mut frames = self.frames();
+        std::iter::from_fn(move || {
+            loop {
+                match frames.next()? {
+                    Ok(frame) if frame.kind == Kind::Event => return Some(read_event(frame.payload)),
+                    Ok(_) => {}
+                    Err(error) => return Some(Err(frames_broken(&error))),
+                }
+            }
         })
     }
 
     /// The data blocks, in order, opened with the session's data key.
     pub fn blocks(&self, key: &DataKey) -> impl Iterator<Item = Result<OpenedBlock, crate::Error>> {
-        let frames =
-            Frames::new(&self.content).filter(|frame| !matches!(frame, Ok(frame) if frame.kind == Kind::Event));
-        (0..).zip(frames).map(|(block, frame)| {
-            let place = Place { session: &self.manifest.session, sequence: self.manifest.sequence, block };
-            OpenedBlock::open(frame?.payload, key, &place)
+        let (mut frames, mut numbers) = (self.frames(), 0..);
+        std::iter::from_fn(move || {
+            loop {
+                match frames.next()? {
+                    Ok(frame) if frame.kind == Kind::Event => {}
+                    Ok(frame) => {
+                        let (session, sequence) = (&self.manifest.session, self.manifest.sequence);
+                        let place = Place { session, sequence, block: numbers.next()? };
+                        return Some(OpenedBlock::open(frame.payload, key, &place));
+                    }
+                    Err(error) => return Some(Err(error)),
+                }
+            }
         })
     }
+}
+
+/// What an error of the frames is as a violation.
+pub(crate) fn frames_broken(error: &crate::Error) -> Violation {
+    Violation::new(Rule::ChunkFrames, error.to_string())
 }
 
 /// Reads an event frame's payload.
@@ -107,4 +135,5 @@ const SKIPPABLE_HEADER: usize = 8;
 /// Magic of a standard frame (RFC 8878 section 3.1.1).
 const STANDARD_MAGIC: u32 = 0xFD2F_B528;
 /// Largest window a reader accepts, in bytes: what every decoder must support (RFC 8878 section 3.1.1.1.2).
-const WINDOW_MAX: u32 = 8 * 1024 * 1024;
+const WINDOW_MAX: u32 = 1 << WINDOW_LOG_MAX;
+const WINDOW_LOG_MAX: u32 = 23;

@@ -3,6 +3,7 @@ use crate::data_block::{DataRecord, Direction};
 use crate::digest::Sha256Digest;
 use crate::entropy::SystemEntropy;
 use crate::event::{EventBody, Execute};
+use crate::frame::Frames;
 use crate::identifiers::SessionId;
 use crate::layout::Scope;
 use crate::session_key::SessionKey;
@@ -47,7 +48,10 @@ fn accept(bytes: &[u8], signer: &P256Key) -> Result<(), Violation> {
     let container = Container::parse(bytes)?;
     container.verify(signer.public_key())?;
     let opened = container.decode()?;
-    opened.frames().try_for_each(|frame| frame.map(|_| ()))?;
+    let mut frames = opened.frames();
+    while let Some(frame) = frames.next() {
+        frame.map_err(|error| frames_broken(&error))?;
+    }
     opened.events().try_for_each(|event| event.map(|_| ()))
 }
 

@@ -1,12 +1,16 @@
 //! The right edge of a log's tree: all that is needed to append to it, and to tell its root.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use super::entry_bundle;
 use super::hash;
 use super::tile::{FULL_WIDTH, Tile, TileKind};
 use crate::digest::Sha256Digest;
 use crate::error::Error;
+
+/// The entries of a bundle, and tiles with their bytes.
+type Filled = (Option<Vec<Vec<u8>>>, Vec<(Tile, Vec<u8>)>);
 
 /// A tree of any size, of which only the partial tiles are held: at most 255 hashes a level and 255 entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,16 +53,29 @@ impl Edge {
     /// # Errors
     /// [`Error::TooLarge`] for an entry longer than 65,535 bytes.
     pub fn push(&mut self, entry: Vec<u8>) -> Result<Vec<(Tile, Vec<u8>)>, Error> {
+        let hash = hash::leaf(&entry);
+        let (bundle, mut filled) = self.push_hashed(entry, hash)?;
+        if let Some(entries) = bundle {
+            let index = (self.size >> 8).saturating_sub(1);
+            filled.insert(0, (Tile::entries(index), entry_bundle::encode(&entries)?));
+        }
+        Ok(filled)
+    }
+
+    /// Appends an entry whose hash is known; gives the entries of the bundle that it filled, and the tiles of hashes.
+    ///
+    /// # Errors
+    /// Those of [`Edge::push`].
+    pub(crate) fn push_hashed(&mut self, entry: Vec<u8>, hash: Sha256Digest) -> Result<Filled, Error> {
         if entry.len() > usize::from(u16::MAX) {
             return Err(Error::TooLarge { what: "log entry", limit: u64::from(u16::MAX) });
         }
         let size = self.size.checked_add(1).ok_or(Error::Bug("a log of 2^64 entries"))?;
-        let mut filled = Vec::new();
-        let mut carried = Some(hash::leaf(&entry));
+        let (mut bundle, mut filled) = (None, Vec::new());
+        let mut carried = Some(hash);
         self.entries.push(entry);
         if self.entries.len() == usize::from(FULL_WIDTH) {
-            filled.push((Tile::entries((size >> 8) - 1), entry_bundle::encode(&self.entries)?));
-            self.entries.clear();
+            bundle = Some(mem::take(&mut self.entries));
         }
         let mut level = 0u8;
         while let Some(hash) = carried.take() {
@@ -77,7 +94,7 @@ impl Edge {
             level = level.saturating_add(1);
         }
         self.size = size;
-        Ok(filled)
+        Ok((bundle, filled))
     }
 
     /// The [partial tiles](Tile::partial) with their bytes.

@@ -3,7 +3,7 @@
 use crate::approval::{ApprovalDecidedLeaf, ApprovalRequestedLeaf};
 use crate::canonical;
 use crate::digest::Sha256Digest;
-use crate::dsse::{Envelope, Statement, pae};
+use crate::dsse::{Envelope, Statement, pae, pae_header};
 use crate::error::Error;
 use crate::heartbeat::Heartbeat;
 use crate::identifiers::{Incarnation, Name};
@@ -54,16 +54,17 @@ impl Entry {
     /// # Errors
     /// [`Error::Malformed`] when it is no PAE of a kind that this format knows.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, Error> {
-        let parse = || {
-            let rest = bytes.strip_prefix(b"DSSEv1 ".as_slice())?;
-            let mut fields = rest.splitn(4, |byte| *byte == b' ');
-            let (_, kind, _) = (fields.next()?, fields.next()?, fields.next()?);
-            let payload_type = PayloadType::from_text(std::str::from_utf8(kind).ok()?)?;
-            Some(Self { payload_type, payload: fields.next()?.to_vec() })
-        };
-        // One spelling: whatever the lengths were, they must come out again.
-        let entry = parse().filter(|entry| entry.to_vec() == bytes);
-        entry.ok_or(Error::Malformed { what: "log entry", expected: "the PAE of a known kind of statement" })
+        let (payload_type, payload) = split(bytes)?;
+        Ok(Self { payload_type, payload: payload.to_vec() })
+    }
+
+    /// [`Entry::from_slice`] and [`Entry::place`], without a copy of the entry.
+    ///
+    /// # Errors
+    /// Those of both.
+    pub(crate) fn place_of(bytes: &[u8]) -> Result<Place, Error> {
+        let (payload_type, payload) = split(bytes)?;
+        place(payload_type, payload)
     }
 
     /// The entry's bytes.
@@ -83,27 +84,7 @@ impl Entry {
     /// # Errors
     /// [`Error::Malformed`] when the payload is no statement of its kind.
     pub fn place(&self) -> Result<Place, Error> {
-        match self.payload_type {
-            PayloadType::Certificate => self.placed::<Certificate>(),
-            PayloadType::RelayStart => self.placed::<RelayStart>(),
-            PayloadType::RelayRetired => self.placed::<RelayRetired>(),
-            PayloadType::SessionOpen => self.placed::<SessionOpenLeaf>(),
-            PayloadType::Chunk => self.placed::<ChunkManifest>(),
-            PayloadType::SessionClose => self.placed::<SessionCloseLeaf>(),
-            PayloadType::SessionVoid => self.placed::<SessionVoid>(),
-            PayloadType::ApprovalRequested => self.placed::<ApprovalRequestedLeaf>(),
-            PayloadType::ApprovalDecided => self.placed::<ApprovalDecidedLeaf>(),
-            PayloadType::Heartbeat => self.placed::<Heartbeat>(),
-            PayloadType::Revocation => self.placed::<Revocation>(),
-            PayloadType::Abandoned => self.placed::<Abandoned>(),
-            PayloadType::ApprovalRequest
-            | PayloadType::ApprovalDecision
-            | PayloadType::SessionShredded
-            | PayloadType::KeyCertificate
-            | PayloadType::InToto => {
-                Err(Error::Malformed { what: "log entry", expected: "a statement that a log holds" })
-            }
-        }
+        place(self.payload_type, &self.payload)
     }
 
     /// The statement, if it is of this kind.
@@ -114,13 +95,52 @@ impl Entry {
         let refused = Error::Malformed { what: "log entry", expected: "a statement of another kind" };
         if self.payload_type == T::TYPE { canonical::from_slice(T::TYPE.as_str(), &self.payload) } else { Err(refused) }
     }
+}
 
-    fn placed<T: Placed>(&self) -> Result<Place, Error> {
-        let statement: T = canonical::from_slice(T::TYPE.as_str(), &self.payload)?;
-        let (tenant, environment, relay) = statement.relay();
-        let scope = Scope { tenant: tenant.clone(), environment: environment.clone(), relay: relay.clone() };
-        Ok(Place { object: Object { scope, kind: statement.kind() }, signatory: statement.signatory() })
+/// The kind of an entry's statement, and its payload.
+fn split(bytes: &[u8]) -> Result<(PayloadType, &[u8]), Error> {
+    let parse = || {
+        let rest = bytes.strip_prefix(b"DSSEv1 ".as_slice())?;
+        let mut fields = rest.splitn(4, |byte| *byte == b' ');
+        let (_, kind, _) = (fields.next()?, fields.next()?, fields.next()?);
+        let payload_type = PayloadType::from_text(std::str::from_utf8(kind).ok()?)?;
+        Some((payload_type, fields.next()?))
+    };
+    // One spelling: whatever the lengths were, they must come out again.
+    let is_spelled_so = |(payload_type, payload): &(PayloadType, &[u8])| {
+        bytes.strip_suffix(*payload) == Some(pae_header(*payload_type, payload.len()).as_bytes())
+    };
+    let entry = parse().filter(is_spelled_so);
+    entry.ok_or(Error::Malformed { what: "log entry", expected: "the PAE of a known kind of statement" })
+}
+
+fn place(payload_type: PayloadType, payload: &[u8]) -> Result<Place, Error> {
+    match payload_type {
+        PayloadType::Certificate => placed::<Certificate>(payload),
+        PayloadType::RelayStart => placed::<RelayStart>(payload),
+        PayloadType::RelayRetired => placed::<RelayRetired>(payload),
+        PayloadType::SessionOpen => placed::<SessionOpenLeaf>(payload),
+        PayloadType::Chunk => placed::<ChunkManifest>(payload),
+        PayloadType::SessionClose => placed::<SessionCloseLeaf>(payload),
+        PayloadType::SessionVoid => placed::<SessionVoid>(payload),
+        PayloadType::ApprovalRequested => placed::<ApprovalRequestedLeaf>(payload),
+        PayloadType::ApprovalDecided => placed::<ApprovalDecidedLeaf>(payload),
+        PayloadType::Heartbeat => placed::<Heartbeat>(payload),
+        PayloadType::Revocation => placed::<Revocation>(payload),
+        PayloadType::Abandoned => placed::<Abandoned>(payload),
+        PayloadType::ApprovalRequest
+        | PayloadType::ApprovalDecision
+        | PayloadType::SessionShredded
+        | PayloadType::KeyCertificate
+        | PayloadType::InToto => Err(Error::Malformed { what: "log entry", expected: "a statement that a log holds" }),
     }
+}
+
+fn placed<T: Placed>(payload: &[u8]) -> Result<Place, Error> {
+    let statement: T = canonical::from_slice(T::TYPE.as_str(), payload)?;
+    let (tenant, environment, relay) = statement.relay();
+    let scope = Scope { tenant: tenant.clone(), environment: environment.clone(), relay: relay.clone() };
+    Ok(Place { object: Object { scope, kind: statement.kind() }, signatory: statement.signatory() })
 }
 
 /// A statement that names the place it stands in.

@@ -38,6 +38,13 @@ impl Tile {
         Self { kind: TileKind::Entries, index, width: FULL_WIDTH }
     }
 
+    /// The bundle of entries at `index` of a tree of `size` entries; nothing where there is none.
+    pub(crate) fn entries_of(size: u64, index: u64) -> Option<Self> {
+        let first = index.checked_mul(FULL_WIDTH.into())?;
+        let width = size.checked_sub(first).filter(|width| *width > 0)?.min(FULL_WIDTH.into());
+        Some(Self { width: u16::try_from(width).ok()?, ..Self::entries(index) })
+    }
+
     /// Whether it holds all it ever will.
     #[must_use]
     pub fn is_full(&self) -> bool {

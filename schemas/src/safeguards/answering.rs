@@ -62,7 +62,7 @@ impl Answering {
         })
     }
 
-    /// Takes the rows of a session.
+    /// Takes rows of a session.
     pub fn session(&mut self, rows: &SessionRows) {
         for table in Table::ALL {
             for row in rows.of(table) {

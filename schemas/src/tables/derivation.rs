@@ -1,4 +1,5 @@
-//! Makes rows of evidence while the verifier reads it: memory holds one chunk and the rows of one session.
+//! Makes rows of evidence while the verifier reads it: memory holds those rows of one session that later events may
+//! still change, and a piece of the others.
 
 mod approvals;
 mod statements;
@@ -18,7 +19,8 @@ use crate::verify::{Observer, SessionReport, SessionState};
 
 /// Where rows go.
 pub trait RowSink {
-    /// The rows of the next session, in the order of relays, incarnations and counters.
+    /// Rows of the next session, in the order of relays, incarnations and counters. A long session's come in pieces;
+    /// the last one, and no other, has the session's own row. Each table is in its order from piece to piece.
     ///
     /// # Errors
     /// Whatever keeps them from being stored; no more rows are given then.
@@ -57,18 +59,29 @@ impl<'a> Derivation<'a> {
     pub fn finish(self) -> io::Result<()> {
         self.failed.map_or(Ok(()), Err)
     }
+
+    fn give(&mut self, rows: &SessionRows) {
+        if self.failed.is_none() {
+            self.failed = self.sink.session(rows).err();
+        }
+    }
 }
 
 impl Observer for Derivation<'_> {
     fn chunk(&mut self, scope: &Scope, chunk: &OpenedChunk) {
         self.session.chunk(scope, chunk);
+        // The verifier has read them all; one that it could not read is a finding there.
+        for event in chunk.events().map_while(Result::ok) {
+            self.session.event(event);
+            if let Some(rows) = self.session.rows.take_settled() {
+                self.give(&rows);
+            }
+        }
     }
 
     fn session(&mut self, report: &SessionReport) {
         let rows = mem::take(&mut self.session).finish(report);
-        if self.failed.is_none() {
-            self.failed = self.sink.session(&rows).err();
-        }
+        self.give(&rows);
     }
 }
 
@@ -97,10 +110,6 @@ impl Session {
             recovered: manifest.recovered,
             last: manifest.last,
         });
-        // The verifier has read them all; one that it could not read is a finding there.
-        for event in chunk.events().map_while(Result::ok) {
-            self.event(event);
-        }
     }
 
     fn event(&mut self, event: Event) {

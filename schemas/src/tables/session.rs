@@ -1,11 +1,13 @@
-//! The rows of one session.
+//! Rows of one session.
+
+use std::mem;
 
 use super::{
     ApprovalRow, ChunkRow, DenialRow, ExecutionRow, GrantRow, MaskingRow, ObjectRow, Row, SessionRow, StatementRow,
     Table, Value,
 };
 
-/// All rows of one session, each table in its own order.
+/// Rows of one session, each table in its own order: all of them, or a piece.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionRows {
     /// The session itself; one row.
@@ -29,11 +31,11 @@ pub struct SessionRows {
 }
 
 impl SessionRows {
-    /// Values of the rows of one table.
+    /// Values of the rows of one table, made one row at a time.
     #[must_use]
-    pub fn of(&self, table: Table) -> Vec<Vec<Value>> {
-        fn values<R: Row>(rows: &[R]) -> Vec<Vec<Value>> {
-            rows.iter().map(Row::values).collect()
+    pub fn of(&self, table: Table) -> Box<dyn Iterator<Item = Vec<Value>> + '_> {
+        fn values<R: Row>(rows: &[R]) -> Box<dyn Iterator<Item = Vec<Value>> + '_> {
+            Box::new(rows.iter().map(Row::values))
         }
         match table {
             Table::Sessions => values(&self.sessions),
@@ -47,4 +49,20 @@ impl SessionRows {
             Table::Chunks => values(&self.chunks),
         }
     }
+
+    /// Takes the rows that no later event changes, once there are so many that they should wait no longer.
+    pub(super) fn take_settled(&mut self) -> Option<Self> {
+        let Self { objects_touched, masking, grants, chunks, .. } = self;
+        let waiting = [objects_touched.len(), masking.len(), grants.len(), chunks.len()];
+        (waiting.into_iter().max() >= Some(PIECE)).then(|| Self {
+            objects_touched: mem::take(objects_touched),
+            masking: mem::take(masking),
+            grants: mem::take(grants),
+            chunks: mem::take(chunks),
+            ..Self::default()
+        })
+    }
 }
+
+/// Rows of a table that wait for more: some megabytes.
+pub(super) const PIECE: usize = 4096;

@@ -1,10 +1,18 @@
 //! Rows of the golden evidence, and their encodings.
 
-use std::io;
+use std::{io, iter};
 
 use super::*;
-use crate::verify::testing::{TestKeys, build};
-use crate::verify::{self, Options};
+use crate::chunk::{self, ChunkBuilder, ChunkHead, Seal};
+use crate::digest::Sha256Digest;
+use crate::entropy::SystemEntropy;
+use crate::event::Event;
+use crate::identifiers::SessionId;
+use crate::sample;
+use crate::session_key::SessionKey;
+use crate::signature::Signer;
+use crate::verify::testing::{TestKeys, build, scope};
+use crate::verify::{self, Observer, Options, SessionReport};
 
 /// Keeps all rows.
 #[derive(Default)]
@@ -52,6 +60,42 @@ fn a_session_tells_who_did_what_and_what_came_of_it() {
     assert_eq!((denial.refused_by.as_str(), denial.sqlstate.as_deref()), ("policy", Some("42501")));
     assert_eq!(denial.error_class.as_deref(), Some("syntax-error-or-access-violation"));
     assert_eq!(refused.sessions[0].denied, 1);
+}
+
+#[test]
+fn a_long_sessions_rows_come_in_pieces_and_none_is_lost() {
+    let keys = TestKeys::read();
+    let (signer, key) = (&keys.first, SessionKey::generate(&SystemEntropy).unwrap());
+    let session = SessionId { incarnation: signer.public_key().incarnation(), counter: 1 };
+    let head = ChunkHead {
+        scope: scope(),
+        log_origin: "log.test".to_owned(),
+        session: session.clone(),
+        connection: "clinic".parse().unwrap(),
+        sequence: 1,
+        prev: Sha256Digest::of(b""),
+        first_event: 1,
+    };
+    let mut builder = ChunkBuilder::new(head, &key, &SystemEntropy).unwrap();
+    let statements = (super::session::PIECE * 2 + 100) as u64;
+    let bodies = iter::once(sample::session_open()).chain((1..=statements).map(sample::statement));
+    for (number, body) in (1..).zip(bodies) {
+        builder.push_event(&Event { number, time_us: number, body }).unwrap();
+    }
+    let chunk = builder.finish(&Seal { time_us: statements, last: true }, signer).unwrap();
+    let mut kept = Kept::default();
+    let mut derivation = Derivation::new(&mut kept);
+    derivation.chunk(&scope(), &chunk::open(chunk.bytes).unwrap());
+    let report = verify::observe(&build(&keys), keys.root(), &Options::default(), &mut ()).unwrap();
+    derivation.session(&SessionReport { session, ..report.sessions.into_iter().next().unwrap() });
+    derivation.finish().unwrap();
+    let pieces = kept.0;
+    assert_eq!(pieces.iter().map(|piece| piece.sessions.len()).collect::<Vec<_>>(), [0, 0, 1]);
+    let objects = pieces.iter().flat_map(|piece| &piece.objects_touched).map(|row| row.statement);
+    assert_eq!(objects.collect::<Vec<_>>(), (1..=statements).collect::<Vec<_>>());
+    let last = pieces.last().unwrap();
+    assert_eq!((last.statements.len() as u64, last.sessions[0].statements), (statements, statements));
+    assert_eq!(pieces.iter().map(|piece| piece.chunks.len()).sum::<usize>(), 1);
 }
 
 #[test]

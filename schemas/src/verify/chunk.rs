@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::ahead::Chunk;
 use super::completeness::{Gap, Missing};
 use super::examiner::Examiner;
 use super::session::Relay;
@@ -70,21 +71,40 @@ impl<'a> Walk<'a> {
             examiner.find(&key, Rule::SessionLast, "the chunk before says it is the session's last");
         }
         self.last = None;
-        let checked = examiner.read(&key, STORED_MAX).map(|bytes| self.check(examiner, &key, &bytes, prev));
+        let checked = match examiner.take_chunk(&key) {
+            Some((opened, stored)) => Some(self.check(examiner, &key, Chunk::Opened(opened), (stored, prev))),
+            None => examiner.read(&key, STORED_MAX).map(|bytes| self.check_bytes(examiner, &key, bytes, prev)),
+        };
         if checked != Some(true) {
             self.ledger = None;
         }
     }
 
-    /// Whether the chunk holds.
-    fn check(&mut self, examiner: &mut Examiner<'_>, key: &str, bytes: &[u8], prev: Option<Sha256Digest>) -> bool {
-        let container = match Container::parse(bytes) {
-            Ok(container) => container,
+    fn check_bytes(
+        &mut self,
+        examiner: &mut Examiner<'_>,
+        key: &str,
+        bytes: Vec<u8>,
+        prev: Option<Sha256Digest>,
+    ) -> bool {
+        let stored = bytes.len();
+        match Container::parse(bytes) {
+            Ok(container) => self.check(examiner, key, Chunk::Closed(container), (stored, prev)),
             Err(violation) => {
                 examiner.note(key, violation);
-                return false;
+                false
             }
-        };
+        }
+    }
+
+    /// Whether the chunk holds, of which so many bytes are stored.
+    fn check(
+        &mut self,
+        examiner: &mut Examiner<'_>,
+        key: &str,
+        container: Chunk<'_>,
+        (stored, prev): (usize, Option<Sha256Digest>),
+    ) -> bool {
         examiner.statements.note(key, container.envelope());
         let manifest = container.manifest();
         let Some(signer) = statement::check_signer(examiner, self.relay.certificates, key, manifest) else {
@@ -111,7 +131,7 @@ impl<'a> Walk<'a> {
         self.last = Some(manifest.last);
         self.recovered |= manifest.recovered;
         match container.decode() {
-            Ok(opened) => self.check_content(examiner, key, &opened, bytes.len()),
+            Ok(opened) => self.check_content(examiner, key, &opened, stored),
             Err(violation) => {
                 examiner.note(key, violation);
                 false
@@ -148,8 +168,9 @@ impl<'a> Walk<'a> {
             return false;
         }
         let (mut events, mut data_blocks) = (0, 0);
-        for frame in opened.frames() {
-            let result = frame.and_then(|frame| match frame.kind {
+        let mut frames = opened.frames();
+        while let Some(frame) = frames.next() {
+            let result = frame.map_err(|error| chunk::frames_broken(&error)).and_then(|frame| match frame.kind {
                 Kind::Event => {
                     events += 1;
                     self.check_event(examiner, key, manifest, events, &chunk::read_event(frame.payload)?)

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::ahead::{Ahead, Found};
 use super::completeness::Running;
 use super::log::Statements;
 use super::report::{Finding, Report};
 use super::{Observer, Options, Source};
+use crate::chunk::OpenedChunk;
 use crate::dsse::{ENVELOPE_MAX, Envelope};
 use crate::identifiers::{Incarnation, Name};
 use crate::key_certificate::KeyCertificate;
@@ -18,6 +20,7 @@ pub(super) struct Examiner<'a> {
     pub(super) options: Options,
     pub(super) report: Report,
     pub(super) statements: Statements,
+    pub(super) ahead: Ahead,
     /// The incarnation that is being checked, if it retired by itself.
     pub(super) retired: Option<Incarnation>,
     /// Keys that the root certified.
@@ -38,6 +41,7 @@ impl<'a> Examiner<'a> {
             options,
             report,
             statements,
+            ahead: Ahead::default(),
             retired: None,
             trusted: Vec::new(),
             running: Vec::new(),
@@ -77,6 +81,17 @@ impl<'a> Examiner<'a> {
         self.find(object, violation.rule, violation.message);
     }
 
+    pub(super) fn source(&self) -> &'a dyn Source {
+        self.source
+    }
+
+    /// The chunk and its length as stored, if it was read ahead and holds by itself.
+    pub(super) fn take_chunk(&mut self, key: &str) -> Option<(OpenedChunk, usize)> {
+        let Found::Chunk(opened, stored) = self.ahead.take(key) else { return None };
+        self.report.checked.objects += 1;
+        Some((*opened, stored))
+    }
+
     /// The object's bytes, or a finding.
     pub(super) fn read(&mut self, key: &str, limit: u64) -> Option<Vec<u8>> {
         self.report.checked.objects += 1;
@@ -101,6 +116,11 @@ impl<'a> Examiner<'a> {
 
     /// The object as an envelope, or a finding.
     pub(super) fn read_envelope(&mut self, key: &str) -> Option<Envelope> {
+        if let Found::Statement(envelope) = self.ahead.take(key) {
+            self.report.checked.objects += 1;
+            self.statements.note(key, &envelope);
+            return Some(envelope);
+        }
         let bytes = self.read(key, ENVELOPE_MAX as u64)?;
         match Envelope::from_slice(&bytes) {
             Ok(envelope) => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::ahead::Wanted;
 use super::certificates::Certificates;
 use super::completeness::{Gap, Missing};
 use super::examiner::Examiner;
@@ -39,7 +40,9 @@ pub(super) fn check(
     let mut expected = if whole { 1 } else { stored.first().copied().unwrap_or(1) };
     let mut heard_us = start.filter(|_| expected == 1).map(|start| start.time_us);
     let interval = start.map(|start| start.heartbeat_seconds);
+    let mut coming = stored.iter().map(|sequence| Wanted::Statement(scope.heartbeat(incarnation, *sequence)));
     for sequence in stored {
+        examiner.ahead.plan(&mut coming, 1);
         let key = scope.heartbeat(incarnation, *sequence);
         let rules = (Rule::HeartbeatSignature, Rule::HeartbeatIdentity);
         let held = statement::check(examiner, scope, certificates, &key, rules, |heartbeat: &Heartbeat| {

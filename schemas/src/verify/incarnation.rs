@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::ahead;
 use super::certificates::Certificates;
 use super::completeness::{Gap, Missing, Running};
 use super::examiner::Examiner;
@@ -32,8 +33,9 @@ pub(super) fn check(
     let life = (scope, incarnation);
     let abandoned = stored.abandoned && revocations::is_abandoned(examiner, life, certificates);
     let end_us = retired.as_ref().filter(|retired| !retired.recovered).map(|retired| retired.time_us);
-    let mut pulse =
-        heartbeats::check(examiner, life, certificates, &stored.heartbeats, start.as_ref(), retired.as_ref());
+    let mut pulse = ahead::read(examiner, certificates, |examiner| {
+        heartbeats::check(examiner, life, certificates, &stored.heartbeats, start.as_ref(), retired.as_ref())
+    });
     let heard_us = pulse.newest.as_ref().map(|newest| newest.time_us);
     let (started_us, interval) =
         (start.as_ref().map(|start| start.time_us), start.as_ref().map(|start| start.heartbeat_seconds));
@@ -42,12 +44,16 @@ pub(super) fn check(
         examiner.statements.names(scope, incarnation, origin);
     }
     let relay = Relay { scope, certificates, log_origin, retired: stored.retired, details };
-    for (counter, session) in &stored.sessions {
-        let id = SessionId { incarnation: incarnation.clone(), counter: *counter };
-        let mut report = session::check(examiner, &relay, &id, session);
-        report.open_at_us = heard_us.filter(|_| report.state == SessionState::Open);
-        examiner.report.sessions.push(report);
-    }
+    let id = |counter: &u64| SessionId { incarnation: incarnation.clone(), counter: *counter };
+    let mut coming = stored.sessions.iter().flat_map(|(counter, session)| ahead::plan(scope, id(counter), session));
+    ahead::read(examiner, certificates, |examiner| {
+        for (counter, session) in &stored.sessions {
+            examiner.ahead.plan(&mut coming, session.chunks.len());
+            let mut report = session::check(examiner, &relay, &id(counter), session);
+            report.open_at_us = heard_us.filter(|_| report.state == SessionState::Open);
+            examiner.report.sessions.push(report);
+        }
+    });
     let last_seen = stored.sessions.last_key_value().map_or(0, |(counter, _)| *counter);
     let prefix = scope.incarnation_prefix(incarnation);
     check_counters(examiner, &prefix, stored, retired.as_ref().map_or(last_seen, |retired| retired.last_counter));

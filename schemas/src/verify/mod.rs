@@ -1,6 +1,8 @@
 //! The one verifier: given objects and the public key of the certificates root, says what was checked and what does
-//! not hold. Needs no other key, no network and no clock; memory holds one chunk at a time.
+//! not hold. Needs no other key, no network and no clock; memory holds one chunk at a time as it
+//! is stored, or a few small ones, and what there is of statements and sessions.
 
+mod ahead;
 mod approval;
 #[cfg(feature = "parquet")]
 mod bundle;
@@ -11,6 +13,7 @@ mod examiner;
 mod heartbeats;
 mod incarnation;
 mod inventory;
+mod lanes;
 mod log;
 mod observer;
 mod report;
@@ -41,8 +44,8 @@ use crate::signature::PublicKey;
 use examiner::Examiner;
 use inventory::Inventory;
 
-/// Where objects are read from.
-pub trait Source {
+/// Where objects are read from, by several threads at once.
+pub trait Source: Sync {
     /// All object keys, in any order.
     ///
     /// # Errors

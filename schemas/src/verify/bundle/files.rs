@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 
-use super::Inspection;
+use super::super::lanes::{self, Lanes};
 use super::manifest::Manifest;
+use super::{Files, Inspection};
 use crate::bundle::layout::BundleFile;
 use crate::digest::{Hasher, Sha256Digest};
 use crate::rule::Rule;
@@ -16,9 +17,31 @@ pub(super) fn check(
     paths: &[String],
     manifest: Option<&Manifest>,
 ) -> BTreeSet<BundleFile> {
+    let files = inspection.files;
+    let work = |path: &str| digest(files, path);
+    lanes::with(&work, |lanes| check_on(lanes, inspection, paths, manifest))
+}
+
+/// Digests files while those before them are judged.
+fn check_on<'p>(
+    mut lanes: Lanes<&'p str, io::Result<(Sha256Digest, u64)>>,
+    inspection: &mut Inspection<'_>,
+    paths: &'p [String],
+    manifest: Option<&Manifest>,
+) -> BTreeSet<BundleFile> {
+    let files = inspection.files;
     let mut sound = BTreeSet::new();
     let mut named = manifest.map(Manifest::files).unwrap_or_default();
+    let is_digested = |path: &&String| {
+        named.contains_key(path.as_str()) && BundleFile::parse(path).is_some_and(|file| file != BundleFile::Manifest)
+    };
+    let digested: Vec<&str> = paths.iter().filter(is_digested).map(String::as_str).collect();
+    let mut coming = digested.into_iter();
     for path in paths {
+        while lanes.has_room(BUFFER) {
+            let Some(next) = coming.next() else { break };
+            lanes.give(next, BUFFER);
+        }
         let Some(file) = BundleFile::parse(path) else {
             inspection.find(path, Rule::BundleLayout, "expected a path of the layout");
             continue;
@@ -26,13 +49,15 @@ pub(super) fn check(
         if file == BundleFile::Manifest {
             continue;
         }
-        let digest = named.remove(path.as_str());
-        match digest {
-            Some(digest) if check_digest(inspection, path, digest) && inspection.report.checked.signature => {
-                sound.insert(file);
+        match named.remove(path.as_str()) {
+            Some(expected) => {
+                let found = lanes.take(|path| digest(files, path)).unwrap_or_else(|| digest(files, path));
+                if check_digest(inspection, path, expected, found) && inspection.report.checked.signature {
+                    sound.insert(file);
+                }
             }
             None if manifest.is_some() => inspection.find(path, Rule::BundleExtra, "the manifest does not name it"),
-            _ => {}
+            None => {}
         }
     }
     for path in named.into_keys() {
@@ -45,8 +70,13 @@ pub(super) fn check(
     sound
 }
 
-fn check_digest(inspection: &mut Inspection<'_>, path: &str, expected: Sha256Digest) -> bool {
-    let problem = match digest(inspection, path) {
+fn check_digest(
+    inspection: &mut Inspection<'_>,
+    path: &str,
+    expected: Sha256Digest,
+    found: io::Result<(Sha256Digest, u64)>,
+) -> bool {
+    let problem = match found {
         Ok((found, bytes)) => {
             inspection.report.checked.files += 1;
             inspection.report.checked.bytes += bytes;
@@ -61,8 +91,8 @@ fn check_digest(inspection: &mut Inspection<'_>, path: &str, expected: Sha256Dig
     sound
 }
 
-fn digest(inspection: &Inspection<'_>, path: &str) -> io::Result<(Sha256Digest, u64)> {
-    let mut file = inspection.files.open(path)?;
+fn digest(files: &dyn Files, path: &str) -> io::Result<(Sha256Digest, u64)> {
+    let mut file = files.open(path)?;
     let (mut hasher, mut length) = (Hasher::new(), 0u64);
     let mut buffer = vec![0; BUFFER];
     loop {

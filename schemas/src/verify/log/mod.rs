@@ -2,6 +2,7 @@
 //! given, and every statement is among them.
 
 mod checkpoints;
+mod entries;
 mod order;
 mod standing;
 mod tiles;
@@ -170,7 +171,7 @@ fn check_one(
         entries: 0,
         outside: 0,
     };
-    let mut walk = Walk::new(log, claims, outside);
+    let mut walk = Walk::new(log, claims, outside, by_hash);
     let mut order = Order::of(statements);
     walk.run(examiner, &mut report, |hash, index| {
         let places = by_hash.get(hash)?;

@@ -1,30 +1,57 @@
 //! Builds a log's tree again from its entries, comparing roots, tiles and statements on the way.
 
+use std::collections::HashMap;
+
 use super::super::examiner::Examiner;
+use super::super::lanes::{self, Lanes};
 use super::super::report::LogReport;
 use super::checkpoints::Claims;
+use super::entries::{self, Looked};
 use super::tiles::Tiles;
 use super::{Log, Outside};
 use crate::digest::Sha256Digest;
+use crate::error::Error;
 use crate::heartbeat::Heartbeat;
 use crate::layout::{Object, ObjectKind};
-use crate::log::{Edge, Entry, FULL_WIDTH, Tile, TileKind, decode_bundle, hash};
+use crate::log::{Edge, Entry, FULL_WIDTH, Tile};
 use crate::rule::Rule;
+
+/// A bundle of entries as it was read.
+struct Bundle {
+    tile: Tile,
+    bytes: Option<Vec<u8>>,
+    /// Objects that were looked at for it.
+    objects: u64,
+}
+
+/// Its entries, or what is wrong with it.
+struct LookedAt {
+    tile: Tile,
+    entries: Result<Vec<Looked>, String>,
+    objects: u64,
+}
 
 pub(super) struct Walk<'a> {
     log: &'a Log<'a>,
     claims: Claims,
     tiles: Tiles<'a>,
     outside: &'a Outside,
+    /// Places of the statements that were given, by hash.
+    is_given: &'a HashMap<Sha256Digest, Vec<usize>>,
     edge: Edge,
     /// Objects that are entries and were not found.
     missing: Vec<Object>,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(log: &'a Log<'a>, claims: Claims, outside: &'a Outside) -> Self {
+    pub(super) fn new(
+        log: &'a Log<'a>,
+        claims: Claims,
+        outside: &'a Outside,
+        is_given: &'a HashMap<Sha256Digest, Vec<usize>>,
+    ) -> Self {
         let tiles = Tiles::new(log, claims.newest.clone());
-        Self { log, claims, tiles, outside, edge: Edge::default(), missing: Vec::new() }
+        Self { log, claims, tiles, outside, is_given, edge: Edge::default(), missing: Vec::new() }
     }
 
     /// Walks up to the newest checkpoint. `find` tells whether a statement with this hash was given.
@@ -35,27 +62,57 @@ impl<'a> Walk<'a> {
         mut find: impl FnMut(&Sha256Digest, u64) -> Option<()>,
     ) {
         self.judge(examiner, report);
-        let mut index = 0;
-        while self.edge.size() < report.size {
-            let width = report.size.saturating_sub(self.edge.size()).min(FULL_WIDTH.into());
-            let bundle = Tile { width: u16::try_from(width).unwrap_or(FULL_WIDTH), ..Tile::entries(index) };
-            let read = self.tiles.read(examiner, &bundle).ok_or("is missing".to_owned());
-            let entries = read.and_then(|bytes| decode_bundle(&bytes, bundle.width).map_err(|error| error.to_string()));
+        let is_given = self.is_given;
+        let look = |Bundle { tile, bytes, objects }: Bundle| {
+            let entries = entries::look(bytes.as_deref(), tile.width, |hash| is_given.contains_key(hash));
+            LookedAt { tile, entries, objects }
+        };
+        lanes::with(&look, |lanes| self.run_on(lanes, &look, (examiner, report), &mut find));
+    }
+
+    /// Reads bundles while those before them are looked at.
+    fn run_on(
+        &mut self,
+        mut lanes: Lanes<Bundle, LookedAt>,
+        look: &dyn Fn(Bundle) -> LookedAt,
+        (examiner, report): (&mut Examiner<'_>, &mut LogReport),
+        find: &mut impl FnMut(&Sha256Digest, u64) -> Option<()>,
+    ) {
+        let mut next = 0u64;
+        loop {
+            while let Some(tile) = Tile::entries_of(report.size, next).filter(|_| lanes.has_room(BUNDLE_USUAL)) {
+                let before = examiner.report.checked.objects;
+                let bytes = self.tiles.read(examiner, &tile);
+                let objects = examiner.report.checked.objects.saturating_sub(before);
+                // Counted when its turn comes: it may not.
+                examiner.report.checked.objects = before;
+                let length = bytes.as_ref().map_or(0, Vec::len);
+                lanes.give(Bundle { tile, bytes, objects }, length);
+                next = next.saturating_add(1);
+            }
+            let Some(LookedAt { tile, entries, objects }) = lanes.take(look) else { break };
+            examiner.report.checked.objects += objects;
             let entries = match entries {
                 Ok(entries) => entries,
                 Err(problem) => {
                     let message = format!("{problem}; entries from {} on cannot be checked", self.edge.size());
-                    examiner.find(&self.log.origin.tile(&bundle), Rule::LogTile, message);
+                    examiner.find(&self.log.origin.tile(&tile), Rule::LogTile, message);
                     return;
                 }
             };
             examiner.report.checked.log_tiles += 1;
             for entry in entries {
-                self.check_entry(examiner, report, &entry, find(&hash::leaf(&entry), self.edge.size()).is_some());
+                let found = find(&entry.hash, self.edge.size()).is_some();
+                self.check_entry(examiner, report, &entry, found);
                 self.push(examiner, entry);
                 self.judge(examiner, report);
             }
-            index += 1;
+        }
+        if self.edge.size() < report.size {
+            // No entry is passed over, whatever became of who looked at it.
+            let message = format!("entries from {} on were not checked", self.edge.size());
+            examiner.find(&self.log.origin.prefix(), Rule::LogTile, message);
+            return;
         }
         self.tiles.name_strange(examiner, report.size);
     }
@@ -65,21 +122,21 @@ impl<'a> Walk<'a> {
         &self.missing
     }
 
-    fn check_entry(&mut self, examiner: &mut Examiner<'_>, report: &mut LogReport, entry: &[u8], found: bool) {
+    fn check_entry(&mut self, examiner: &mut Examiner<'_>, report: &mut LogReport, entry: &Looked, found: bool) {
         report.entries += 1;
         if found {
             examiner.report.checked.log_entries += 1;
             return;
         }
         let number = self.edge.size();
-        match Entry::from_slice(entry).and_then(|entry| entry.place()) {
+        match entry.place.as_ref().ok_or(&UNKNOWN).and_then(Result::as_ref) {
             Ok(place) if self.is_outside(&place.object) => report.outside += 1,
             // It says itself when it was signed, and it is that before the period or after it.
-            Ok(place) if is_other_time(examiner, entry, &place.object) => report.outside += 1,
+            Ok(place) if is_other_time(examiner, &entry.bytes, &place.object) => report.outside += 1,
             Ok(place) => {
                 let message = format!("entry {number} of log {} is its statement, which is not here", self.log.origin);
                 examiner.find(&place.object.key(), Rule::LogEntry, message);
-                self.missing.push(place.object);
+                self.missing.push(place.object.clone());
             }
             Err(error) => {
                 let tile = Tile::entries(number / u64::from(FULL_WIDTH));
@@ -96,12 +153,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn push(&mut self, examiner: &mut Examiner<'_>, entry: Vec<u8>) {
+    fn push(&mut self, examiner: &mut Examiner<'_>, entry: Looked) {
         // No entry of a bundle is too long, and no log has 2^64 of them.
-        for (tile, bytes) in self.edge.push(entry).unwrap_or_default() {
-            if tile.kind != TileKind::Entries {
-                self.tiles.compare(examiner, &tile, &bytes);
-            }
+        let (_, tiles) = self.edge.push_hashed(entry.bytes, entry.hash).unwrap_or_default();
+        for (tile, bytes) in tiles {
+            self.tiles.compare(examiner, &tile, &bytes);
         }
     }
 
@@ -143,3 +199,7 @@ fn is_other_time(examiner: &Examiner<'_>, entry: &[u8], object: &Object) -> bool
     let heartbeat = Entry::from_slice(entry).and_then(|entry| entry.read::<Heartbeat>());
     heartbeat.is_ok_and(|heartbeat| !(period.from_us..period.to_us).contains(&heartbeat.time_us))
 }
+
+/// 256 entries as they are: most are manifests of chunks.
+const BUNDLE_USUAL: usize = 256 * 1024;
+const UNKNOWN: Error = Error::Bug("an entry was given and not found");

@@ -14,6 +14,7 @@ use super::vectors::{read_folder, read_tree};
 use crate::dsse::Envelope;
 use crate::rule::Severity;
 use crate::signature::{P256Key, Signer};
+use crate::verify::lanes::tests::on;
 use crate::verify::{EarlierCheckpoint, Finding, Options, verify};
 
 /// What both verifiers are asked.
@@ -85,17 +86,25 @@ fn compare(base: &Tree, asks: &[Ask]) {
     assert!(differences.is_empty(), "{} of {}:\n{}", differences.len(), asks.len(), differences.join("\n"));
 }
 
+/// On several cores as on one: the whole report is the same.
 fn ours(ask: &Ask) -> Answer {
+    let judged = on(3, || judge(ask));
+    assert_eq!(judged, on(0, || judge(ask)), "{}", ask.name);
+    judged.0
+}
+
+/// The answer, and the report it is from.
+fn judge(ask: &Ask) -> (Answer, Value) {
     let keys = TestKeys::read();
     #[cfg(feature = "parquet")]
     if ask.is_bundle {
         let report = crate::verify::verify_bundle(&ask.files, keys.root(), &ask.options).unwrap();
         let first = first(report.errors().filter(|finding| is_of_both(finding)));
         let holds = report.checked.signature && report.evidence.checked.certificates > 0 && first.is_none();
-        return (holds, first);
+        return ((holds, first), json!(report));
     }
     let report = verify(&ask.files, keys.root(), &ask.options).unwrap();
-    (report.holds(), first(report.errors()))
+    ((report.holds(), first(report.errors())), json!(report))
 }
 
 fn first<'a>(mut errors: impl Iterator<Item = &'a Finding>) -> Option<(String, String)> {
