@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use functions::bundler::{self, WorkFolder};
-use functions::{certifier, sealer, trust};
+use functions::{certifier, sealer, signing, trust};
 use schemas::chunk::Container;
 use schemas::dsse::{Envelope, Statement};
 use schemas::heartbeat::Heartbeat;
@@ -47,7 +47,7 @@ impl Deployment {
         let name = |text: &str| text.parse::<Name>().unwrap();
         let scope = Scope { tenant: name("clinic"), environment: name("bench"), relay: name("relay-1") };
         let deployment = Self { folder: folder.to_owned(), store, keys, root, scope };
-        let trust = trust::Env {
+        let trust = signing::Env {
             keys: deployment.keys.clone(),
             store: deployment.store.clone(),
             tenant: deployment.scope.tenant.clone(),
