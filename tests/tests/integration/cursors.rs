@@ -50,9 +50,9 @@ with psycopg.connect(sys.argv[1]) as connection:
 fn a_portal_that_a_trigger_opened_is_no_cursor_of_the_clients() {
     superuser(
         "CREATE TABLE billing.opening (id int); GRANT INSERT ON billing.opening TO affidavit_relay; \
-         CREATE FUNCTION billing.open() RETURNS trigger LANGUAGE plpgsql AS \
+         CREATE FUNCTION billing.opens() RETURNS trigger LANGUAGE plpgsql AS \
          $$ DECLARE c refcursor := 'c'; BEGIN OPEN c FOR SELECT amount FROM billing.invoices; RETURN NULL; END $$; \
-         CREATE TRIGGER open AFTER INSERT ON billing.opening FOR EACH ROW EXECUTE FUNCTION billing.open()",
+         CREATE TRIGGER open AFTER INSERT ON billing.opening FOR EACH ROW EXECUTE FUNCTION billing.opens()",
     );
     let relay = Relay::fresh();
     let mut client = RawClient::logged_in(&relay, "alice");
@@ -84,7 +84,7 @@ fn a_portal_that_a_trigger_opened_is_no_cursor_of_the_clients() {
             said.extend(until_ready(&mut client));
         }
     }
-    superuser("DROP TABLE billing.opening; DROP FUNCTION billing.open()");
+    superuser("DROP TABLE billing.opening; DROP FUNCTION billing.opens()");
     let rows = said.iter().filter(|message| message.tag == 'D').count();
     assert!(said.iter().filter(|message| message.tag == 'C').count() > 20, "the attacks ran");
     assert!(rows < 5, "{rows} rows came out of the trigger's cursor");

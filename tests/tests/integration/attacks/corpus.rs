@@ -34,9 +34,8 @@ pub(crate) struct Case {
     /// Extensions that the target must have.
     #[serde(default)]
     pub(crate) needs: Vec<String>,
-    /// It changes what is global to a database, so it gets one of its own.
-    #[serde(default)]
-    pub(crate) own_database: bool,
+    /// It changes what is global to a database, so it gets another one: that of this name.
+    pub(crate) own_database: Option<String>,
     /// What the superuser makes beforehand.
     #[serde(default)]
     pub(crate) setup: String,

@@ -1,6 +1,7 @@
 //! A database with the corpus in it, a copy of it for the attacks' first run, and the relay in front, logged in as a
 //! superuser.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::Stdio;
@@ -30,16 +31,14 @@ impl World {
         let relay = Relay::of_superuser(database, "attacks", |data| {
             let write = |name: &str, text: &str| std::fs::write(data.join(name), text).unwrap();
             write("policies/clinic.cedar", POLICIES);
-            let shared = cases.iter().filter(|case| !case.own_database);
-            write("classification.toml", &classification(corpus, shared.copied()));
+            write("classification.toml", &classification(corpus, &in_database(&cases, SHARED)));
             let config = std::fs::read_to_string(data.join("relay.toml")).unwrap();
             let (head, rest) = config.split_at(config.find("[[connection]]").unwrap());
             let (connection, tail) = rest.split_at(rest.find("[evidence]").unwrap());
             let mut all = head.to_owned();
             all.push_str(&connection.replace("name = \"clinic\"", "name = \"attacks\""));
-            for case in cases.iter().filter(|case| case.own_database) {
-                let name = own(case);
-                write(&format!("{name}.toml"), &classification(corpus, std::iter::once(*case)));
+            for name in databases(&cases).iter().filter(|name| *name != SHARED) {
+                write(&format!("{name}.toml"), &classification(corpus, &in_database(&cases, name)));
                 let own = connection.replace("name = \"clinic\"", &format!("name = \"{name}\""));
                 let own = own.replace("database = \"attacks\"", &format!("database = \"{name}\""));
                 all.push_str(&own.replace("classification.toml", &format!("{name}.toml")));
@@ -101,24 +100,26 @@ fn superuser(database: &Database, name: &str) -> Login {
     }
 }
 
-/// The shared database, and one for each case that needs its own; each with a copy.
+/// The shared database and the others, each with a copy.
 fn load(database: &Database, cases: &[&Case]) {
     database.run("CREATE DATABASE base");
     psql(database, "base", &std::fs::read_to_string(folder().join("schema.sql")).unwrap());
-    let (own_database, shared): (Vec<&&Case>, Vec<&&Case>) = cases.iter().partition(|case| case.own_database);
-    let mut databases = vec!["attacks".to_owned()];
-    copy(database, "base", "attacks");
-    let setups = shared.iter().filter(|case| !case.setup.is_empty());
-    let setups = setups.map(|case| format!("\\echo {}\n{}\n;\n", case.id, case.setup)).collect::<String>();
-    psql(database, "attacks", &setups);
-    for case in own_database {
-        copy(database, "base", &own(case));
-        psql(database, &own(case), &case.setup);
-        databases.push(own(case));
-    }
-    for name in databases {
+    for name in databases(cases) {
+        copy(database, "base", &name);
+        let own = in_database(cases, &name);
+        let setups = own.iter().filter(|case| !case.setup.is_empty());
+        let setups = setups.map(|case| format!("\\echo {}\n{}\n;\n", case.id, case.setup)).collect::<String>();
+        psql(database, &name, &setups);
         copy(database, &name, &format!("{name}-direct"));
     }
+}
+
+fn databases(cases: &[&Case]) -> BTreeSet<String> {
+    cases.iter().map(|case| name(case)).collect()
+}
+
+fn in_database<'a>(cases: &[&'a Case], database: &str) -> Vec<&'a Case> {
+    cases.iter().copied().filter(|case| name(case) == database).collect()
 }
 
 fn copy(database: &Database, from: &str, to: &str) {
@@ -141,9 +142,9 @@ fn psql(database: &Database, name: &str, sql: &str) {
     assert!(output.status.success(), "set-up of {name}, case {case}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn classification<'a>(corpus: &Corpus, cases: impl Iterator<Item = &'a Case>) -> String {
+fn classification(corpus: &Corpus, cases: &[&Case]) -> String {
     let mut text = String::new();
-    let protects = cases.flat_map(|case| &case.protects).chain(&corpus.schema.protects);
+    let protects = cases.iter().flat_map(|case| &case.protects).chain(&corpus.schema.protects);
     for (relation, columns) in protects {
         let columns: Vec<String> = columns.iter().map(|(name, style)| format!("{name} = \"{style}\"")).collect();
         writeln!(text, "[[table]]\nname = \"{relation}\"\ncolumns = {{ {} }}", columns.join(", ")).unwrap();
@@ -152,11 +153,7 @@ fn classification<'a>(corpus: &Corpus, cases: impl Iterator<Item = &'a Case>) ->
 }
 
 fn name(case: &Case) -> String {
-    if case.own_database { own(case) } else { "attacks".to_owned() }
-}
-
-fn own(case: &Case) -> String {
-    format!("own-{}", case.id)
+    case.own_database.as_ref().map_or_else(|| SHARED.to_owned(), |name| format!("own-{name}"))
 }
 
 /// Whoever attacks may do everything but see what is protected: what fails, fails for the masking's sake.
@@ -167,6 +164,9 @@ const POLICIES: &str = r#"
     @id("seeing")
     permit(principal in Group::"clinicians", action == Action::"reveal", resource);
 "#;
+
+/// Where all cases are that need no other database.
+const SHARED: &str = "attacks";
 
 /// `relay::access::MAX_AGE`, and a second more.
 const STALENESS: Duration = Duration::from_secs(11);
