@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io;
 
 use schemas::bundle::layout::BundleFile;
-use schemas::bundle::{Assembly, BundleManifest, Counts, FORMAT_VERSION, Predicate, STRANGER, SigningKeys, TableFiles};
+use schemas::bundle::{
+    Assembly, BundleManifest, Counts, FORMAT_VERSION, FORMS, Predicate, STRANGER, SigningKeys, TableFiles,
+};
 use schemas::digest::{Hasher, Sha256Digest};
 use schemas::dsse::{Envelope, Statement, pae};
 use schemas::layout::trust_prefix;
@@ -74,6 +76,7 @@ fn assemble(
         (BundleFile::Catalogue, HIPAA.as_bytes().to_vec()),
         (BundleFile::Guide, verify_by_hand::guide(env, plan)?.into_bytes()),
         (BundleFile::Stranger, STRANGER.as_bytes().to_vec()),
+        (BundleFile::Forms, FORMS.as_bytes().to_vec()),
     ] {
         assembly.put(&file, &bytes).map_err(|error| BundlerError::folder(folder.root(), error))?;
     }

@@ -27,7 +27,7 @@ pub(super) fn replay(session: &str) -> String {
 pub(super) const FILES: &[(&str, &str)] = &[
     ("manifest.dsse.json", "Names every file of the bundle with its SHA-256; signed (in-toto Statement v1 in DSSE)."),
     ("VERIFY.md", "How to verify the bundle, with our program and by hand."),
-    ("verify.py", "A verifier in Python that shares no code with ours."),
+    ("verify.py, forms.json", "A verifier in Python that shares no code with ours, and the forms that it reads."),
     ("report.html", "This page."),
     ("replay/…html", "Each session in the order it happened; values as tokens."),
     ("tables/…parquet", "The tables, for DuckDB, pyarrow, Spark, Athena."),

@@ -4,6 +4,7 @@
 //! manifest.dsse.json          the signed manifest
 //! VERIFY.md                   how to verify it, also by hand
 //! verify.py                   a verifier that is not ours: Python, written from SPEC.md
+//! forms.json                  the forms of statements and events, which it reads
 //! report.html                 for people
 //! safeguards.json             answers to a catalogue of safeguards
 //! safeguards.toml             that catalogue
@@ -31,6 +32,8 @@ pub enum BundleFile {
     Guide,
     /// A verifier in Python: [`super::STRANGER`].
     Stranger,
+    /// Forms of statements and events, which that verifier reads: [`super::FORMS`].
+    Forms,
     /// The report for people.
     Report,
     /// Answers to a catalogue of safeguards.
@@ -77,6 +80,7 @@ impl BundleFile {
             Self::Manifest => MANIFEST.to_owned(),
             Self::Guide => GUIDE.to_owned(),
             Self::Stranger => STRANGER.to_owned(),
+            Self::Forms => FORMS.to_owned(),
             Self::Report => REPORT.to_owned(),
             Self::Safeguards => SAFEGUARDS.to_owned(),
             Self::Catalogue => CATALOGUE.to_owned(),
@@ -96,6 +100,7 @@ impl BundleFile {
             MANIFEST => Self::Manifest,
             GUIDE => Self::Guide,
             STRANGER => Self::Stranger,
+            FORMS => Self::Forms,
             REPORT => Self::Report,
             SAFEGUARDS => Self::Safeguards,
             CATALOGUE => Self::Catalogue,
@@ -108,7 +113,8 @@ impl BundleFile {
     pub fn required() -> impl Iterator<Item = Self> {
         let tables =
             Table::ALL.into_iter().flat_map(|table| Encoding::ALL.map(|encoding| Self::Table(table, encoding)));
-        [Self::Guide, Self::Stranger, Self::Report, Self::Safeguards, Self::Catalogue].into_iter().chain(tables)
+        let others = [Self::Guide, Self::Stranger, Self::Forms, Self::Report, Self::Safeguards, Self::Catalogue];
+        others.into_iter().chain(tables)
     }
 }
 
@@ -143,6 +149,7 @@ fn parse_object(path: &str) -> Option<BundleFile> {
 const MANIFEST: &str = "manifest.dsse.json";
 const GUIDE: &str = "VERIFY.md";
 const STRANGER: &str = "verify.py";
+const FORMS: &str = "forms.json";
 const REPORT: &str = "report.html";
 const SAFEGUARDS: &str = "safeguards.json";
 const CATALOGUE: &str = "safeguards.toml";

@@ -21,3 +21,6 @@ pub use table_files::TableFiles;
 
 /// The source of `verify.py`, which every bundle has: a verifier that shares no code with ours.
 pub const STRANGER: &str = include_str!("../../verify.py");
+
+/// `forms.json`, which stands beside it: a part of SPEC.md, with the form of every statement and event.
+pub const FORMS: &str = include_str!("../../forms.json");

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use schemas::bundle::layout::BundleFile;
-use schemas::bundle::{Assembly, Destination, FORMAT_VERSION, Predicate, STRANGER, SigningKeys, TableFiles};
+use schemas::bundle::{Assembly, Destination, FORMAT_VERSION, FORMS, Predicate, STRANGER, SigningKeys, TableFiles};
 use schemas::canonical;
 use schemas::dsse::Envelope;
 use schemas::key_certificate::KeyCertificate;
@@ -84,6 +84,7 @@ pub(super) fn make_of(evidence: &Path, folder: &Path) {
         (BundleFile::Catalogue, HIPAA.as_bytes().to_vec()),
         (BundleFile::Guide, Vec::new()),
         (BundleFile::Stranger, STRANGER.as_bytes().to_vec()),
+        (BundleFile::Forms, FORMS.as_bytes().to_vec()),
         (BundleFile::Report, Vec::new()),
     ] {
         assembly.put(&file, &bytes).unwrap();

@@ -1,9 +1,11 @@
 pub(in crate::verify) mod agreement;
 mod completeness;
+mod forms;
 mod insider;
 mod log;
 mod results;
 mod shredding;
+mod stranger;
 mod tampering;
 pub(crate) mod tree;
 mod vectors;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::bundle::layout::BundleFile;
 use crate::bundle::{
-    Assembly, BundleManifest, Destination, FORMAT_VERSION, Predicate, STRANGER, SigningKeys, TableFiles,
+    Assembly, BundleManifest, Destination, FORMAT_VERSION, FORMS, Predicate, STRANGER, SigningKeys, TableFiles,
 };
 use crate::canonical;
 use crate::digest::Sha256Digest;
@@ -57,6 +57,7 @@ impl Scene {
         for (file, bytes) in [
             (BundleFile::Guide, b"verify me".to_vec()),
             (BundleFile::Stranger, STRANGER.as_bytes().to_vec()),
+            (BundleFile::Forms, FORMS.as_bytes().to_vec()),
             (BundleFile::Report, b"<!doctype html><title>report</title>".to_vec()),
             (BundleFile::Replay(keys.first_session(1)), b"<!doctype html><title>replay</title>".to_vec()),
             (BundleFile::Catalogue, HIPAA.as_bytes().to_vec()),
