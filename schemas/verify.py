@@ -592,8 +592,9 @@ class Verifier:
                 found.pae, found.key = entry, None
                 found.says(match[1].decode(), match[2])
             except (TypeError, ValueError, KeyError): raise Fault(key, "log.entry", "no statement") from None
-            need(found.kind == "chunk" and found.session in self.outside or found.kind == "heartbeat" and self.period
-                 and not self.period[0] <= found.time < self.period[1], found.home, "log.entry", "it was logged")
+            first, last = (found.body.get(name, found.time) for name in ("first_time_us", "last_time_us"))
+            need((found.kind == "chunk" and found.session in self.outside or found.kind == "heartbeat" and self.period)
+                 and not (first < self.period[1] and last >= self.period[0]), found.home, "log.entry", "it was logged")
         log.append(found)
     def all_logs(self):
         """(12), [Log, Order], [Completeness, Deadline]"""

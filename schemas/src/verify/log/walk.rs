@@ -9,6 +9,8 @@ use crate::digest::Sha256Digest;
 use crate::heartbeat::Heartbeat;
 use crate::layout::{Object, ObjectKind};
 use crate::log::{Edge, Entry, FULL_WIDTH, Tile, TileKind, decode_bundle, hash};
+use crate::manifest::ChunkManifest;
+use crate::period::Period;
 use crate::rule::Rule;
 
 pub(super) struct Walk<'a> {
@@ -73,7 +75,7 @@ impl<'a> Walk<'a> {
         }
         let number = self.edge.size();
         match Entry::from_slice(entry).and_then(|entry| entry.place()) {
-            Ok(place) if self.is_outside(&place.object) => report.outside += 1,
+            Ok(place) if self.is_outside(examiner, entry, &place.object) => report.outside += 1,
             // It says itself when it was signed, and it is that before the period or after it.
             Ok(place) if is_other_time(examiner, entry, &place.object) => report.outside += 1,
             Ok(place) => {
@@ -88,12 +90,17 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether it is a chunk of a session that lies outside of what the evidence is of.
-    fn is_outside(&self, object: &Object) -> bool {
-        match &object.kind {
-            ObjectKind::Chunk(session, _) => self.outside.contains(&(object.scope.clone(), session.clone())),
-            _ => false,
-        }
+    /// Whether it is a chunk of a session that lies outside of what the evidence is of, and says nothing else itself: its
+    /// session may have got another close since it was logged.
+    fn is_outside(&self, examiner: &Examiner<'_>, entry: &[u8], object: &Object) -> bool {
+        let ObjectKind::Chunk(session, _) = &object.kind else { return false };
+        let manifest = Entry::from_slice(entry).and_then(|entry| entry.read::<ChunkManifest>());
+        let touches = |manifest: &ChunkManifest| {
+            let overlaps = |period: Period| period.overlaps(manifest.first_time_us, Some(manifest.last_time_us));
+            examiner.options.period.is_some_and(overlaps)
+        };
+        self.outside.contains(&(object.scope.clone(), session.clone()))
+            && manifest.is_ok_and(|manifest| !touches(&manifest))
     }
 
     fn push(&mut self, examiner: &mut Examiner<'_>, entry: Vec<u8>) {
