@@ -211,3 +211,16 @@ async fn without_a_certifier_the_old_certificate_serves_to_its_end_and_no_longer
     let refused = incarnations.open_session(details()).await;
     assert!(matches!(refused, Err(EvidenceError::CertificateExpired)));
 }
+
+/// Renewal tries every second, and a supervisor starts a relay again and again.
+#[tokio::test]
+async fn a_life_that_gets_no_certificate_leaves_nothing_in_the_spool() {
+    let mut bench = Bench::new();
+    bench.lifetime = Duration::from_secs(10);
+    for _ in 0..3 {
+        assert!(matches!(bench.start().await, Err(EvidenceError::CertificateExpired)));
+    }
+    let left = std::fs::read_dir(&bench.evidence.spool).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(left, ["lock"]);
+}
