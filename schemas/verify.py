@@ -604,8 +604,8 @@ class Verifier:
         for origin in sorted(self.origins):
             base, index[origin], self.logs[origin] = f"log/{origin}/", {}, []
             places = {place[:2] for place, start in self.starts.items() if start and start.body["log_origin"] == origin}
-            places |= {(body["tenant"], body["environment"]) for body in self.keys
-                       if origin == "affidavit/{tenant}/{environment}".format(**body)}
+            owned = re.fullmatch("affidavit/([^/]+)/([^/]+)", origin)
+            places = {owned.groups()} if owned else places
             keys = self.checkpoint_keys(places)
             self.tell(base, "log.key", "anybody could have made it") if not keys else None
             self.log(origin, base, keys)
@@ -634,6 +634,7 @@ class Verifier:
                 self.tell(found.key, "log.pending")
         for origin in sorted({start.body["log_origin"] for start in self.starts.values() if start} - set(index)):
             self.tell(f"log/{origin}/", "log.absent", "nothing shows that all statements were given")
+            need(not self.witnesses, f"log/{origin}/", "checkpoint.witness", "no witness has seen it")
         for found in given:
             for start in filter(None, self.starts.values()):
                 if start.own == found.keyid[:32] and start.own in self.revoked and found.session not in self.outside:
