@@ -50,7 +50,6 @@ def read_json(data, form=None):   # [Canonical JSON]: reads, writes again and co
 def verify(key, signature, message):   # Raises unless the key signed: SubjectPublicKeyInfo, or 32 bytes of Ed25519.
     if len(key) == 32: ed25519.Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
     else: load_der_public_key(key).verify(signature, message, ec.ECDSA(hashes.SHA256()))
-
 class Statement:   # [Signatures and envelopes]: its members, as attributes, and what follows from them.
     def __init__(self, kind, pae, payload, key=None):
         body = read_json(payload, kind)
@@ -73,7 +72,6 @@ def opened(kind, data, key):   # The statement in an envelope.
     found = Statement(kind, b"DSSEv1 %d %s %d %s" % (len(mime), mime.encode(), len(payload), payload), payload, key)
     found.keyid, found.signature = signature["keyid"], unbase64(signature["sig"])
     return found
-
 def container(data):   # [Chunk]: splits a chunk into stored bytes and envelope; looks at headers alone.
     size, magic, at = int.from_bytes(data[-8:-4], "little"), b"\x5a\x2a\x4d\x18", 0
     end = len(data) - 8 - size
@@ -322,16 +320,18 @@ class Verifier:   # `files` are names, and `open_file` opens one of them; keys a
         if found := self.given.get(sha256(entry)): return found
         match = re.fullmatch(rb"(?s)DSSEv1 \d+ application/vnd\.affidavit\.([a-z-]+)\.v1\+json \d+ (.*)", entry)
         found = Statement(match[1].decode(), entry, match[2])
-        need(found.kind == "chunk" and (found.place, found.counter) in self.outside or found.kind == "heartbeat" and self.period
-             and not self.period[0] <= found.time < self.period[1], f"log.entry: {found.home}")
+        first, last = (getattr(found, name, found.time) for name in ("first_time_us", "last_time_us"))
+        of_outside = found.kind == "chunk" and (found.place, found.counter) in self.outside
+        need((of_outside or found.kind == "heartbeat" and self.period)
+             and not (first < self.period[1] and last >= self.period[0]), f"log.entry: {found.home}")
         return found
     def logs(self):   # (12), [Log, Order], [Completeness, Deadline]
         starts = [self.one(place, "relay-start") for place in self.objects]
         origins, index, reached = {start.place: start.log_origin for start in starts if start}, {}, collections.defaultdict(int)
         def late(found): return any(rank < reached[order] for order, rank in (*found.ranks.items(), *found.before.items()))
         for origin in sorted({said["origin"] for _, said in self.placed.values() if "origin" in said}):
-            places = [place for place in origins if origins[place] == origin] + [
-                found.place for found in self.kinds["key-certificate"] if origin == "affidavit/" + "/".join(found.place[:2])]
+            owner = re.fullmatch("affidavit/([^/]+)/([^/]+)", origin)
+            places = [owner.groups()] if owner else [place for place in origins if origins[place] == origin]
             entries, index[origin] = self.log(origin, self.certified("checkpoints", places)), {}
             for number, found in enumerate(entries):
                 if found.key and origins.get(found.place, origin) == origin:
@@ -340,6 +340,7 @@ class Verifier:   # `files` are names, and `open_file` opens one of them; keys a
                 index[origin].setdefault(found.digest, number)
                 reached.update({order: max(rank, reached[order]) for order, rank in found.ranks.items()})
             self.kinds["log entry"] += entries
+        need(not self.witnesses or set(origins.values()) <= set(index), "checkpoint.witness")
         for self.at, note in self.earlier: need(any(self.note(self.at, note, of, []) for of in index), "checkpoint.earlier")
         for found in self.given.values():
             self.at, origin = found.key, origins.get(found.place)
@@ -348,7 +349,6 @@ class Verifier:   # `files` are names, and `open_file` opens one of them; keys a
             for revoked in [revoked for revoked in self.kinds["revocation"] if revoked.own == found.keyid[:32]]:
                 entries, size = index.get(origin, {}) if revoked.log_origin == origin else {}, revoked.log_size
                 need(entries.get(found.digest, size) < size or (found.place, found.counter) in self.outside, "revocation.void")
-
 def numbered(objects, kind): return [objects[slot] for slot in sorted(objects) if slot[0] == kind]
 def prefixed(data, widths):   # Items with a big-endian length before each, of widths taken in turn.
     items, at = [], 0

@@ -112,7 +112,7 @@ rules! {
     CheckpointSignature = "checkpoint.signature", "A checkpoint is signed by the checkpoints key.";
     CheckpointSequence = "checkpoint.sequence", "Checkpoints are numbered from 1 without gaps, each with more entries than the one before.";
     CheckpointEarlier = "checkpoint.earlier", "A checkpoint that was kept from earlier is of a tree that the log begins with.";
-    CheckpointWitness = "checkpoint.witness", "Where witnesses are named, every checkpoint that was kept from earlier bears a cosignature of one of them, and of each log there is one.";
+    CheckpointWitness = "checkpoint.witness", "Where witnesses are named, every checkpoint that was kept from earlier bears a cosignature of one of them, and of each log, one that statements name and that is absent included, there is one.";
     LogRoot = "log.root", "A checkpoint's root is that of the log's first entries, as many as it says.";
     LogTile = "log.tile", "Tiles and entry bundles are those of the log's entries; all of the newest checkpoint are there, and none is of no checkpoint.";
     LogEntry = "log.entry", "Every entry is a statement that the object in its place holds.";

@@ -124,7 +124,17 @@ impl Incarnation {
         let shipper = Shipper::new(store, Arc::clone(&entropy));
         let core = Arc::new(Core::new(Parts { origin, key, id, evidence, shipper, keys, clock, entropy, spool }));
         let folder = Arc::new(folder);
-        let certificate = certify(&core, certifier.as_ref(), build.clone()).await?;
+        let certificate = match certify(&core, certifier.as_ref(), build.clone()).await {
+            Ok(certificate) => certificate,
+            Err(error) => {
+                // Nothing was signed with this key, so nothing is owed; and renewal tries again every second.
+                let (spool, id) = (Arc::clone(&core.spool), core.id.clone());
+                if let Err(error) = blocking(move || Ok(spool.remove(&id)?)).await {
+                    tracing::warn!(incarnation = %core.id, %error, "an empty folder stays in the spool");
+                }
+                return Err(error);
+            }
+        };
         announce(&core, &folder, &certificate).await?;
         let (sender, recovery) = watch::channel(Recovery::Running);
         tokio::spawn(recover(Arc::clone(&core), dead, sender));

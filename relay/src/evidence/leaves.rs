@@ -42,20 +42,22 @@ impl Incarnation {
         key: String,
         leaf: &T,
     ) -> Result<Storing, EvidenceError> {
-        let bytes = Envelope::of(leaf, &self.core.key)?.to_vec()?;
+        let bytes = self.sign(leaf)?;
         let (core, debt) = (Arc::clone(&self.core), recorder.owe());
-        Ok(Storing(tokio::spawn(async move {
+        // Not where the session is served: that may end before, and the debt with it.
+        Ok(Storing(self.core.runtime.spawn(async move {
             let stored = core.shipper.until_stored(&key, &bytes, core.retention()).await;
             drop(debt);
             stored
         })))
     }
 
-    /// Signs a statement that is no evidence.
+    /// Signs a statement.
     ///
     /// # Errors
-    /// Those of signing.
+    /// [`EvidenceError::Revoked`], those of signing.
     pub(crate) fn sign<T: Statement>(&self, statement: &T) -> Result<Vec<u8>, EvidenceError> {
+        self.core.may_sign()?;
         Ok(Envelope::of(statement, &self.core.key)?.to_vec()?)
     }
 

@@ -48,6 +48,7 @@ impl Case {
     ) -> Result<(), EvidenceError> {
         let age = Duration::from_secs(self.core.evidence.segment_seconds);
         let (mut next, mut prev) = (1, facts.open.statement_digest());
+        let mut standing = self.core.standing();
         loop {
             let progress = {
                 let mut tape = reel.tape();
@@ -72,12 +73,17 @@ impl Case {
                 (prev, next) = (done.digest, next.saturating_add(1));
                 continue;
             }
-            match progress.content_since.map(|since| since + age) {
-                Some(deadline) => tokio::select! {
-                    () = reel.changed.notified() => {}
-                    () = sleep_until(deadline) => {}
-                },
-                None => reel.changed.notified().await,
+            let old = async {
+                match progress.content_since.map(|since| since + age) {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = reel.changed.notified() => {}
+                () = old => {}
+                // It can never be sealed, so the session must end: now, not when the segment is complete.
+                Ok(lost) = standing.wait_for(|standing| standing.check().is_err()) => lost.check()?,
             }
         }
     }

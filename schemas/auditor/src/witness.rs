@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -38,6 +38,8 @@ struct Refusal(&'static str, String);
 pub(crate) fn run(request: &Request<'_>, now: u64, out: &mut dyn Write) -> Result<Exit, Error> {
     let key = private_key(request.key)?;
     let witness = witness(&key, request.name)?;
+    // Of two that go on from the same checkpoint each could sign another history.
+    let _alone = lock(request.state)?;
     let kept = read_kept(request.state)?;
     let (note, folder) = given(request, kept.as_ref().map(|(_, kept)| &kept.origin))?;
     let mut note = Note::from_slice(&note).map_err(|error| Error::content(request.checkpoint, error))?;
@@ -50,8 +52,15 @@ pub(crate) fn run(request: &Request<'_>, now: u64, out: &mut dyn Write) -> Resul
         }
     };
     witness.cosign(&mut note, &key, now).map_err(|error| Error::content(request.key, error))?;
+    let cosigned = note.to_vec();
+    // Lines that others wrote must not make worthless what is kept, or keep the next time from reading it.
+    if Note::from_slice(&cosigned).ok().and_then(|note| witness.saw(&note)).is_none() {
+        let problem = "it is full, or bears a line of this witness that does not verify";
+        writeln!(out, "REFUSED witness.lines: {problem}")?;
+        return Ok(Exit::Findings);
+    }
     // First kept, then told: what was cosigned is never forgotten.
-    keep(request.state, &note.to_vec())?;
+    keep(request.state, &cosigned)?;
     let line = note.last_line().unwrap_or_default();
     writeln!(out, "log {}, {} entries, root {}", checkpoint.origin, checkpoint.size, checkpoint.root)?;
     write!(out, "{line}")?;
@@ -143,7 +152,10 @@ fn tile_bytes(folder: &Folder, origin: &LogOrigin, tile: &Tile) -> Option<Vec<u8
 /// The note, and the folder that has its log's tiles.
 fn given(request: &Request<'_>, kept: Option<&LogOrigin>) -> Result<(Vec<u8>, Option<Folder>), Error> {
     if !request.checkpoint.is_dir() {
-        let note = fs::read(request.checkpoint).map_err(Error::file(request.checkpoint))?;
+        let mut note = Vec::new();
+        let file = fs::File::open(request.checkpoint).map_err(Error::file(request.checkpoint))?;
+        // One byte more than a note may have is refused as too long.
+        file.take(NOTE_MAX as u64 + 1).read_to_end(&mut note).map_err(Error::file(request.checkpoint))?;
         return Ok((note, request.log.map(open).transpose()?));
     }
     let folder = open(request.checkpoint)?;
@@ -205,6 +217,18 @@ fn read_kept(state: &Path) -> Result<Option<(Note, Checkpoint)>, Error> {
     }
 }
 
+/// Held until the file is dropped. Of its own, for what is kept is replaced.
+fn lock(state: &Path) -> Result<fs::File, Error> {
+    let path = state.with_added_extension("lock");
+    let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+    let file = file.map_err(Error::file(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(Error::content(&path, "another witness is at work with what is kept")),
+        Err(fs::TryLockError::Error(error)) => Err(Error::file(&path)(error)),
+    }
+}
+
 /// Whole or not at all, durable before anything is told.
 fn keep(state: &Path, note: &[u8]) -> Result<(), Error> {
     let unfinished = state.with_added_extension("unfinished");
@@ -212,7 +236,10 @@ fn keep(state: &Path, note: &[u8]) -> Result<(), Error> {
         let mut file = fs::File::create(&unfinished)?;
         file.write_all(note)?;
         file.sync_all()?;
-        fs::rename(&unfinished, state)
+        fs::rename(&unfinished, state)?;
+        // Without this a machine that dies may come up with the one before, and go on from there another way.
+        let folder = state.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::File::open(folder)?.sync_all()
     };
     write().map_err(Error::file(state))
 }

@@ -29,6 +29,8 @@ pub struct Place {
     pub object: Object,
     /// Who must have signed it.
     pub signatory: Signatory,
+    /// Of a chunk, the times of its first and last event: microseconds since 1970.
+    pub span_us: Option<(u64, u64)>,
 }
 
 /// Whose key signs a statement.
@@ -140,7 +142,11 @@ fn placed<T: Placed>(payload: &[u8]) -> Result<Place, Error> {
     let statement: T = canonical::from_slice(T::TYPE.as_str(), payload)?;
     let (tenant, environment, relay) = statement.relay();
     let scope = Scope { tenant: tenant.clone(), environment: environment.clone(), relay: relay.clone() };
-    Ok(Place { object: Object { scope, kind: statement.kind() }, signatory: statement.signatory() })
+    Ok(Place {
+        object: Object { scope, kind: statement.kind() },
+        signatory: statement.signatory(),
+        span_us: statement.span_us(),
+    })
 }
 
 /// A statement that names the place it stands in.
@@ -148,10 +154,11 @@ trait Placed: Statement {
     fn relay(&self) -> (&Name, &Name, &Name);
     fn kind(&self) -> ObjectKind;
     fn signatory(&self) -> Signatory;
+    fn span_us(&self) -> Option<(u64, u64)>;
 }
 
 macro_rules! placed {
-    ($($type:ty: $this:ident => $kind:expr, $signatory:expr;)*) => {
+    ($($type:ty: $this:ident => $kind:expr, $signatory:expr $(, $span_us:expr)?;)*) => {
         $(impl Placed for $type {
             fn relay(&self) -> (&Name, &Name, &Name) {
                 (&self.tenant, &self.environment, &self.relay)
@@ -165,6 +172,11 @@ macro_rules! placed {
                 let _ = $this;
                 $signatory
             }
+            fn span_us(&self) -> Option<(u64, u64)> {
+                let $this = self;
+                let _ = $this;
+                None$(.or(Some($span_us)))?
+            }
         })*
     };
 }
@@ -175,7 +187,8 @@ placed! {
     RelayRetired: s => ObjectKind::RelayRetired(s.incarnation.clone()), Signatory::Incarnation(s.sealed_by.clone());
     SessionOpenLeaf: s => ObjectKind::SessionOpen(s.session.clone()),
         Signatory::Incarnation(s.session.incarnation.clone());
-    ChunkManifest: s => ObjectKind::Chunk(s.session.clone(), s.sequence), Signatory::Incarnation(s.sealed_by.clone());
+    ChunkManifest: s => ObjectKind::Chunk(s.session.clone(), s.sequence), Signatory::Incarnation(s.sealed_by.clone()),
+        (s.first_time_us, s.last_time_us);
     SessionCloseLeaf: s => ObjectKind::SessionClose(s.session.clone()), Signatory::Incarnation(s.sealed_by.clone());
     ApprovalRequestedLeaf: s => ObjectKind::ApprovalRequested(s.request.clone()),
         Signatory::Incarnation(s.request.session.incarnation.clone());

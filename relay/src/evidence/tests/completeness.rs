@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemas::approval::ApprovalRequestedLeaf;
+use schemas::digest::Sha256Digest;
 use schemas::dsse::{Envelope, Statement, pae};
 use schemas::event::CloseReason;
 use schemas::heartbeat::Heartbeat;
-use schemas::layout::{ObjectKind, parse};
+use schemas::identifiers::RequestId;
+use schemas::layout::{ObjectKind, Scope, parse};
 use schemas::revocation::{Revocation, RevocationReason};
 use schemas::verify::{Retirement, SessionState};
 use seams::{EvidenceStore, KeyName, Keys, Retention};
@@ -210,4 +213,73 @@ async fn without_a_certifier_the_old_certificate_serves_to_its_end_and_no_longer
     bench.clock.advance(Duration::from_secs(80));
     let refused = incarnations.open_session(details()).await;
     assert!(matches!(refused, Err(EvidenceError::CertificateExpired)));
+}
+
+/// Renewal tries every second, and a supervisor starts a relay again and again.
+#[tokio::test]
+async fn a_life_that_gets_no_certificate_leaves_nothing_in_the_spool() {
+    let mut bench = Bench::new();
+    bench.lifetime = Duration::from_secs(10);
+    for _ in 0..3 {
+        assert!(matches!(bench.start().await, Err(EvidenceError::CertificateExpired)));
+    }
+    let left = std::fs::read_dir(&bench.evidence.spool).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(left, ["lock"]);
+}
+
+#[tokio::test]
+async fn a_session_of_a_revoked_life_serves_no_more_though_another_life_took_over() {
+    let mut bench = Bench::new();
+    bench.evidence.heartbeat_seconds = 1;
+    // No segment gets complete meanwhile.
+    bench.evidence.segment_bytes = 16 * 1024 * 1024;
+    let first = bench.start().await.unwrap();
+    let incarnations = Arc::new(Incarnations::new(Arc::clone(&first)));
+    let mut old = incarnations.open_session(details()).await.unwrap();
+    let _sent = old.record(vec![query(1, "before")]).await.unwrap();
+    incarnations.hand_over(first.succeed().await.unwrap());
+    revoke(&bench, &first).await;
+    let lost = tokio::time::timeout(PATIENCE, first.disowned()).await.unwrap();
+    assert!(matches!(lost, EvidenceError::Revoked), "{lost}");
+    let mut refused = false;
+    for number in 2..100 {
+        refused = refused || old.record(vec![query(number, "after")]).await.is_err();
+        tokio::time::sleep(Duration::from_millis(if refused { 0 } else { 20 })).await;
+    }
+    assert!(refused, "nothing may be recorded, and so served, that nobody can seal");
+    assert!(first.sign(&heartbeats(&bench).await[0]).is_err());
+    let mut new = incarnations.open_session(details()).await.unwrap();
+    let _sent = new.record(vec![query(1, "q")]).await.unwrap();
+    new.close(CloseReason::ClientTerminated).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_leaf_is_stored_before_its_sessions_close_though_the_thread_that_served_it_ends() {
+    let bench = Bench::new();
+    let incarnation = bench.start().await.unwrap();
+    let recorder = incarnation.open_session(details()).await.unwrap();
+    let request = RequestId { session: recorder.session().clone(), statement: 1 };
+    let Scope { tenant, environment, relay } = incarnation.scope().clone();
+    let key = incarnation.scope().approval_requested(&request);
+    let leaf = ApprovalRequestedLeaf {
+        tenant,
+        environment,
+        relay,
+        request,
+        commitment: Sha256Digest::of(b"bound"),
+        expires_us: 1,
+        time_us: incarnation.now_us(),
+    };
+    bench.store.be_for(Mood::Away, "requested.json");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let core = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            core.block_on(async { drop(incarnation.store_leaf(&recorder, key.clone(), &leaf).unwrap()) });
+        });
+    });
+    recorder.close(CloseReason::ClientTerminated).await.unwrap();
+    bench.store.be(Mood::Healthy);
+    wait_for(async || incarnation.unsettled() == 0).await;
+    assert!(bench.store.get(&key).await.unwrap().is_some());
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use schemas::ed25519::Ed25519Key;
-use schemas::log::{Checkpoint, Edge, LogOrigin, Note, Witness};
+use schemas::log::{Checkpoint, Edge, LogOrigin, NOTE_MAX, Note, Witness};
 use schemas::signature::{P256Key, Signer};
 
 use super::{Answer, VECTORS, auditor};
@@ -187,5 +187,55 @@ fn evidence_is_verified_by_what_a_witness_saw() {
         let answer = verify(&arguments);
         assert_eq!(answer.exit, Exit::Findings, "{arguments:?}: {}", answer.out);
         assert!(answer.out.contains("checkpoint.witness: "), "{}", answer.out);
+    }
+}
+
+#[test]
+fn two_at_once_do_not_both_go_on_from_what_is_kept() {
+    let scene = Scene::new();
+    scene.grow(1, 7, u64::MAX);
+    assert_eq!(scene.witness(&scene.store(), &[]).exit, Exit::Holds);
+    let before = fs::read(scene.path("state")).unwrap();
+    scene.grow(2, 300, u64::MAX);
+    // Another one that compares with what is kept, and has not kept its own yet.
+    let other = fs::File::create(scene.path("state.lock")).unwrap();
+    other.lock().unwrap();
+    let answer = scene.witness(&scene.store(), &[]);
+    assert_eq!(answer.exit, Exit::Unreadable, "{}{}", answer.out, answer.problems);
+    assert!(!answer.out.contains('\u{2014}'), "nothing is signed");
+    assert_eq!(fs::read(scene.path("state")).unwrap(), before);
+    drop(other);
+    assert_eq!(scene.witness(&scene.store(), &[]).exit, Exit::Holds);
+}
+
+/// The log's holder writes what lines it likes under the log's own.
+#[test]
+fn lines_that_would_spoil_what_is_kept_are_refused_and_what_is_kept_stays() {
+    let scene = Scene::new();
+    scene.grow(1, 7, u64::MAX);
+    assert_eq!(scene.witness(&scene.store(), &[]).exit, Exit::Holds);
+    let before = fs::read(scene.path("state")).unwrap();
+    let note = fs::read_to_string(scene.checkpoint(1)).unwrap();
+    // This witness's own line, but for one digit.
+    let mut own = String::from_utf8(before.clone()).unwrap().lines().last().unwrap().to_owned();
+    let place = own.len() - 20;
+    let digit = if own.get(place..=place) == Some("A") { "B" } else { "A" };
+    own.replace_range(place..=place, digit);
+    let forged = format!("{note}{own}\n");
+    let key = Ed25519Key::generate().unwrap();
+    let other = Witness::new("o", key.public_key()).unwrap();
+    let mut full = Note::from_slice(note.as_bytes()).unwrap();
+    other.cosign(&mut full, &key, 1).unwrap();
+    let line = full.last_line().unwrap().len();
+    for _ in 0..(NOTE_MAX - full.to_vec().len()) / line {
+        other.cosign(&mut full, &key, 1).unwrap();
+    }
+    assert!(Note::from_slice(&full.to_vec()).is_ok());
+    for spoilt in [forged.into_bytes(), full.to_vec()] {
+        fs::write(scene.checkpoint(1), spoilt).unwrap();
+        let answer = scene.witness(&scene.store(), &[]);
+        assert_eq!(answer.exit, Exit::Findings, "{}{}", answer.out, answer.problems);
+        assert!(answer.out.starts_with("REFUSED witness.lines: "), "{}", answer.out);
+        assert_eq!(fs::read(scene.path("state")).unwrap(), before);
     }
 }

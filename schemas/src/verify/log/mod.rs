@@ -227,7 +227,12 @@ fn name_unlogged(
     }
     for (origin, count) in absent {
         let message = format!("{count} statements say they go to this log, and it is not here");
-        examiner.find(&format!("{}{origin}/", crate::layout::LOG_PREFIX), Rule::LogAbsent, message);
+        let log = format!("{}{origin}/", crate::layout::LOG_PREFIX);
+        examiner.find(&log, Rule::LogAbsent, message);
+        if !examiner.options.witnesses.is_empty() {
+            let message = "witnesses are named, and this log, which statements say they go to, is none that they saw";
+            examiner.find(&log, Rule::CheckpointWitness, message);
+        }
     }
 }
 
@@ -256,11 +261,16 @@ fn keys(
     if let Some(given) = &examiner.options.checkpoints_key {
         return (vec![given.clone()], Vec::new());
     }
+    // A log whose name tells whose it is is nobody else's, whatever a relay of theirs names.
+    let owned = origin.as_str().strip_prefix("affidavit/").and_then(|rest| rest.split_once('/'));
+    let owned = owned.filter(|(_, environment)| !environment.contains('/'));
     let is_named = |tenant: &Name, environment: &Name| {
         let mut named = statements.origins.iter().filter(|(_, named)| named.as_str() == origin.as_str());
         let place = (tenant, environment);
-        *origin == LogOrigin::of(tenant, environment)
-            || named.any(|((scope, _), _)| (&scope.tenant, &scope.environment) == place)
+        match owned {
+            Some(_) => *origin == LogOrigin::of(tenant, environment),
+            None => named.any(|((scope, _), _)| (&scope.tenant, &scope.environment) == place),
+        }
     };
     let own = certificates.iter().filter(|certificate| is_named(&certificate.tenant, &certificate.environment));
     let pair = |certificate: &KeyCertificate| {
@@ -274,4 +284,46 @@ fn keys(
 /// Sorts a log's object into its log.
 pub(super) fn add(logs: &mut BTreeMap<LogOrigin, StoredLog>, object: LogObject) {
     logs.entry(object.origin).or_default().add(&object.kind);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signature::{P256Key, Signer};
+    use crate::verify::Options;
+
+    /// Who has the keys of a test environment must not sign for production, though a relay of theirs says so.
+    #[test]
+    fn a_log_that_is_somebodys_by_its_name_is_nobody_elses() {
+        let key = P256Key::generate().unwrap();
+        let certificate = |environment: &str| KeyCertificate {
+            tenant: "clinic".parse().unwrap(),
+            environment: environment.parse().unwrap(),
+            checkpoints: key.public_key().clone(),
+            checkpoints_ed25519: None,
+            approvals: key.public_key().clone(),
+            bundles: key.public_key().clone(),
+            not_before_us: 0,
+            not_after_us: 1,
+        };
+        let scope = Scope {
+            tenant: "clinic".parse().unwrap(),
+            environment: "test".parse().unwrap(),
+            relay: "relay-1".parse().unwrap(),
+        };
+        let (source, mut observer) = (BTreeMap::new(), ());
+        let examiner = Examiner::new(&source, Options::default(), &mut observer);
+        for (origin, environment, signs) in [
+            ("affidavit/clinic/test", "test", true),
+            ("affidavit/clinic/production", "test", false),
+            ("affidavit/clinic/production", "production", true),
+            ("log.test/clinic", "test", true),
+            ("log.test/clinic", "production", false),
+        ] {
+            let mut statements = Statements::default();
+            statements.names(&scope, &key.public_key().incarnation(), origin);
+            let (keys, _) = keys(&examiner, &origin.parse().unwrap(), &statements, &[certificate(environment)]);
+            assert_eq!(!keys.is_empty(), signs, "{origin} by {environment}");
+        }
+    }
 }

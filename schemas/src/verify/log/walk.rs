@@ -13,7 +13,8 @@ use crate::digest::Sha256Digest;
 use crate::error::Error;
 use crate::heartbeat::Heartbeat;
 use crate::layout::{Object, ObjectKind};
-use crate::log::{Edge, Entry, FULL_WIDTH, Tile};
+use crate::log::{Edge, Entry, FULL_WIDTH, Place, Tile};
+use crate::period::Period;
 use crate::rule::Rule;
 
 /// A bundle of entries as it was read.
@@ -130,7 +131,7 @@ impl<'a> Walk<'a> {
         }
         let number = self.edge.size();
         match entry.place.as_ref().ok_or(&UNKNOWN).and_then(Result::as_ref) {
-            Ok(place) if self.is_outside(&place.object) => report.outside += 1,
+            Ok(place) if self.is_outside(examiner, place) => report.outside += 1,
             // It says itself when it was signed, and it is that before the period or after it.
             Ok(place) if is_other_time(examiner, &entry.bytes, &place.object) => report.outside += 1,
             Ok(place) => {
@@ -145,12 +146,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether it is a chunk of a session that lies outside of what the evidence is of.
-    fn is_outside(&self, object: &Object) -> bool {
-        match &object.kind {
-            ObjectKind::Chunk(session, _) => self.outside.contains(&(object.scope.clone(), session.clone())),
-            _ => false,
-        }
+    /// Whether it is a chunk of a session that lies outside of what the evidence is of, and says nothing else itself: its
+    /// session may have got another close since it was logged.
+    fn is_outside(&self, examiner: &Examiner<'_>, place: &Place) -> bool {
+        let ObjectKind::Chunk(session, _) = &place.object.kind else { return false };
+        let overlaps = |period: Period| place.span_us.is_none_or(|(first, last)| period.overlaps(first, Some(last)));
+        self.outside.contains(&(place.object.scope.clone(), session.clone()))
+            && !examiner.options.period.is_some_and(overlaps)
     }
 
     fn push(&mut self, examiner: &mut Examiner<'_>, entry: Looked) {

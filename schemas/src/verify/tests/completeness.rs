@@ -77,6 +77,7 @@ const WITNESSED: &[Case] = &[
     ("a cosignature whose time was changed", |s| s.seen_at_another_time(), Rule::CheckpointWitness),
     ("a cosignature of another checkpoint", |s| s.saw_another(), Rule::CheckpointWitness),
     ("a witness, and nothing that it saw", |s| s.nothing_seen(), Rule::CheckpointWitness),
+    ("a witness, and no log", |s| s.without_log(|s| drop(s.witness())), Rule::CheckpointWitness),
 ];
 
 /// By whoever has the checkpoints key.

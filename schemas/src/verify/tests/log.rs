@@ -276,6 +276,33 @@ fn chunks_of_sessions_outside_of_the_period_need_not_be_there() {
     assert!(scene.verify().errors().any(|finding| finding.rule == Rule::LogEntry));
 }
 
+/// A relay's key signs a close of before the period for a session that goes on within it: so it would need no chunks.
+#[test]
+fn an_open_sessions_chunks_are_missed_though_a_new_close_puts_it_outside_of_the_period() {
+    let mut scene = Scene::new();
+    let session = scene.keys.first_session(1);
+    let close_key = scope().session_close(&session);
+    let chunks = scene.tree.iter().filter(|(key, _)| key.starts_with(&scope().session_prefix(&session)));
+    let chunks = chunks.filter_map(|(key, object)| Some((key.clone(), Container::parse(object).ok()?)));
+    let (chunk_keys, times): (Vec<_>, Vec<_>) = chunks.map(|(key, chunk)| (key, chunk.manifest().last_time_us)).unzip();
+    let from_us = *times.iter().max().unwrap();
+    scene.options.period = Some(Period { from_us, to_us: from_us + 3_600_000_000 });
+    // In the log the session is open.
+    let mut close: SessionCloseLeaf = Envelope::from_slice(&scene.tree[&close_key]).unwrap().read_unverified().unwrap();
+    scene.drop(&close_key);
+    scene.drop(&scene.retired());
+    scene.log_again(|_| {});
+    scene.options.earlier[0].note = scene.tree[&origin().checkpoint(1)].clone();
+    close.time_us = from_us - 1;
+    put(&mut scene.tree, close_key, &close, &scene.keys.first);
+    let report = scene.verify();
+    assert!(report.holds(), "{:#?}", report.findings);
+    chunk_keys.iter().for_each(|key| scene.drop(key));
+    let report = scene.verify();
+    let missed = report.errors().map(|finding| (finding.object.as_str(), finding.rule)).collect::<Vec<_>>();
+    assert!(missed.contains(&(chunk_keys.last().unwrap(), Rule::LogEntry)), "{:#?}", report.findings);
+}
+
 #[test]
 fn a_log_of_several_tiles_is_walked_whole() {
     let keys = TestKeys::read();
