@@ -18,9 +18,9 @@ def unbase64(text):
     need(base64.b64encode(data).decode() == text, "Base64")
     return data
 MIB, GRACE, HOUR, MANIFEST = 1 << 20, 300 * 10**6, 3600 * 10**6, "manifest.dsse.json"
-FORMS = read(pathlib.Path(__file__).with_name("forms.json"))
+FORMS = read(path) if (path := pathlib.Path(__file__).with_name("forms.json")).is_file() else b""
 if sha256(FORMS) != "f047f0a3b46e7c9ad4e2f23ac7596455f1dac40df939ce038ff6a28b76885091":
-    sys.exit(print("verify.py: forms.json is another than the one this was written for", file=sys.stderr) or 2)
+    sys.exit(print("verify.py: forms.json beside it is missing, or another than it was written for", file=sys.stderr) or 2)
 FORMS = json.loads(FORMS)
 # [Objects]: {name} or {name:0digits} in a key stands for a segment.
 KEYS = {kind: re.compile(re.sub(r"\\{(\w+)(:\d+)?\\}", lambda name: "(?P<%s>%s)" % (
@@ -135,7 +135,7 @@ class Verifier:   # `files` are names, and `open_file` opens one of them; keys a
     def __init__(self, files, open_file, root, checkpoints_key=None, earlier=(), witnesses=()):
         self.files, self.open_file, self.root, self.checkpoints_key = files, open_file, root, checkpoints_key
         self.earlier, self.witnesses, self.period, self.outside, self.at = earlier, dict(witnesses), None, set(), ""
-        self.placed, self.given, self.kinds = {}, {}, collections.defaultdict(list)     # by key, digest, kind
+        self.placed, self.given, self.kinds = {}, {}, collections.defaultdict(list, {"log entry": []})   # by key, digest, kind
         self.objects = collections.defaultdict(lambda: collections.defaultdict(dict))   # by place, counter, (kind, number)
     def run(self, is_bundle):   # Why it does not hold, or None. Whatever goes wrong is an error of the object that it was at.
         try:
