@@ -8,6 +8,7 @@ mod depth;
 mod evidence;
 mod ordinary;
 mod profile;
+mod set_off;
 
 use schemas::event::Path;
 use serde_json::{Value, json};
