@@ -181,6 +181,11 @@ impl Session {
                 Interrupt::Alarm => Err(self.out_of_time()),
                 Interrupt::Stopping => {
                     self.finishing = true;
+                    // What the client has sent already goes first: it may be that it leaves.
+                    let ready = self.pump.ready(may_read_client, &mut self.from_client, &mut self.from_target);
+                    if let Some(activity) = ready.await? {
+                        self.act(activity, interrupts).await?;
+                    }
                     self.stop_if_finished()
                 }
                 Interrupt::Due => Err(Ending::stopping()),
