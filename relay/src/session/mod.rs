@@ -181,10 +181,11 @@ impl Session {
                 Interrupt::Alarm => Err(self.out_of_time()),
                 Interrupt::Stopping => {
                     self.finishing = true;
-                    // What the client has sent already goes first: it may be that it leaves.
-                    let ready = self.pump.ready(may_read_client, &mut self.from_client, &mut self.from_target);
-                    if let Some(activity) = ready.await? {
-                        self.act(activity, interrupts).await?;
+                    // What the client has sent already goes first: it may be that it leaves. The stop can be heard before
+                    // the sockets were looked at.
+                    let next = self.pump.next(may_read_client, &mut self.from_client, &mut self.from_target);
+                    if let Ok(activity) = tokio::time::timeout(A_MOMENT, next).await {
+                        self.act(activity?, interrupts).await?;
                     }
                     self.stop_if_finished()
                 }
@@ -315,5 +316,7 @@ const HELD_BYTES_MAX: usize = 64 * 1024;
 const NAMES_MAX: usize = 10_000;
 /// Messages that may wait for the target's answer; a client that pipelines more is read later.
 const IN_FLIGHT_MAX: usize = 10_000;
+/// Of a stop, which takes seconds.
+const A_MOMENT: Duration = Duration::from_millis(20);
 /// Some milliseconds of a busy session.
 const STEPS_IN_A_ROW: u32 = 64;

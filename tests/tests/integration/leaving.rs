@@ -119,6 +119,21 @@ fn whoever_stops_writing_while_a_statement_is_held_gives_it_up() {
     assert_eq!(outcomes(&events["sessions"][0]), ["refused"]);
 }
 
+/// What the clients sent and that it is to stop, the relay learns at once.
+#[test]
+fn whoever_left_before_the_relay_was_told_to_stop_is_said_to_have_left() {
+    let mut relay = Relay::fresh();
+    let mut clients: Vec<RawClient> = (0..40).map(|_| RawClient::logged_in(&relay, "alice")).collect();
+    relay.signal("STOP");
+    clients.iter_mut().for_each(|client| client.send(&message(b'X', &[])));
+    relay.signal("TERM");
+    relay.signal("CONT");
+    relay.wait_for_end();
+    let events: Value = serde_json::from_str(&relay.events()).unwrap();
+    let reasons = events["sessions"].as_array().unwrap().iter().map(|session| &session["close_reason"]);
+    assert_eq!(reasons.collect::<Vec<_>>(), vec!["client-terminated"; clients.len()]);
+}
+
 fn outcomes(session: &Value) -> Vec<String> {
     let statements = session["statements"].as_array().unwrap().iter();
     statements.map(|statement| statement["outcome"].as_str().unwrap_or("none").to_owned()).collect()

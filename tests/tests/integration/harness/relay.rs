@@ -183,6 +183,12 @@ impl Relay {
         self.held.take().unwrap().stop();
     }
 
+    /// Sends a signal, `STOP` for SIGSTOP, to its process.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.held.as_ref().unwrap().pid.to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
     /// SIGKILL: no byte more of it.
     pub(crate) fn kill(&mut self) {
         self.held.take().unwrap().kill();
