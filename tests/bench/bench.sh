@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The relay beside PgBouncer, and both beside PostgreSQL itself: release build, everything recorded, one machine.
+# The relay beside PgBouncer, and both beside PostgreSQL itself: built as deployed, everything recorded, one machine.
 #
 #   ROUNDS (5)            interleaved: each round asks everybody everything once, so that a busy minute hits all
 #   SECONDS_EACH (4)      of pgbench
@@ -24,7 +24,8 @@ BENCH="$REPOSITORY/tests/bench"
 TICKS_PER_SECOND="$(getconf CLK_TCK)"
 
 main() {
-    stage_build
+    # As it is deployed: with optimisation across crates.
+    stage_build dist
     SCENE="$(mktemp -d "${TMPDIR:-/tmp}/affidavit-bench.XXXXXXXX")"
     trap clean_up EXIT
     trap 'exit 130' INT TERM

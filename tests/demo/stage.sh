@@ -11,12 +11,14 @@ readonly READY_SECONDS=60
 # `local` drains: its own limit is 30 s.
 readonly STOP_SECONDS=60
 
-# Builds what the stage runs, in release, showing cargo's progress, and sets BIN; a BIN of the environment has it.
+# stage_build [PROFILE]: builds what the stage runs, in release where nothing is said, showing cargo's progress, and sets
+# BIN; a BIN of the environment has it.
 stage_build() {
+    local profile="${1:-release}"
     [ -z "${BIN:-}" ] || return 0
     command -v cargo >/dev/null || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
-    (cd "$REPOSITORY" && cargo build --release --locked -p local -p auditor -p relay)
-    BIN="${CARGO_TARGET_DIR:-$REPOSITORY/target}/release"
+    (cd "$REPOSITORY" && cargo build --profile "$profile" --locked -p local -p auditor -p relay)
+    BIN="${CARGO_TARGET_DIR:-$REPOSITORY/target}/$profile"
     case "$BIN" in /*) ;; *) BIN="$REPOSITORY/$BIN" ;; esac
 }
 
