@@ -181,33 +181,14 @@ impl Snapshot {
     /// keys act on a change; itself included.
     #[must_use]
     pub fn written_with(&self, oid: u32, cascades: bool) -> BTreeSet<u32> {
-        let mut reached = BTreeSet::from([oid]);
-        let mut pending = vec![oid];
-        while let Some(member) = pending.pop() {
-            let children = self.relations.values().filter(|r| r.parents.contains(&member)).map(|r| r.oid);
-            let acting = self.foreign_keys.iter().filter(|key| cascades && key.acts && key.to == member);
-            for next in children.chain(acting.map(|key| key.from)) {
-                if reached.insert(next) {
-                    pending.push(next);
-                }
-            }
-        }
-        reached
+        let acting = |member| self.foreign_keys.iter().filter(move |key| cascades && key.acts && key.to == member);
+        reached([oid], |member| self.children(member).chain(acting(member).map(|key| key.from)))
     }
 
     /// Every relation that this one is a part or a child of.
     #[must_use]
     pub fn ancestors(&self, oid: u32) -> BTreeSet<u32> {
-        let mut found = BTreeSet::new();
-        let mut pending = vec![oid];
-        while let Some(member) = pending.pop() {
-            for parent in self.relations.get(&member).map(|r| r.parents.clone()).unwrap_or_default() {
-                if found.insert(parent) {
-                    pending.push(parent);
-                }
-            }
-        }
-        found
+        reached(self.parents(oid), |member| self.parents(member))
     }
 
     /// As [`Self::user_function_visible`], for operators; those of extensions over their own types do not count.
@@ -255,16 +236,8 @@ impl Snapshot {
     /// Every relation that a view reads, through other views too.
     #[must_use]
     pub fn reads(&self, view: u32) -> BTreeSet<u32> {
-        let mut read = BTreeSet::new();
-        let mut pending = vec![view];
-        while let Some(oid) = pending.pop() {
-            for next in self.relations.get(&oid).map(|r| r.reads.clone()).unwrap_or_default() {
-                if read.insert(next) {
-                    pending.push(next);
-                }
-            }
-        }
-        read
+        let read = |oid| self.relations.get(&oid).into_iter().flat_map(|r| r.reads.iter().copied());
+        reached(read(view), read)
     }
 
     /// Whether this relation, and every one that it reads, is defined as in `other`: columns, types, a view's query.
@@ -278,19 +251,26 @@ impl Snapshot {
     /// Relations that share rows with this one through inheritance or partitioning, itself included.
     #[must_use]
     pub fn family(&self, oid: u32) -> BTreeSet<u32> {
-        let mut family = BTreeSet::from([oid]);
-        let mut pending = vec![oid];
-        while let Some(member) = pending.pop() {
-            let parents = self.relations.get(&member).map(|r| r.parents.clone()).unwrap_or_default();
-            let children = self.relations.values().filter(|r| r.parents.contains(&member)).map(|r| r.oid);
-            for relative in parents.into_iter().chain(children) {
-                if family.insert(relative) {
-                    pending.push(relative);
-                }
-            }
-        }
-        family
+        reached([oid], |member| self.parents(member).chain(self.children(member)))
     }
+
+    fn parents(&self, oid: u32) -> impl Iterator<Item = u32> {
+        self.relations.get(&oid).into_iter().flat_map(|relation| relation.parents.iter().copied())
+    }
+
+    fn children(&self, oid: u32) -> impl Iterator<Item = u32> {
+        self.relations.values().filter(move |relation| relation.parents.contains(&oid)).map(|relation| relation.oid)
+    }
+}
+
+/// What these lead to, step by step, themselves included; each is looked at once.
+fn reached<I: Iterator<Item = u32>>(from: impl IntoIterator<Item = u32>, next: impl Fn(u32) -> I) -> BTreeSet<u32> {
+    let mut pending: Vec<u32> = from.into_iter().collect();
+    let mut reached: BTreeSet<u32> = pending.iter().copied().collect();
+    while let Some(member) = pending.pop() {
+        pending.extend(next(member).filter(|oid| reached.insert(*oid)));
+    }
+    reached
 }
 
 /// Names of functions or operators, with the schemas that have them.
