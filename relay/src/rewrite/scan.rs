@@ -58,16 +58,15 @@ pub(crate) fn build(
         relation.oid,
     );
     let mut select = select_of(&text).map_err(|_| ScanError::Bug)?;
-    let constants = string_constants(&text);
-    let with_children = spliced(select.clone(), &constants, known)?;
+    let with_children = spliced(select.clone(), known)?;
     if let Some(NodeEnum::RangeVar(scanned)) = select.from_clause.first_mut().and_then(|n| n.node.as_mut()) {
         scanned.inh = false;
     }
-    Ok(Scan { with_children, alone: spliced(select, &constants, known)? })
+    Ok(Scan { with_children, alone: spliced(select, known)? })
 }
 
-fn spliced(select: SelectStmt, constants: &[String], known: &dyn Fn(&str) -> bool) -> Result<Arc<Spliced>, ScanError> {
-    Spliced::query(select, constants, known).map(Arc::new).map_err(|_| ScanError::Bug)
+fn spliced(select: SelectStmt, known: &dyn Fn(&str) -> bool) -> Result<Arc<Spliced>, ScanError> {
+    Spliced::query(select, known).map(Arc::new).map_err(|_| ScanError::Bug)
 }
 
 /// The one `SELECT` in a text of the relay's or the server's own making.

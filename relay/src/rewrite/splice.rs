@@ -34,39 +34,37 @@ pub(crate) struct Splice {
 }
 
 impl Spliced {
-    /// Writes and verifies a query, for a `FROM`. `constants` are those that the relay wrote into it, `known` the names that
-    /// evidence may repeat.
+    /// Writes and verifies a query, for a `FROM`. Every constant in it is the relay's; `known` are the names that evidence may
+    /// repeat.
     ///
     /// # Errors
     /// A [`Refusal`] when it cannot be written back exactly: a bug of the relay.
-    pub(super) fn query(
-        select: SelectStmt,
-        constants: &[String],
-        known: &dyn Fn(&str) -> bool,
-    ) -> Result<Self, Refusal> {
-        #[cfg(test)]
-        let copy = select.clone();
-        let text = deparse(node(NodeEnum::SelectStmt(Box::new(select))))?;
-        let told = told(&text, constants, known)?;
-        Ok(Self {
-            text: format!("({text})"),
-            told: format!("({told})"),
-            #[cfg(test)]
-            select: copy,
-        })
+    pub(super) fn query(select: SelectStmt, known: &dyn Fn(&str) -> bool) -> Result<Self, Refusal> {
+        Self::new(select, known, |text| Some(format!("({text})")))
     }
 
-    /// Writes and verifies a comparison by an operator, for a `WHERE`, in which every constant is the relay's.
+    /// As [`Spliced::query`]; a comparison by an operator, for a `WHERE`.
     ///
     /// # Errors
     /// As [`Spliced::query`].
     pub(super) fn condition(condition: Node, known: &dyn Fn(&str) -> bool) -> Result<Self, Refusal> {
         let select = SelectStmt { where_clause: Some(Box::new(condition)), ..select_of("SELECT")? };
+        Self::new(select, known, |text| text.strip_prefix("SELECT WHERE ").map(str::to_owned))
+    }
+
+    /// `part` gives what of the written query is spliced.
+    fn new(
+        select: SelectStmt,
+        known: &dyn Fn(&str) -> bool,
+        part: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Refusal> {
         #[cfg(test)]
         let copy = select.clone();
-        let written = deparse(node(NodeEnum::SelectStmt(Box::new(select))))?;
-        let text = written.strip_prefix("SELECT WHERE ").ok_or_else(not_exact)?.to_owned();
-        let told = told(&text, &string_constants(&text), known)?;
+        let text = part(&deparse(node(NodeEnum::SelectStmt(Box::new(select))))?).ok_or_else(not_exact)?;
+        let constants = string_constants(&text);
+        let own_constants = |lexeme: &str| constants.iter().any(|constant| constant == lexeme);
+        let vocabulary = Vocabulary { own_constants: &own_constants, literals: &Literals::default() };
+        let told = tokenise_upstream(&text, known, &vocabulary).ok_or_else(not_exact)?;
         Ok(Self {
             text,
             told,
@@ -79,12 +77,6 @@ impl Spliced {
     pub(super) fn select(&self) -> SelectStmt {
         self.select.clone()
     }
-}
-
-fn told(text: &str, constants: &[String], known: &dyn Fn(&str) -> bool) -> Result<String, Refusal> {
-    let own_constants = |lexeme: &str| constants.iter().any(|constant| constant == lexeme);
-    let vocabulary = Vocabulary { own_constants: &own_constants, literals: &Literals::default() };
-    tokenise_upstream(text, known, &vocabulary).ok_or_else(not_exact)
 }
 
 /// A name for the part with this number. None is the beginning of another.
