@@ -1,5 +1,6 @@
 //! A connection as it is guarded: its target, catalog, classification and policies; and one principal's access.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -109,7 +110,14 @@ impl Guarded {
         objects: &[Resolved],
     ) -> Result<Option<Resolved>, AccessError> {
         let snapshot = self.snapshot(MAX_AGE).await?;
-        Ok(self.policies.may_not_approve(approver, &self.connection, &self.classification, &snapshot, objects)?)
+        let classification = self.classified(&snapshot)?;
+        Ok(self.policies.may_not_approve(approver, &self.connection, &classification, &snapshot, objects)?)
+    }
+
+    /// The classification, with what names would lose of it.
+    fn classified(&self, snapshot: &Snapshot) -> Result<Cow<'_, Classification>, AccessError> {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(remembered.kept(&self.classification, snapshot).map_err(ProfileError::from)?)
     }
 
     fn profile(&self, principal: &Principal, snapshot: Arc<Snapshot>) -> Result<Arc<Access>, AccessError> {
@@ -120,8 +128,7 @@ impl Guarded {
         {
             return Ok(access);
         }
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        let classification = remembered.kept(&self.classification, &snapshot).map_err(ProfileError::from)?;
+        let classification = self.classified(&snapshot)?;
         let profile = self.policies.profile(principal, &self.connection, &classification, &snapshot)?;
         let masked = profile.masked_columns().collect();
         let access = Arc::new(Access { snapshot, profile, masked });

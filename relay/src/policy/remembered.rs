@@ -24,14 +24,14 @@ impl Remembered {
         self.0.retain(|oid, _| snapshot.relation(*oid).is_some());
         let lost: Vec<u32> =
             self.0.iter().filter(|(oid, was)| loses(&by_name, **oid, was)).map(|(oid, _)| *oid).collect();
-        let kept = if lost.is_empty() {
-            Cow::Borrowed(classification)
+        let (kept, all) = if lost.is_empty() {
+            (Cow::Borrowed(classification), by_name)
         } else {
             let mut extended = classification.clone();
             lost.iter().for_each(|oid| self.restore(*oid, &mut extended, snapshot));
-            Cow::Owned(extended)
+            let all = Protection::close(&extended, snapshot)?;
+            (Cow::Owned(extended), all)
         };
-        let all = Protection::close(&kept, snapshot)?;
         for relation in snapshot.relations() {
             for (number, style) in all.columns(relation.oid).into_iter().flatten() {
                 let known = self.0.entry(relation.oid).or_default().entry(*number).or_default();
