@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
-use crate::serve::WORKER_STACK;
-
 /// The threads. When this is dropped they end, and what still runs on them with them.
 pub(crate) struct Cores {
-    cores: Vec<Core>,
+    first: Core,
+    others: Vec<Core>,
     /// Never sent anything: the threads wait for its end.
     _alive: watch::Sender<()>,
 }
@@ -41,15 +41,16 @@ impl Cores {
     pub(crate) fn start() -> io::Result<Self> {
         let (alive, ended) = watch::channel(());
         let count = thread::available_parallelism().map_or(1, usize::from);
-        let cores = (0..count).map(|_| Core::start(ended.clone())).collect::<io::Result<_>>()?;
-        Ok(Self { cores, _alive: alive })
+        let others = (1..count).map(|_| Core::start(ended.clone())).collect::<io::Result<_>>()?;
+        Ok(Self { first: Core::start(ended)?, others, _alive: alive })
     }
 
     /// A place where there are fewest sessions.
-    pub(crate) fn place(&self) -> Option<Place> {
-        let core = self.cores.iter().min_by_key(|core| core.sessions.load(Ordering::Relaxed))?;
+    pub(crate) fn place(&self) -> Place {
+        let fewer = |one, other| if Core::load(other) < Core::load(one) { other } else { one };
+        let core = self.others.iter().fold(&self.first, fewer);
         core.sessions.fetch_add(1, Ordering::Relaxed);
-        Some(Place { runtime: core.runtime.clone(), sessions: Arc::clone(&core.sessions) })
+        Place { runtime: core.runtime.clone(), sessions: Arc::clone(&core.sessions) }
     }
 }
 
@@ -58,12 +59,16 @@ impl Core {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         // Statements are parsed on it.
-        thread::Builder::new().name("session-core".to_owned()).stack_size(WORKER_STACK).spawn(move || {
+        thread::Builder::new().name("session-core".to_owned()).stack_size(STACK).spawn(move || {
             // An error: the sender is gone.
             let _ = runtime.block_on(ended.changed());
             runtime.shutdown_background();
         })?;
         Ok(Self { runtime: handle, sessions: Arc::default() })
+    }
+
+    fn load(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
     }
 }
 
@@ -72,6 +77,16 @@ impl Place {
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }
+
+    /// Takes a stream over from another runtime: what comes from its peer is told here.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(crate) fn adopt(&self, stream: TcpStream) -> io::Result<TcpStream> {
+        let stream = stream.into_std()?;
+        let _entered = self.runtime.enter();
+        TcpStream::from_std(stream)
+    }
 }
 
 impl Drop for Place {
@@ -79,6 +94,9 @@ impl Drop for Place {
         self.sessions.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+/// What the structural limit of [`crate::statement`] is proved for. Virtual: pages never touched cost nothing.
+pub(crate) const STACK: usize = 256 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -90,20 +108,21 @@ mod tests {
     #[test]
     fn a_session_goes_where_there_are_fewest() {
         let cores = Cores::start().unwrap();
-        let count = cores.cores.len();
-        let loads = || cores.cores.iter().map(|core| core.sessions.load(Ordering::Relaxed)).collect::<Vec<_>>();
-        let mut places: Vec<Place> = (0..count * 2).map(|_| cores.place().unwrap()).collect();
+        let all = || std::iter::once(&cores.first).chain(&cores.others);
+        let count = all().count();
+        let loads = || all().map(Core::load).collect::<Vec<_>>();
+        let mut places: Vec<Place> = (0..count * 2).map(|_| cores.place()).collect();
         assert_eq!(loads(), vec![2; count]);
         let given_back = places.remove(0);
         let core = given_back.runtime().id();
         drop(given_back);
-        assert_eq!(cores.place().unwrap().runtime().id(), core);
+        assert_eq!(cores.place().runtime().id(), core);
     }
 
     #[test]
     fn what_runs_there_has_the_stack_that_parsing_needs_and_ends_with_the_threads() {
         let cores = Cores::start().unwrap();
-        let place = cores.place().unwrap();
+        let place = cores.place();
         let (sender, receiver) = mpsc::channel();
         place.runtime().spawn(async move {
             let nested = format!("SELECT {}1{}", "(".repeat(500), ")".repeat(500));

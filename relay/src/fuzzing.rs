@@ -47,7 +47,7 @@ static WORKER: LazyLock<Option<Worker>> = LazyLock::new(|| {
             }
         }
     };
-    std::thread::Builder::new().stack_size(crate::serve::WORKER_STACK).spawn(work).ok()?;
+    std::thread::Builder::new().stack_size(crate::cores::STACK).spawn(work).ok()?;
     Some(std::sync::Mutex::new((texts, answers)))
 });
 

@@ -58,10 +58,9 @@ impl Listener {
     /// Accepts until told to stop, giving each connection to `serve` in a task of its own, on the core that has fewest.
     pub(crate) async fn run<F, S>(self, stop: Stop, cores: Arc<Cores>, tasks: TaskTracker, serve: F)
     where
-        F: Fn(Accepted) -> S + Send + Sync + 'static,
+        F: Fn(Accepted) -> S,
         S: Future<Output = ()> + Send + 'static,
     {
-        let serve = Arc::new(serve);
         loop {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
@@ -70,21 +69,21 @@ impl Listener {
             match accepted {
                 Ok((stream, peer)) => {
                     let place = Arc::clone(&self.places).try_acquire_owned().ok();
-                    let (Some(core), Ok(stream)) = (cores.place(), stream.into_std()) else {
-                        warn!(%peer, "cannot give a connection to the thread that would serve it");
-                        continue;
-                    };
-                    let runtime = core.runtime().clone();
-                    let (tls, serve) = (self.tls.clone(), Arc::clone(&serve));
-                    let served = async move {
-                        let _core = core;
-                        // Its readiness is told to the runtime that it is served on.
-                        match TcpStream::from_std(stream) {
-                            Ok(stream) => serve(Accepted { stream, peer, tls, place }).await,
-                            Err(error) => warn!(%peer, %error, "cannot serve a connection"),
+                    let core = cores.place();
+                    match core.adopt(stream) {
+                        Ok(stream) => {
+                            let served = serve(Accepted { stream, peer, tls: self.tls.clone(), place });
+                            let runtime = core.runtime().clone();
+                            tasks.spawn_on(
+                                async move {
+                                    served.await;
+                                    drop(core);
+                                },
+                                &runtime,
+                            );
                         }
-                    };
-                    tasks.spawn_on(served, &runtime);
+                        Err(error) => warn!(%peer, %error, "cannot serve a connection"),
+                    }
                 }
                 Err(error) => {
                     // Usually EMFILE: waiting a little lets sessions end; a tight loop would only burn the core.

@@ -170,15 +170,6 @@ impl Relay {
     }
 }
 
-/// The runtime that a relay must run on: statements are parsed, rewritten and dropped on its workers' stacks, and the
-/// limits of [`crate::statement`] are proved for this size. Only what is spawned runs there.
-///
-/// # Errors
-/// The operating system's: no threads.
-pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().thread_stack_size(WORKER_STACK).enable_all().build()
-}
-
 impl Shared {
     pub(crate) fn connection(&self, name: &str) -> Option<Arc<Guarded>> {
         self.connections.get(name).cloned()
@@ -219,8 +210,6 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-/// What the structural limit of `statement::parse` is proved for. Virtual: pages never touched cost nothing.
-pub(crate) const WORKER_STACK: usize = 256 * 1024 * 1024;
 /// Sealing and storing what is left; what does not leave in this time stays in the spool for the next start.
 const RETIRE_LIMIT: Duration = Duration::from_secs(60);
 /// Sessions whose end is due say goodbye to both peers, five seconds at most, and record it.

@@ -9,15 +9,13 @@ use crate::cli::{Cli, Command};
 use crate::error::Error;
 use crate::{bundles, init, revoking, running, sessions, shredding, tokens};
 
-/// Runs a command on the runtime that a relay needs.
+/// Runs a command.
 ///
 /// # Errors
 /// [`Error`], naming the part.
 pub fn run(cli: Cli) -> Result<(), Error> {
-    let runtime = relay::serve::runtime().map_err(Error::of("runtime"))?;
-    // Spawned, for only the workers have the stack that statements are parsed on; the main thread has the system's.
-    let command = runtime.spawn(command(cli.command));
-    runtime.block_on(command).map_err(Error::of("runtime"))?
+    let runtime = tokio::runtime::Runtime::new().map_err(Error::of("runtime"))?;
+    runtime.block_on(command(cli.command))
 }
 
 async fn command(command: Command) -> Result<(), Error> {
