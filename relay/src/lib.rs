@@ -2,6 +2,7 @@
 
 pub mod access;
 mod approval;
+pub mod background;
 mod cancel;
 pub mod catalog;
 mod channel;

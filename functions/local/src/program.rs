@@ -14,7 +14,7 @@ use crate::{bundles, init, revoking, running, sessions, shredding, tokens};
 /// # Errors
 /// [`Error`], naming the part.
 pub fn run(cli: Cli) -> Result<(), Error> {
-    let runtime = tokio::runtime::Runtime::new().map_err(Error::of("runtime"))?;
+    let runtime = relay::background::runtime().map_err(Error::of("runtime"))?;
     runtime.block_on(command(cli.command))
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use schemas::data_block::Direction;
 use schemas::event::{CloseReason, Event, EventBody, Outcome, OutcomeKind, SessionClose};
 use schemas::session_key::SpoolKey;
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::record::{DATA_MAX, Draft, EVENT_MAX, Header, SessionFacts, VERSION, length_on_disk};
@@ -216,9 +217,9 @@ impl Tape {
         // A clock that steps back must not make evidence go backwards.
         let time_us = self.last_time_us.max(now_us);
         let (lines, tally) = self.encode(events, time_us)?;
-        let drafts: Vec<Draft<'_>> = lines
+        let drafts: SmallVec<[Draft<'_>; BATCH_USUAL]> = lines
             .iter()
-            .map(|line| Draft::Event(line))
+            .map(Draft::Event)
             .chain(data.chunks(DATA_MAX).map(|bytes| Draft::Data { direction, time_us, bytes }))
             .collect();
         let noteworthy = self.make_room(&drafts, limited)?;
@@ -266,17 +267,19 @@ impl Tape {
     }
 
     /// Canonical JSON of the events, numbered from the next number on; changes nothing yet.
-    fn encode(&self, events: Vec<EventBody>, time_us: u64) -> Result<(Vec<Vec<u8>>, Tally), SpoolError> {
+    fn encode(&self, events: Vec<EventBody>, time_us: u64) -> Result<(Lines, Tally), SpoolError> {
         let mut tally = Tally { next_event: self.next_event, ..Tally::default() };
-        let mut lines = Vec::with_capacity(events.len());
+        let mut lines =
+            Lines { text: Vec::with_capacity(events.len().saturating_mul(EVENT_USUAL)), ends: SmallVec::new() };
         for body in events {
             tally.count(&body);
             let event = Event { number: tally.next_event, time_us, body };
-            let line = schemas::canonical::to_vec(&event).map_err(|_| SpoolError::Internal("event"))?;
-            if line.len() > EVENT_MAX {
+            let start = lines.text.len();
+            schemas::canonical::append(&event, &mut lines.text).map_err(|_| SpoolError::Internal("event"))?;
+            if lines.text.len() - start > EVENT_MAX {
                 return Err(SpoolError::TooLarge { what: "an event", limit: EVENT_MAX });
             }
-            lines.push(line);
+            lines.ends.push(lines.text.len());
             tally.next_event = tally.next_event.checked_add(1).ok_or(SpoolError::Internal("event numbers"))?;
         }
         Ok((lines, tally))
@@ -359,13 +362,27 @@ fn unknown(execution: u64, statement: u64) -> Outcome {
     }
 }
 
+/// Events as text, one after the other.
+struct Lines {
+    text: Vec<u8>,
+    /// Where each ends.
+    ends: SmallVec<[usize; BATCH_USUAL]>,
+}
+
+impl Lines {
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).filter_map(|(start, end)| self.text.get(start..*end))
+    }
+}
+
 /// What a batch changes once it is written.
 #[derive(Debug, Default)]
 struct Tally {
     next_event: u64,
     statements: u64,
     executions: u64,
-    changes: Vec<Change>,
+    changes: SmallVec<[Change; BATCH_USUAL]>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -389,6 +406,10 @@ impl Tally {
     }
 }
 
+/// Records in a batch of one prepared statement's run, and some more.
+const BATCH_USUAL: usize = 4;
+/// Most events that are written for each run are shorter.
+const EVENT_USUAL: usize = 256;
 /// One batch is what a session gathered before it wrote: bounded by the session's own buffers, far below this.
 const BATCH_MAX: u64 = 64 * 1024 * 1024;
 /// Part of the 40 kB that an idle connection may cost.

@@ -17,8 +17,16 @@ use writer::Writer;
 /// [`Error::Bug`] when the value lies outside the subset.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     let mut out = Vec::with_capacity(INITIAL_CAPACITY);
-    value.serialize(Writer { out: &mut out })?;
+    append(value, &mut out)?;
     Ok(out)
+}
+
+/// As [`to_vec`], behind what `out` holds. After an error a part of the text may stand there.
+///
+/// # Errors
+/// As [`to_vec`].
+pub fn append<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
+    Ok(value.serialize(Writer { out })?)
 }
 
 /// Whether this is the value's canonical text.

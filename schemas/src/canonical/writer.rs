@@ -8,6 +8,8 @@ use serde::ser::{
     Serializer,
 };
 
+use smallvec::SmallVec;
+
 use super::text::{write_integer, write_string};
 use crate::error::Error;
 
@@ -31,7 +33,7 @@ pub(super) struct Members<'a> {
     out: &'a mut Vec<u8>,
     /// Behind the opening brace.
     start: usize,
-    members: Vec<Member>,
+    members: SmallVec<[Member; MEMBERS_USUAL]>,
 }
 
 /// Where a member stands: its quoted name, and to the end of its value.
@@ -47,11 +49,9 @@ impl<'a> Writer<'a> {
         Items { out: self.out, first: true }
     }
 
-    fn members(self, expected: usize) -> Members<'a> {
+    fn members(self) -> Members<'a> {
         self.out.push(b'{');
-        // An expectation is only that: no peer's, and bounded.
-        let members = Vec::with_capacity(expected.clamp(MEMBERS_USUAL, MEMBERS_RESERVED));
-        Members { start: self.out.len(), out: self.out, members }
+        Members { start: self.out.len(), out: self.out, members: SmallVec::new() }
     }
 }
 
@@ -130,17 +130,17 @@ impl Members<'_> {
     fn put_in_order(&mut self) {
         let out = &*self.out;
         self.members.sort_unstable_by(|one, other| name(out, one).cmp(name(out, other)));
-        let mut ordered = Vec::with_capacity(out.len().saturating_sub(self.start));
+        // Behind what is there first, and then in its place.
+        let unordered = self.start..self.out.len();
         for member in &mut self.members {
-            if !ordered.is_empty() {
-                ordered.push(b',');
+            if self.out.len() > unordered.end {
+                self.out.push(b',');
             }
-            let start = self.start.saturating_add(ordered.len());
-            ordered.extend_from_slice(out.get(member.start..member.end).unwrap_or_default());
+            let start = self.out.len().saturating_sub(unordered.len());
+            self.out.extend_from_within(member.start..member.end);
             *member = member.moved_to(start);
         }
-        self.out.truncate(self.start);
-        self.out.extend_from_slice(&ordered);
+        self.out.drain(unordered);
     }
 }
 
@@ -282,12 +282,12 @@ impl<'a> Serializer for Writer<'a> {
         Err(VARIANT)
     }
 
-    fn serialize_map(self, length: Option<usize>) -> Result<Members<'a>, Refused> {
-        Ok(self.members(length.unwrap_or_default()))
+    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a>, Refused> {
+        Ok(self.members())
     }
 
-    fn serialize_struct(self, _: &'static str, length: usize) -> Result<Members<'a>, Refused> {
-        Ok(self.members(length))
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Members<'a>, Refused> {
+        Ok(self.members())
     }
 
     fn serialize_struct_variant(
@@ -394,9 +394,7 @@ impl From<Refused> for Error {
 }
 
 /// Members that most objects of evidence do not exceed.
-const MEMBERS_USUAL: usize = 8;
-/// More than any object of evidence has.
-const MEMBERS_RESERVED: usize = 32;
+const MEMBERS_USUAL: usize = 14;
 const FLOAT: Refused = Refused("floating-point numbers have no canonical form here");
 /// Kinds of evidence are told apart by a member, never by an object of one member.
 const VARIANT: Refused = Refused("no kind of evidence has such a form");
