@@ -30,8 +30,8 @@ main() {
     trap clean_up EXIT
     trap 'exit 130' INT TERM
     MAX_CONNECTIONS="$((IDLE + 100))" stage_raise "$SCENE" --target-tls disable
-    second_connection
     prepare
+    second_connection
     start_pgbouncer
     conditions >"$SCENE/conditions"
     local round
@@ -80,9 +80,11 @@ prepare() {
         "$PGBENCH" --initialize --quiet --scale=1 >/dev/null 2>&1
     )
     target_psql --quiet --command='GRANT SELECT ON pgbench_accounts TO affidavit_relay' \
-        --command="CREATE TABLE public.bulk AS SELECT g AS id, left(repeat(md5(g::text), 32), 1000) AS filler
-                   FROM generate_series(1, $BULK_MEGABYTES * 1000) g" \
-        --command='GRANT SELECT ON public.bulk TO affidavit_relay' --command='VACUUM ANALYZE public.bulk' \
+        --command="CREATE TABLE public.bulk AS SELECT g AS id, left(repeat(md5(g::text), 32), 1000) AS filler,
+                   to_char(g, 'FM900-00-0000') AS ssn FROM generate_series(1, $BULK_MEGABYTES * 1000) g" \
+        --command='CREATE TABLE public.bulk_masked AS TABLE public.bulk' \
+        --command='GRANT SELECT ON public.bulk, public.bulk_masked TO affidavit_relay' \
+        --command='VACUUM ANALYZE public.bulk' --command='VACUUM ANALYZE public.bulk_masked' \
         --command="ALTER SYSTEM SET log_statement = 'none'" --command='SELECT pg_reload_conf()' >/dev/null
     cat >"$SCENE/accounts.sql" <<'SQL'
 \set aid random(1, 100000)
@@ -96,10 +98,17 @@ SQL
     relay_psql alice --quiet --command='SELECT abalance FROM public.pgbench_accounts LIMIT 1' >/dev/null
 }
 
-# The same target once more, of whose results a digest goes on record and the first hundred rows.
+# The same target once more, of whose results a digest goes on record and the first hundred rows. And a large table with a
+# protected column, beside one without.
 second_connection() {
     local config="$SCENE/local/relay.toml" block
     stage_stop_local
+    cat >>"$SCENE/local/classification.toml" <<'TOML'
+
+[[table]]
+name = "public.bulk_masked"
+columns = { id = "clear", filler = "clear", ssn = "last4" }
+TOML
     block="$(awk '/^\[/ { inside = ($0 == "[[connection]]") } inside' "$config" |
         sed -e 's/^name = .*/name = "digest"/' -e 's/^results = .*/results = { keep = "digest", rows = 100 }/')"
     printf '%s\n' "$block" >>"$config"
@@ -278,18 +287,27 @@ latencies() {
 }
 
 bulk_round() {
-    local who process before during after bytes seconds
+    local who
     for who in "${CONTENDERS[@]}" digest; do
-        process="$(process_of "$who")"
-        before="$(cpu_of "$process")"
-        read -r bytes seconds < <(python_client "$who" bulk 'SELECT id, filler FROM public.bulk')
-        during="$(cpu_of "$process")"
-        settle "$process"
-        after="$(cpu_of "$process")"
-        note bulk "$who" mbs "$(awk "BEGIN { print $bytes / $seconds / 1000000 }")"
-        note bulk "$who" cpu "$(awk "BEGIN { print ($during - $before) / ($bytes / 1000000) }")"
-        note bulk "$who" later "$(awk "BEGIN { print ($after - $during) / ($bytes / 1000000) }")"
+        bulk_of bulk "$who"
     done
+    for who in relay digest; do
+        bulk_of bulk_masked "$who"
+    done
+}
+
+# bulk_of TABLE WHO
+bulk_of() {
+    local what="$1" who="$2" process before during after bytes seconds
+    process="$(process_of "$who")"
+    before="$(cpu_of "$process")"
+    read -r bytes seconds < <(python_client "$who" bulk "SELECT id, filler, ssn FROM public.$what")
+    during="$(cpu_of "$process")"
+    settle "$process"
+    after="$(cpu_of "$process")"
+    note "$what" "$who" mbs "$(awk "BEGIN { print $bytes / $seconds / 1000000 }")"
+    note "$what" "$who" cpu "$(awk "BEGIN { print ($during - $before) / ($bytes / 1000000) }")"
+    note "$what" "$who" later "$(awk "BEGIN { print ($after - $during) / ($bytes / 1000000) }")"
 }
 
 # python_client WHO COMMAND WHAT

@@ -55,6 +55,11 @@ def cell(values):
     return text if len(values) == 1 else f"{text} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
+def spread(ratios):
+    text = f"{statistics.median(ratios):.2f}" if ratios else "-"
+    return f"{text} ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else text
+
+
 def main():
     values = load(sys.argv[1])
     lines = [["", *WHO, "relay / PgBouncer"]]
@@ -64,10 +69,7 @@ def main():
             of[0] = of[1] = []
         # Round by round, for both met the same minutes.
         ratios = [relay / other for relay, other in zip(of[2], of[1]) if other]
-        ratio = f"{statistics.median(ratios):.2f}" if ratios else "-"
-        if len(ratios) > 1:
-            ratio += f" ({min(ratios):.2f} to {max(ratios):.2f})"
-        lines.append([title, *map(cell, of), ratio])
+        lines.append([title, *map(cell, of), spread(ratios)])
     widths = [max(len(line[column]) for line in lines) for column in range(5)]
     print()
     for number, line in enumerate(lines):
@@ -75,6 +77,10 @@ def main():
         if number == 0:
             print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
     print("\nMedian (lowest to highest). Latencies, CPU and memory: less is better.")
+    for who, kept in (("relay", "in full"), ("digest", "as digest")):
+        pairs = zip(values["bulk_masked", "mbs", who], values["bulk", "mbs", who])
+        ratios = [masked / unmasked for masked, unmasked in pairs]
+        print(f"The large result through the relay, recorded {kept}, a column masked / none: {spread(ratios)}")
 
 
 main()
