@@ -48,6 +48,13 @@ fn what_touches_nothing_protected_only_gets_its_guard() {
 }
 
 #[test]
+fn a_view_of_nothing_protected_is_left_as_it_is() {
+    let sql = Clinic::analyst().upstream("SELECT v.amount FROM billing.open_invoices v, billing.invoices i");
+    assert!(sql.starts_with("SELECT v.amount FROM billing.open_invoices v, billing.invoices i WHERE"), "{sql}");
+    assert_eq!(sql.matches("regclass").count(), 2, "each relation of the statement's own has its guard: {sql}");
+}
+
+#[test]
 fn what_is_prepared_by_sql_is_masked_and_guarded_like_anything_else() {
     let clinic = Clinic::analyst();
     let plain = clinic.upstream("SELECT ssn FROM clinic.patients WHERE id = $1");
