@@ -141,6 +141,22 @@ impl Snapshot {
         self.shadows.visible(self.searched(path), name)
     }
 
+    /// The functions that users and extensions made in their own schemas: schema and name, each once.
+    pub fn user_functions(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = [&self.functions, &self.shadows];
+        let all = all.into_iter().flat_map(|names| &names.0);
+        all.flat_map(|(name, schemas)| schemas.iter().map(move |schema| (schema.as_str(), name.as_str())))
+            .filter(|(schema, _)| *schema != PG_CATALOG)
+    }
+
+    /// The schemas of a search path that have a function of this name which users or an extension made.
+    pub fn schemas_with_function<'a>(&'a self, path: &'a [String], name: &'a str) -> impl Iterator<Item = &'a str> {
+        let has = move |schema: &&str| {
+            [&self.functions, &self.shadows].iter().any(|names| names.visible(std::iter::once(*schema), name))
+        };
+        self.searched(path).filter(has)
+    }
+
     /// Whether `pg_catalog` has a function of this name that takes one argument: what `value.name` can be a call of.
     #[must_use]
     pub fn unary_function(&self, name: &str) -> bool {

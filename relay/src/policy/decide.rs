@@ -203,7 +203,7 @@ impl Decided {
                 permitted(&self.found, if self.needs_approval() { Verdict::Held } else { Verdict::Permitted })
             }
         };
-        let scrub_diagnostics = self.found.protected || self.found.triggers;
+        let scrub_diagnostics = self.found.protected || self.found.triggers || self.found.calls;
         let event = Statement {
             statement: 0,
             path,

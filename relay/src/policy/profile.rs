@@ -10,9 +10,10 @@ use schemas::event::ObjectScope;
 
 use super::protection::{ClassificationError, Protection};
 use super::set::PolicySet;
-use crate::catalog::{Readable, Relation, Snapshot, digest_hex};
+use crate::catalog::{QualifiedName, Readable, Relation, Snapshot, digest_hex};
 use crate::config::{Classification, Connection};
 use crate::rewrite::access::{Access, ColumnAccess, Grant, RelationAccess, Treatment};
+use crate::rewrite::called;
 use crate::rewrite::{Resolved, Resource, ScanError, Style, scan};
 
 /// The answers for one principal, policy set, classification and catalog snapshot (rule 24).
@@ -77,6 +78,14 @@ impl PolicySet {
         if may_connect.permitted {
             for schema in snapshot.schemas() {
                 access.schemas.insert(schema.to_owned(), desk.ask_held("ddl", &names.schema(schema)?)?);
+            }
+            // An extension can bring a thousand.
+            let functions = self.may_permit(&uid("Action", "call")?).then(|| snapshot.user_functions());
+            for (schema, name) in functions.into_iter().flatten() {
+                let grant = desk.ask("call", &names.function(schema, name)?)?;
+                if grant.permitted {
+                    access.functions.insert((schema.to_owned(), name.to_owned()), grant);
+                }
             }
             for relation in snapshot.relations() {
                 access.relations.insert(relation.oid, answers(&desk, &names, relation, &protection, snapshot)?);
@@ -150,7 +159,13 @@ impl AccessProfile {
             let answers = self.access.relations.get(&relation.oid).filter(|answers| answers.barred.is_none())?;
             answers.scope(relation.qualified().to_string())
         };
-        let mut scope: Vec<ObjectScope> = snapshot.relations().filter_map(granted).collect();
+        let functions = self.access.functions.keys().map(|(schema, name)| ObjectScope {
+            object: called(schema, name),
+            permitted: vec!["call".to_owned()],
+            held: Vec::new(),
+            revealed: Vec::new(),
+        });
+        let mut scope: Vec<ObjectScope> = snapshot.relations().filter_map(granted).chain(functions).collect();
         scope.sort_by(|one, other| one.object.cmp(&other.object));
         scope
     }
@@ -310,6 +325,10 @@ impl Names<'_> {
         uid("Table", &format!("{}/{}", self.connection, relation.qualified()))
     }
 
+    fn function(&self, schema: &str, name: &str) -> Result<EntityUid, ProfileError> {
+        uid("Function", &format!("{}/{}", self.connection, QualifiedName { schema, name }))
+    }
+
     fn column(&self, relation: &Relation, column: &str) -> Result<EntityUid, ProfileError> {
         uid("Column", &format!("{}/{}.{}", self.connection, relation.qualified(), Readable(column)))
     }
@@ -320,6 +339,9 @@ fn resources(names: &Names<'_>, protection: &Protection, snapshot: &Snapshot) ->
     let mut entities = vec![Entity::new_no_attrs(connection.clone(), HashSet::new())];
     for schema in snapshot.schemas() {
         entities.push(Entity::new_no_attrs(names.schema(schema)?, HashSet::from([connection.clone()])));
+    }
+    for (schema, name) in snapshot.user_functions() {
+        entities.push(Entity::new_no_attrs(names.function(schema, name)?, HashSet::from([names.schema(schema)?])));
     }
     for relation in snapshot.relations() {
         let table = names.table(relation)?;

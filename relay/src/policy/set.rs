@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use cedar_policy::{Policy, PolicyId, PolicySet as CedarPolicies, Schema, ValidationMode, Validator};
+use cedar_policy::{
+    ActionConstraint, Effect, EntityUid, Policy, PolicyId, PolicySet as CedarPolicies, Schema, ValidationMode,
+    Validator,
+};
 use miette::Diagnostic;
 
 use crate::catalog::digest_hex;
@@ -99,6 +102,16 @@ impl PolicySet {
     #[must_use]
     pub fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    /// Whether any policy permits this action on anything: where none does there is nothing to ask.
+    pub(super) fn may_permit(&self, action: &EntityUid) -> bool {
+        let names = |policy: &Policy| match policy.action_constraint() {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(only) => only == *action,
+            ActionConstraint::In(any) => any.contains(action),
+        };
+        self.policies.policies().any(|policy| policy.effect() == Effect::Permit && names(policy))
     }
 }
 

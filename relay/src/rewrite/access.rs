@@ -15,6 +15,9 @@ pub struct Access {
     pub relations: BTreeMap<u32, RelationAccess>,
     /// May relations be made in a schema, by its name.
     pub schemas: BTreeMap<String, Grant>,
+    /// May a function be called that users or an extension made, by schema and name; those of which nothing is permitted
+    /// are left out.
+    pub functions: BTreeMap<(String, String), Grant>,
 }
 
 /// Answers for one relation.

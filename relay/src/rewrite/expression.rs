@@ -103,12 +103,19 @@ impl Rewriter<'_> {
             [schema, function] if schema == "pg_catalog" => (&[][..], function),
             // What pgjdbc asks for the columns of keys.
             [schema, function] if schema == "information_schema" && function == "_pg_expandarray" => return Ok(()),
+            [schema, function] => {
+                return self.ask_call(schema, function).unwrap_or_else(|| Err(self.refused_function(function)));
+            }
             [.., function] => return Err(self.refused_function(function)),
             [] => return Err(Refusal::unsupported("a call without a name")),
         };
         if !functions::allowed(function) {
             match setting_calls::call(function, &mut call.args)? {
-                Call::Other => return Err(self.refused_function(function)),
+                Call::Other => {
+                    let schema = self.schema_of_function(path, function)?;
+                    call.funcname = vec![scan::text(&schema), scan::text(function)];
+                    return Ok(());
+                }
                 Call::Admitted => {}
                 Call::Checked(constants) => self.found.constants.extend(constants),
             }
@@ -124,6 +131,20 @@ impl Rewriter<'_> {
         }
         call.funcname = vec![scan::text("pg_catalog"), scan::text(function)];
         Ok(())
+    }
+
+    /// The one schema along the path whose function an unqualified name can mean, if it may be called. Which of several
+    /// would run is the server's choice.
+    fn schema_of_function(&mut self, path: &[String], function: &str) -> Result<String, Refusal> {
+        let schemas: Vec<String> = self.catalog.schemas_with_function(path, function).map(str::to_owned).collect();
+        match schemas.as_slice() {
+            [schema] if !self.catalog.built_in_function(function) => {
+                self.ask_call(schema, function).unwrap_or_else(|| Err(self.refused_function(function)))?;
+                Ok(schema.clone())
+            }
+            [] => Err(self.refused_function(function)),
+            _ => Err(self.refused_function(function).hint("Write the function's schema in front of its name.")),
+        }
     }
 
     fn refused_function(&self, function: &str) -> Refusal {

@@ -32,7 +32,7 @@ pub use outcome::{ByName, Class, Copies, Cursor, Effects, EndsPrepared, OnTransa
 pub use scan::ScanError;
 
 pub(crate) use mask::check as check_style;
-pub(crate) use rewriter::{Found, Rewriter};
+pub(crate) use rewriter::{Found, Rewriter, called};
 pub use rewriter::{Resolved, Resource};
 pub(crate) use settings::{REASON, is_reason};
 pub(crate) use splice::{spliced_text, spliced_told};

@@ -8,7 +8,7 @@ use schemas::event::{MaskedColumn, Touched};
 use super::access::{Access, Grant, RelationAccess, Treatment};
 use super::scope::Scopes;
 use super::splice::{self, Splice, Spliced};
-use crate::catalog::{Relation, Snapshot};
+use crate::catalog::{QualifiedName, Relation, Snapshot};
 use crate::statement::Refusal;
 
 /// Rewrites one statement. Everything it meets is resolved against the snapshot and the fixed search path.
@@ -47,6 +47,8 @@ pub(crate) struct Found {
     pub(crate) narrowed: bool,
     /// A relation with triggers of users is among them.
     pub(crate) triggers: bool,
+    /// A function that users made is called.
+    pub(crate) calls: bool,
     /// A relation with columns of an extension's types is among them.
     pub(crate) extension_types: bool,
     /// A function was called whose name an extension has too, over types of its own.
@@ -154,6 +156,28 @@ impl<'a> Rewriter<'a> {
         Ok(access)
     }
 
+    /// Asks whether a function may be called that users or an extension made, and notes that it is; `None` where there is
+    /// no such function.
+    pub(super) fn ask_call(&mut self, schema: &str, name: &str) -> Option<Result<(), Refusal>> {
+        let Some(grant) = self.access.functions.get(&(schema.to_owned(), name.to_owned())) else {
+            let is_there = self.catalog.user_functions().any(|function| function == (schema, name));
+            let refusal = || {
+                let function = QualifiedName { schema, name };
+                Refusal::forbidden(format!("policy does not permit calling {function}")).hint(format!(
+                    "You have no grant of action \"call\" on {function}; ask the owner of the policies for one."
+                ))
+            };
+            return is_there.then(|| Err(refusal()));
+        };
+        self.found.policies.extend(grant.policies.iter().cloned());
+        self.found.calls = true;
+        let object = called(schema, name);
+        let touched =
+            Touched { object: object.clone(), action: "call".to_owned(), masked: Vec::new(), revealed: Vec::new() };
+        self.found.touched.insert((object, "call"), touched);
+        Some(Ok(()))
+    }
+
     pub(super) fn require(&mut self, grant: &Grant, action: &str, what: &str, object: &str) -> Result<(), Refusal> {
         if grant.permitted {
             self.found.policies.extend(grant.policies.iter().cloned());
@@ -200,12 +224,18 @@ impl Found {
         self.protected |= other.protected;
         self.narrowed |= other.narrowed;
         self.triggers |= other.triggers;
+        self.calls |= other.calls;
         self.extension_types |= other.extension_types;
         self.shadowed = self.shadowed.take().or(other.shadowed);
         self.policies.extend(other.policies);
         self.constants.extend(other.constants);
         self.splices.extend(other.splices);
     }
+}
+
+/// A function as evidence names it: no relation has such a name.
+pub(crate) fn called(schema: &str, name: &str) -> String {
+    format!("{}()", QualifiedName { schema, name })
 }
 
 fn touched(object: String, access: &RelationAccess, action: &str) -> Touched {

@@ -38,6 +38,8 @@ mod evidence;
 #[cfg(test)]
 mod full_spool;
 #[cfg(test)]
+mod functions;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod kills;

@@ -6,6 +6,7 @@ mod copy;
 mod decisions;
 mod depth;
 mod evidence;
+mod functions;
 mod ordinary;
 mod profile;
 mod set_off;
