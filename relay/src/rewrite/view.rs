@@ -15,10 +15,13 @@ use crate::statement::Refusal;
 impl<'a> Rewriter<'a> {
     /// The rewritten definition, when the view must be replaced by it.
     pub(super) fn view(&mut self, view: &'a Relation) -> Result<Option<SelectStmt>, Refusal> {
-        let (select, inside) = self.definition(view)?;
+        let (select, mut inside) = self.definition(view)?;
         let replaced = inside.found.protected || inside.found.narrowed;
         if replaced {
             may_inline(view, &inside)?;
+        } else {
+            // The names that stand for parts are in a text that nobody writes.
+            inside.found.splices.clear();
         }
         self.locks |= inside.locks;
         self.found.absorb(inside.found);

@@ -48,6 +48,16 @@ fn what_touches_nothing_protected_only_gets_its_guard() {
 }
 
 #[test]
+fn a_view_of_what_is_not_protected_stands_as_it_is_with_its_own_guard() {
+    let sql = Clinic::analyst().upstream("SELECT id FROM billing.open_invoices WHERE amount > 5");
+    assert_eq!(
+        sql,
+        "SELECT id FROM billing.open_invoices WHERE amount > 5 AND \
+         'billing.open_invoices'::pg_catalog.regclass::pg_catalog.oid OPERATOR(pg_catalog.=) '501'::pg_catalog.oid"
+    );
+}
+
+#[test]
 fn what_is_prepared_by_sql_is_masked_and_guarded_like_anything_else() {
     let clinic = Clinic::analyst();
     let plain = clinic.upstream("SELECT ssn FROM clinic.patients WHERE id = $1");

@@ -50,6 +50,8 @@ pub(super) struct Case {
     pub(super) fails: Vec<String>,
     /// Why the relay refuses it, if it does.
     pub(super) refused: Option<String>,
+    /// Why its result differs from the twin's, if it does.
+    pub(super) differs: Option<String>,
 }
 
 /// What came of a case at one place.

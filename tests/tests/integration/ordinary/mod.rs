@@ -73,11 +73,13 @@ fn judge(server: &'static Database) {
     eprintln!("{}", table(&cases, &verdicts));
     let mut wrong = String::new();
     for ((_, case), verdict) in cases.iter().zip(&verdicts) {
-        match (verdict, &case.refused) {
-            (Verdict::Same, None) | (Verdict::Refused(_), Some(_)) => {}
-            (Verdict::Same, Some(_)) => writeln!(wrong, "NO LONGER REFUSED {}: remove its mark", case.id).unwrap(),
-            (Verdict::Refused(why), None) => writeln!(wrong, "REFUSED {}: {why}", case.id).unwrap(),
-            (Verdict::Different(how), _) => writeln!(wrong, "DIFFERENT {}: {how}", case.id).unwrap(),
+        match (verdict, &case.refused, &case.differs) {
+            (Verdict::Same, None, None)
+            | (Verdict::Refused(_), Some(_), None)
+            | (Verdict::Different(_), None, Some(_)) => {}
+            (Verdict::Same, ..) => writeln!(wrong, "NO LONGER SO {}: remove its mark", case.id).unwrap(),
+            (Verdict::Refused(why), ..) => writeln!(wrong, "REFUSED {}: {why}", case.id).unwrap(),
+            (Verdict::Different(how), ..) => writeln!(wrong, "DIFFERENT {}: {how}", case.id).unwrap(),
         }
     }
     assert!(wrong.is_empty(), "PostgreSQL {}:\n{wrong}", server.version());
@@ -99,7 +101,9 @@ fn table(cases: &[(&str, &Case)], verdicts: &[Verdict]) -> String {
             Verdict::Different(_) => 2,
         };
         classes.entry(class).or_default()[column] += 1;
-        if let (Verdict::Refused(_), Some(reason)) = (verdict, &case.refused) {
+        if let (Verdict::Refused(_), Some(reason), _) | (Verdict::Different(_), _, Some(reason)) =
+            (verdict, &case.refused, &case.differs)
+        {
             reasons.entry(reason).or_default().push(&case.id);
         }
     }
