@@ -27,7 +27,7 @@ pub struct Snapshot {
     unary_functions: HashSet<String>,
     other_functions: HashSet<String>,
     event_triggers: Vec<TriggerFunction>,
-    attribute_columns: Vec<String>,
+    system_columns: HashMap<String, Vec<String>>,
     opaque_operator_classes: Vec<String>,
     operators: Names,
     foreign_keys: Vec<ForeignKey>,
@@ -165,10 +165,10 @@ impl Snapshot {
         &self.event_triggers
     }
 
-    /// Columns of `pg_catalog.pg_attribute`, in order.
+    /// Columns of a relation of `pg_catalog` that is seen in part, in order.
     #[must_use]
-    pub fn attribute_columns(&self) -> &[String] {
-        &self.attribute_columns
+    pub fn system_columns(&self, name: &str) -> &[String] {
+        self.system_columns.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// Operator families that call functions of users wherever values of their types are compared.
@@ -320,7 +320,7 @@ struct Raw {
     unary_functions: Option<Vec<String>>,
     other_functions: Option<Vec<String>>,
     event_triggers: Option<Vec<TriggerFunction>>,
-    attribute_columns: Option<Vec<String>>,
+    system_columns: Option<HashMap<String, Vec<String>>>,
     opaque_operator_classes: Option<Vec<String>>,
     operators: Option<Vec<(String, String)>>,
     operators_added_to_pg_catalog: Option<Vec<String>>,
@@ -375,7 +375,7 @@ impl Raw {
             unary_functions: self.unary_functions.unwrap_or_default().into_iter().collect(),
             other_functions: self.other_functions.unwrap_or_default().into_iter().collect(),
             event_triggers: self.event_triggers.unwrap_or_default(),
-            attribute_columns: self.attribute_columns.unwrap_or_default(),
+            system_columns: self.system_columns.unwrap_or_default(),
             opaque_operator_classes: self.opaque_operator_classes.unwrap_or_default(),
             operators,
             foreign_keys: self.foreign_keys.unwrap_or_default(),
@@ -407,6 +407,6 @@ const PG_CATALOG: &str = "pg_catalog";
 /// OIDs below are assigned by PostgreSQL itself (`FirstNormalObjectId`).
 pub(crate) const FIRST_USER_OID: u32 = 16_384;
 /// Raised whenever `snapshot.sql` changes what it returns.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// The grammar is PostgreSQL 18's; allow-lists were made from the functions of 15.
 const SERVER_VERSIONS: std::ops::Range<u32> = 150_000..190_000;

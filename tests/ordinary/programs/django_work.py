@@ -197,9 +197,25 @@ def dumpdata():
 
 
 def migrate():
-    call_command("migrate", verbosity=0)
-    with connection.cursor() as cursor:
-        show(sorted(one.name for one in connection.introspection.get_table_list(cursor) if one.name.startswith(("auth_", "django_"))))
+    def made(cursor):
+        return sorted(one.name for one in connection.introspection.get_table_list(cursor) if one.name.startswith(("auth_", "django_")))
+
+    try:
+        call_command("migrate", verbosity=0)
+        with connection.cursor() as cursor:
+            show(made(cursor))
+    finally:
+        # Those that refer to others first; what is left of a migration that failed too.
+        connection.rollback() if connection.in_atomic_block else None
+        for _ in range(4):
+            with connection.cursor() as cursor:
+                left = made(cursor)
+            for table in left:
+                try:
+                    with connection.cursor() as cursor:
+                        cursor.execute(f"DROP TABLE work.{table}")
+                except django.db.Error:
+                    pass
 
 
 globals()[sys.argv[1]]()

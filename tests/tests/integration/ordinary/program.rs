@@ -95,7 +95,7 @@ fn classes() -> &'static Path {
         let classes = tempfile::tempdir().unwrap().keep();
         let sources = std::fs::read_dir(folder().join("programs")).unwrap().map(|entry| entry.unwrap().path());
         let sources = sources.filter(|path| path.extension().is_some_and(|extension| extension == "java"));
-        Said::by(Command::new("javac").arg("-d").arg(&classes).args(sources)).ok();
+        Said::by(Command::new("javac").args(["-cp", PGJDBC, "-d"]).arg(&classes).args(sources)).ok();
         classes
     })
 }
