@@ -25,4 +25,9 @@ UPDATE clinic.visits SET notes = '***';
 
 COMMIT;
 
+-- Rows stand where they stood: whoever reads them without an order gets the same one.
+CLUSTER clinic.patients USING patients_pkey;
+CLUSTER clinic.visits_2024 USING visits_2024_pkey;
+CLUSTER clinic.visits_2025 USING visits_2025_pkey;
+
 ANALYZE clinic.patients, clinic.visits;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::Deserialize;
 
 use super::relation::{ForeignKey, Relation, TriggerFunction, UserType};
+use super::sequence::Sequence;
 
 /// The query whose single JSON text [`Snapshot::from_json`] reads. It names everything by schema, works with an
 /// unprivileged login on PostgreSQL 15 to 18, and leaves nothing behind.
@@ -31,6 +32,7 @@ pub struct Snapshot {
     opaque_operator_classes: Vec<String>,
     operators: Names,
     foreign_keys: Vec<ForeignKey>,
+    sequences: Vec<Sequence>,
     opaque_casts: Vec<String>,
     identifiers: HashSet<String>,
     login: String,
@@ -107,6 +109,23 @@ impl Snapshot {
     #[must_use]
     pub fn relation_named(&self, schema: &str, name: &str) -> Option<&Relation> {
         self.by_name.get(&(schema.to_owned(), name.to_owned())).and_then(|oid| self.relations.get(oid))
+    }
+
+    /// All sequences outside the system's schemas.
+    #[must_use]
+    pub fn sequences(&self) -> &[Sequence] {
+        &self.sequences
+    }
+
+    /// The sequence that a name means, if it means one: relations have the same names.
+    #[must_use]
+    pub fn sequence(&self, path: &[String], schema: &str, name: &str) -> Option<&Sequence> {
+        let in_schema = |schema: &str| self.sequences.iter().find(|one| one.schema == schema && one.name == name);
+        if !schema.is_empty() {
+            return in_schema(schema);
+        }
+        let has = |schema: &&str| self.relation_named(schema, name).is_some() || in_schema(schema).is_some();
+        if self.in_pg_catalog(name) { None } else { self.searched(path).find(has).and_then(in_schema) }
     }
 
     /// Names of the schemas outside the system's own.
@@ -314,6 +333,7 @@ struct Raw {
     system_relations: Option<Vec<String>>,
     relations: Option<Vec<Relation>>,
     foreign_keys: Option<Vec<ForeignKey>>,
+    sequences: Option<Vec<Sequence>>,
     types: Option<Vec<RawType>>,
     functions: Option<Vec<(String, String, bool)>>,
     added_to_pg_catalog: Option<Vec<String>>,
@@ -379,6 +399,7 @@ impl Raw {
             opaque_operator_classes: self.opaque_operator_classes.unwrap_or_default(),
             operators,
             foreign_keys: self.foreign_keys.unwrap_or_default(),
+            sequences: self.sequences.unwrap_or_default(),
             opaque_casts: self.opaque_casts.unwrap_or_default(),
             login: self.login,
             server_version: self.server_version_num,

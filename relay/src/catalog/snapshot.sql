@@ -167,6 +167,23 @@ SELECT pg_catalog.json_build_object(
       JOIN pg_catalog.pg_proc f ON f.oid OPERATOR(pg_catalog.=) u.code
       JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) f.prolang
      WHERE l.lanname OPERATOR(pg_catalog.<>) ALL ('{c,internal}')),
+  'sequences', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'oid', c.oid::pg_catalog.int8,
+      'schema', s.nspname,
+      'name', c.relname,
+      'columns', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(u.relation, u.number)) FROM (
+          SELECT a.adrelid::pg_catalog.int8 AS relation, a.adnum::pg_catalog.int4 AS number
+            FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attrdef a ON a.oid OPERATOR(pg_catalog.=) d.objid
+           WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+             AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+             AND d.refobjid OPERATOR(pg_catalog.=) c.oid
+          UNION SELECT d.refobjid::pg_catalog.int8, d.refobjsubid FROM pg_catalog.pg_depend d
+           WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+             AND d.objid OPERATOR(pg_catalog.=) c.oid
+             AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+             AND d.refobjsubid OPERATOR(pg_catalog.<>) 0) u)))
+      FROM pg_catalog.pg_class c JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) c.relnamespace
+     WHERE c.relkind OPERATOR(pg_catalog.=) 'S'),
   'system_columns', (SELECT pg_catalog.json_object_agg(c.relname, (
       SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
        WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2))

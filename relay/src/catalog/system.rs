@@ -6,8 +6,8 @@
 /// Left out are statistics, which hold sampled values (`pg_statistic`, `pg_stats*`, `pg_statistic_ext_data`) or count what
 /// follows from values (`pg_stat_*_tables`: whether an update was HOT tells whether it changed an indexed column), texts of
 /// other sessions' statements (`pg_stat_statements`), secrets (`pg_authid`, `pg_shadow`, `pg_user_mapping`,
-/// `pg_stat_subscription`, settings of roles in `pg_db_role_setting`), files (`pg_hba_file_rules`, `pg_file_settings`), how
-/// far sequences are (`pg_sequences`) and large objects.
+/// `pg_stat_subscription`, settings of roles in `pg_db_role_setting`), files (`pg_hba_file_rules`, `pg_file_settings`) and
+/// large objects.
 pub(crate) fn readable(name: &str) -> bool {
     PG_CATALOG.binary_search(&name).is_ok()
 }
@@ -77,6 +77,8 @@ const PG_CATALOG: &[&str] = &[
     "pg_seclabel",
     "pg_seclabels",
     "pg_sequence",
+    // Where none of them tells a protected value.
+    "pg_sequences",
     "pg_settings",
     "pg_shdescription",
     "pg_stat_activity",
@@ -175,15 +177,7 @@ mod tests {
     #[test]
     fn relations_that_hold_values_or_secrets_are_not_readable() {
         assert!(PG_CATALOG.is_sorted());
-        for name in [
-            "pg_stats",
-            "pg_statistic",
-            "pg_stat_user_tables",
-            "pg_authid",
-            "pg_shadow",
-            "pg_user_mapping",
-            "pg_sequences",
-        ] {
+        for name in ["pg_stats", "pg_statistic", "pg_stat_user_tables", "pg_authid", "pg_shadow", "pg_user_mapping"] {
             assert!(!readable(name), "{name}");
         }
         assert!(readable("pg_class"));

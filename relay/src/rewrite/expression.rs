@@ -1,13 +1,13 @@
 //! Expressions: every name in them is looked up, every name that computes is on a list.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AExpr, AExprKind, ColumnRef, FuncCall, Node, SubLink, TypeName};
+use pg_query::protobuf::{AExpr, AExprKind, ColumnRef, FuncCall, Node, SubLink, TypeCast, TypeName, a_const::Val};
 
 use super::rewriter::Rewriter;
 use super::scope::{Item, Qualified};
 use super::setting_calls::{self, Call};
 use super::{functions, operators, scan, types};
-use crate::catalog::{QualifiedName, Readable};
+use crate::catalog::{QualifiedName, Readable, literal};
 use crate::statement::{Refusal, shape};
 
 impl Rewriter<'_> {
@@ -19,7 +19,10 @@ impl Rewriter<'_> {
             Some(NodeEnum::ColumnRef(reference)) => return self.column(reference),
             Some(NodeEnum::AExpr(operation)) => self.operation(operation)?,
             Some(NodeEnum::FuncCall(call)) => self.function(call)?,
-            Some(NodeEnum::TypeCast(cast)) => self.maybe_type(cast.type_name.as_mut())?,
+            Some(NodeEnum::TypeCast(cast)) => {
+                self.maybe_type(cast.type_name.as_mut())?;
+                self.boolean_word(cast);
+            }
             Some(NodeEnum::ColumnDef(definition)) => self.maybe_type(definition.type_name.as_mut())?,
             Some(NodeEnum::CaseExpr(case)) if case.arg.is_some() => self.operator("=")?,
             Some(NodeEnum::AIndirection(indirection)) => {
@@ -107,7 +110,7 @@ impl Rewriter<'_> {
             [.., function] => return Err(self.refused_function(function)),
             [] => return Err(Refusal::unsupported("a call without a name")),
         };
-        if !functions::allowed(function) {
+        if !functions::allowed(function) && !self.sequence_call(function, &mut call.args)? {
             match setting_calls::call(function, &mut call.args)? {
                 Call::Other => return Err(self.refused_function(function)),
                 Call::Admitted => {}
@@ -141,6 +144,21 @@ impl Rewriter<'_> {
 
     pub(super) fn maybe_type(&mut self, type_name: Option<&mut TypeName>) -> Result<(), Refusal> {
         type_name.map_or(Ok(()), |type_name| self.type_name(type_name))
+    }
+
+    /// `'t'::bool` would be written as `true`, whose column has another name: the word in full is left alone.
+    fn boolean_word(&mut self, cast: &mut TypeCast) {
+        let to = cast.type_name.as_ref().and_then(|to| to.names.last()).and_then(name);
+        let Some(NodeEnum::AConst(constant)) = cast.arg.as_mut().and_then(|arg| arg.node.as_mut()) else { return };
+        if let (Some("bool"), Some(Val::Sval(text))) = (to.as_deref(), constant.val.as_mut()) {
+            let word = match text.sval.as_str() {
+                "t" => "true",
+                "f" => "false",
+                _ => return,
+            };
+            word.clone_into(&mut text.sval);
+            self.found.constants.insert(literal(word));
+        }
     }
 
     /// Types of `pg_catalog` on the list, and enums; their names are qualified, so that nothing can shadow them.

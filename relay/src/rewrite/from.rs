@@ -88,6 +88,9 @@ impl<'a> Rewriter<'a> {
             self.note(range.alias.as_ref(), &range.relname);
             return Ok(None);
         }
+        if range.catalogname.is_empty() && range.relpersistence != "t" && self.sequence_read(range)? {
+            return Ok(None);
+        }
         let Some(relation) = self.resolve(range)? else {
             return self.system_relation(range);
         };
@@ -123,6 +126,9 @@ impl<'a> Rewriter<'a> {
             aliased: range.alias.is_some(),
             renamed: true,
         });
+        if in_catalog && range.relname == "pg_sequences" {
+            self.every_sequence()?;
+        }
         let narrowed = if in_catalog { self.narrowed(&range.relname)? } else { None };
         let Some((select, constants)) = narrowed else { return Ok(None) };
         self.found.constants.extend(constants);

@@ -21,6 +21,7 @@ mod rewriter;
 mod sample;
 pub(crate) mod scan;
 mod scope;
+mod sequences;
 mod setting_calls;
 mod settings;
 mod splice;

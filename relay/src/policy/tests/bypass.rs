@@ -201,7 +201,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("SELECT current_setting('x')", "current_setting"),
     ("SELECT set_config('search_path', ssn, false) FROM clinic.patients", "set_config"),
     ("SELECT pg_notify('c', ssn) FROM clinic.patients", "pg_notify"),
-    ("SELECT nextval('s')", "nextval"),
+    ("SELECT nextval('s')", "does not exist"),
     ("SELECT pg_sleep(1)", "pg_sleep"),
     ("SELECT hidden.upper('a')", "upper"),
     ("SELECT json_populate_record(null::clinic.patients, '{}')", "list"),

@@ -165,6 +165,67 @@ fn syntax_that_an_older_server_takes_for_calls_is_let_through_where_it_is_syntax
     }
 }
 
+/// One sequence for each of: a clear key, a protected column, a table that nobody protects, nothing.
+fn numbered(catalog: &mut Value) {
+    let sequence = |oid: u32, schema: &str, name: &str, columns: Value| json!({"oid": oid, "schema": schema, "name": name, "columns": columns});
+    catalog["sequences"] = json!([
+        sequence(600, "clinic", "patients_id_seq", json!([[100, 1]])),
+        sequence(601, "clinic", "mrn_seq", json!([[100, 2]])),
+        sequence(602, "billing", "payers_id_seq", json!([[300, 1]])),
+        sequence(603, "billing", "Loose", json!([])),
+        sequence(604, "clinic", "loose", json!(null)),
+    ]);
+}
+
+#[test]
+fn sequences_are_used_by_who_may_use_their_columns_unless_they_tell_a_protected_one() {
+    let analyst = Clinic::changed(&numbered);
+    for (sql, upstream) in [
+        (
+            "SELECT nextval('billing.payers_id_seq')",
+            "SELECT pg_catalog.nextval('billing.payers_id_seq'::pg_catalog.regclass)",
+        ),
+        (
+            "SELECT setval(pg_get_serial_sequence('billing.payers', 'id'), 5, false)",
+            "SELECT pg_catalog.setval('billing.payers_id_seq'::pg_catalog.regclass, 5, false)",
+        ),
+        (
+            "SELECT currval('patients_id_seq'::regclass)",
+            "SELECT pg_catalog.currval('clinic.patients_id_seq'::pg_catalog.regclass)",
+        ),
+        (
+            "SELECT last_value FROM patients_id_seq",
+            "SELECT last_value FROM clinic.patients_id_seq WHERE 'clinic.patients_id_seq'::pg_catalog.regclass::pg_catalog.oid OPERATOR(pg_catalog.=) '600'::pg_catalog.oid",
+        ),
+    ] {
+        assert_eq!(analyst.upstream(sql), upstream);
+    }
+    for (sql, part) in [
+        ("SELECT nextval('clinic.patients_id_seq')", "policy does not permit taking numbers for clinic.patients"),
+        ("SELECT currval('clinic.mrn_seq')", "protected column"),
+        ("SELECT * FROM clinic.mrn_seq", "protected column"),
+        ("SELECT last_value FROM clinic.loose", "may number a protected column"),
+        ("SELECT * FROM pg_sequences", "protected column"),
+        ("SELECT * FROM pg_sequence s, pg_get_sequence_data(s.seqrelid)", "protected column"),
+        (r#"SELECT nextval('billing."Loose"')"#, "policy does not permit using a sequence of schema billing"),
+        ("SELECT nextval('billing.' || 'payers_id_seq')", "plain name"),
+        ("SELECT nextval(name) FROM billing.payers", "plain name"),
+        ("SELECT nextval('billing.payers_id_seq'::regclass::oid)", "plain name"),
+        ("SELECT lastval()", "lastval"),
+    ] {
+        let refusal = analyst.refusal(sql);
+        assert!(refusal.message.contains(part), "{sql}: {}", refusal.message);
+    }
+    let operator = Clinic::of("operators", &numbered);
+    operator.upstream(r#"SELECT nextval('billing."Loose"')"#);
+    let open = Clinic::changed(&|catalog| {
+        numbered(catalog);
+        catalog["sequences"].as_array_mut().unwrap().retain(|one| one["oid"] != 601 && one["oid"] != 604);
+    });
+    open.upstream("SELECT last_value FROM pg_sequences");
+    open.upstream("SELECT last_value FROM pg_sequence s, pg_get_sequence_data(s.seqrelid)");
+}
+
 #[test]
 fn a_sample_is_taken_of_what_is_not_masked() {
     let clinic = Clinic::analyst();
@@ -240,6 +301,7 @@ const FORMS: &[&str] = &[
     "select * from billing.payers for update of payers nowait",
     "table billing.payers",
     "select all id from billing.payers where id operator(pg_catalog.=) 1",
+    "select 't'::bool, 'f'::boolean as no, cast('t' as bool), 'yes'::bool",
     "select 'happy'::mood, 'sad'::public.mood, array['happy']::mood[]",
     "select to_tsvector('english', 'a b') @@ plainto_tsquery('a'), 'a' <-> 'b'",
     "insert into billing.payers (id, name) values (1, 'a'), (2, default) on conflict (id) do update set name = excluded.name where payers.id > 0 returning id, name as n",
