@@ -3,11 +3,13 @@
 mod name;
 mod relation;
 mod resolve;
+mod sequence;
 mod snapshot;
 mod system;
 
 pub use name::QualifiedName;
 pub use relation::{Column, ForeignKey, Kind, Relation, TriggerFunction, UserType};
+pub use sequence::Sequence;
 pub use snapshot::{SNAPSHOT_SQL, Snapshot, SnapshotError};
 
 pub(crate) use name::{Readable, literal, quoted};

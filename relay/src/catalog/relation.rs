@@ -46,6 +46,9 @@ pub struct Relation {
     /// Columns that it is partitioned by; 0 stands for an expression.
     #[serde(default, deserialize_with = "or_empty")]
     pub partition_key: Vec<i16>,
+    /// Columns of its primary key, if that is checked at once: the others depend on them.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub primary_key: Vec<i16>,
     /// Columns by position, dropped ones left out.
     #[serde(default, deserialize_with = "or_empty")]
     pub columns: Vec<Column>,
@@ -168,7 +171,7 @@ impl Kind {
     }
 }
 
-fn or_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(super) fn or_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Deserialize<'de>,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::Deserialize;
 
 use super::relation::{ForeignKey, Relation, TriggerFunction, UserType};
+use super::sequence::Sequence;
 
 /// The query whose single JSON text [`Snapshot::from_json`] reads. It names everything by schema, works with an
 /// unprivileged login on PostgreSQL 15 to 18, and leaves nothing behind.
@@ -27,10 +28,11 @@ pub struct Snapshot {
     unary_functions: HashSet<String>,
     other_functions: HashSet<String>,
     event_triggers: Vec<TriggerFunction>,
-    attribute_columns: Vec<String>,
+    system_columns: HashMap<String, Vec<String>>,
     opaque_operator_classes: Vec<String>,
     operators: Names,
     foreign_keys: Vec<ForeignKey>,
+    sequences: Vec<Sequence>,
     opaque_casts: Vec<String>,
     identifiers: HashSet<String>,
     login: String,
@@ -109,6 +111,23 @@ impl Snapshot {
         self.by_name.get(&(schema.to_owned(), name.to_owned())).and_then(|oid| self.relations.get(oid))
     }
 
+    /// All sequences outside the system's schemas.
+    #[must_use]
+    pub fn sequences(&self) -> &[Sequence] {
+        &self.sequences
+    }
+
+    /// The sequence that a name means, if it means one: relations have the same names.
+    #[must_use]
+    pub fn sequence(&self, path: &[String], schema: &str, name: &str) -> Option<&Sequence> {
+        let in_schema = |schema: &str| self.sequences.iter().find(|one| one.schema == schema && one.name == name);
+        if !schema.is_empty() {
+            return in_schema(schema);
+        }
+        let has = |schema: &&str| self.relation_named(schema, name).is_some() || in_schema(schema).is_some();
+        if self.in_pg_catalog(name) { None } else { self.searched(path).find(has).and_then(in_schema) }
+    }
+
     /// Names of the schemas outside the system's own.
     pub fn schemas(&self) -> impl Iterator<Item = &str> {
         self.schemas.keys().map(String::as_str)
@@ -181,10 +200,10 @@ impl Snapshot {
         &self.event_triggers
     }
 
-    /// Columns of `pg_catalog.pg_attribute`, in order.
+    /// Columns of a relation of `pg_catalog` that is seen in part, in order.
     #[must_use]
-    pub fn attribute_columns(&self) -> &[String] {
-        &self.attribute_columns
+    pub fn system_columns(&self, name: &str) -> &[String] {
+        self.system_columns.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// Operator families that call functions of users wherever values of their types are compared.
@@ -330,13 +349,14 @@ struct Raw {
     system_relations: Option<Vec<String>>,
     relations: Option<Vec<Relation>>,
     foreign_keys: Option<Vec<ForeignKey>>,
+    sequences: Option<Vec<Sequence>>,
     types: Option<Vec<RawType>>,
     functions: Option<Vec<(String, String, bool)>>,
     added_to_pg_catalog: Option<Vec<String>>,
     unary_functions: Option<Vec<String>>,
     other_functions: Option<Vec<String>>,
     event_triggers: Option<Vec<TriggerFunction>>,
-    attribute_columns: Option<Vec<String>>,
+    system_columns: Option<HashMap<String, Vec<String>>>,
     opaque_operator_classes: Option<Vec<String>>,
     operators: Option<Vec<(String, String)>>,
     operators_added_to_pg_catalog: Option<Vec<String>>,
@@ -391,10 +411,11 @@ impl Raw {
             unary_functions: self.unary_functions.unwrap_or_default().into_iter().collect(),
             other_functions: self.other_functions.unwrap_or_default().into_iter().collect(),
             event_triggers: self.event_triggers.unwrap_or_default(),
-            attribute_columns: self.attribute_columns.unwrap_or_default(),
+            system_columns: self.system_columns.unwrap_or_default(),
             opaque_operator_classes: self.opaque_operator_classes.unwrap_or_default(),
             operators,
             foreign_keys: self.foreign_keys.unwrap_or_default(),
+            sequences: self.sequences.unwrap_or_default(),
             opaque_casts: self.opaque_casts.unwrap_or_default(),
             login: self.login,
             server_version: self.server_version_num,
@@ -423,6 +444,6 @@ const PG_CATALOG: &str = "pg_catalog";
 /// OIDs below are assigned by PostgreSQL itself (`FirstNormalObjectId`).
 pub(crate) const FIRST_USER_OID: u32 = 16_384;
 /// Raised whenever `snapshot.sql` changes what it returns.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// The grammar is PostgreSQL 18's; allow-lists were made from the functions of 15.
 const SERVER_VERSIONS: std::ops::Range<u32> = 150_000..190_000;

@@ -23,7 +23,7 @@ WITH RECURSIVE pinned AS MATERIALIZED (
        AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_toast_temp_')
 )
 SELECT pg_catalog.json_build_object(
-  'format', 2,
+  'format', 3,
   'server_version_num', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
   'login', current_user,
   'encoding', pg_catalog.getdatabaseencoding(),
@@ -44,6 +44,8 @@ SELECT pg_catalog.json_build_object(
           WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT t.tgisinternal),
       'rules', EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid
           AND r.rulename OPERATOR(pg_catalog.<>) '_RETURN'),
+      'primary_key', (SELECT pg_catalog.array_to_json(k.conkey) FROM pg_catalog.pg_constraint k
+          WHERE k.conrelid OPERATOR(pg_catalog.=) c.oid AND k.contype OPERATOR(pg_catalog.=) 'p' AND NOT k.condeferrable),
       'options', c.reloptions,
       'parents', (SELECT pg_catalog.json_agg(i.inhparent::pg_catalog.int8) FROM pg_catalog.pg_inherits i
           WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid),
@@ -165,9 +167,29 @@ SELECT pg_catalog.json_build_object(
       JOIN pg_catalog.pg_proc f ON f.oid OPERATOR(pg_catalog.=) u.code
       JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) f.prolang
      WHERE l.lanname OPERATOR(pg_catalog.<>) ALL ('{c,internal}')),
-  'attribute_columns', (SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
-     WHERE a.attrelid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attribute'::pg_catalog.regclass::pg_catalog.oid
-       AND a.attnum OPERATOR(pg_catalog.>) 0),
+  'sequences', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'oid', c.oid::pg_catalog.int8,
+      'schema', s.nspname,
+      'name', c.relname,
+      'columns', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(u.relation, u.number)) FROM (
+          SELECT a.adrelid::pg_catalog.int8 AS relation, a.adnum::pg_catalog.int4 AS number
+            FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attrdef a ON a.oid OPERATOR(pg_catalog.=) d.objid
+           WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+             AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+             AND d.refobjid OPERATOR(pg_catalog.=) c.oid
+          UNION SELECT d.refobjid::pg_catalog.int8, d.refobjsubid FROM pg_catalog.pg_depend d
+           WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+             AND d.objid OPERATOR(pg_catalog.=) c.oid
+             AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+             AND d.refobjsubid OPERATOR(pg_catalog.<>) 0) u)))
+      FROM pg_catalog.pg_class c JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) c.relnamespace
+     WHERE c.relkind OPERATOR(pg_catalog.=) 'S'),
+  'system_columns', (SELECT pg_catalog.json_object_agg(c.relname, (
+      SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+       WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2))
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+     WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND c.relname OPERATOR(pg_catalog.=) ANY (
+       '{pg_attribute,pg_cursors,pg_locks,pg_prepared_statements,pg_stat_activity,pg_stat_gssapi,pg_stat_replication,pg_stat_ssl,pg_subscription,pg_user_mappings}')),
   'other_functions', (SELECT pg_catalog.json_agg(DISTINCT f.proname) FROM pg_catalog.pg_proc f
       JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace
      WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND (f.pronargs OPERATOR(pg_catalog.=) 0::pg_catalog.int2

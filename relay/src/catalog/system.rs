@@ -1,11 +1,13 @@
 //! Which relations of the system's own schemas may be read: those that tell structure, never values.
 
-/// Whether `pg_catalog.<name>` tells structure alone.
+/// Whether `pg_catalog.<name>` tells structure alone, or does so as far as the rewriter lets it be seen
+/// (`rewrite::narrowed`).
 ///
-/// Left out are statistics, which hold sampled values (`pg_statistic`, `pg_stats*`, `pg_statistic_ext_data`), texts of
-/// other sessions' statements (`pg_stat_activity`, `pg_stat_statements`, `pg_prepared_statements`, `pg_cursors`),
-/// secrets (`pg_authid`, `pg_shadow`, `pg_user_mapping`, `pg_stat_subscription`), files (`pg_hba_file_rules`,
-/// `pg_file_settings`) and large objects.
+/// Left out are statistics, which hold sampled values (`pg_statistic`, `pg_stats*`, `pg_statistic_ext_data`) or count what
+/// follows from values (`pg_stat_*_tables`: whether an update was HOT tells whether it changed an indexed column), texts of
+/// other sessions' statements (`pg_stat_statements`), secrets (`pg_authid`, `pg_shadow`, `pg_user_mapping`,
+/// `pg_stat_subscription`, settings of roles in `pg_db_role_setting`), files (`pg_hba_file_rules`, `pg_file_settings`) and
+/// large objects.
 pub(crate) fn readable(name: &str) -> bool {
     PG_CATALOG.binary_search(&name).is_ok()
 }
@@ -25,11 +27,14 @@ const PG_CATALOG: &[&str] = &[
     "pg_attrdef",
     "pg_attribute",
     "pg_auth_members",
+    "pg_available_extension_versions",
+    "pg_available_extensions",
     "pg_cast",
     "pg_class",
     "pg_collation",
     "pg_constraint",
     "pg_conversion",
+    "pg_cursors",
     "pg_database",
     "pg_default_acl",
     "pg_depend",
@@ -41,11 +46,15 @@ const PG_CATALOG: &[&str] = &[
     // Its options are in `information_schema.foreign_server_options` too; passwords are the user mappings'.
     "pg_foreign_server",
     "pg_foreign_table",
+    "pg_group",
     "pg_index",
     "pg_indexes",
     "pg_inherits",
     "pg_init_privs",
     "pg_language",
+    // Which there are; what is in them `pg_largeobject` holds.
+    "pg_largeobject_metadata",
+    "pg_locks",
     "pg_matviews",
     "pg_namespace",
     "pg_opclass",
@@ -54,6 +63,8 @@ const PG_CATALOG: &[&str] = &[
     "pg_partitioned_table",
     "pg_policies",
     "pg_policy",
+    "pg_prepared_statements",
+    "pg_prepared_xacts",
     "pg_proc",
     "pg_publication",
     "pg_publication_namespace",
@@ -66,11 +77,15 @@ const PG_CATALOG: &[&str] = &[
     "pg_seclabel",
     "pg_seclabels",
     "pg_sequence",
-    // Which of its rows is the rewriter's to say.
+    // Where none of them tells a protected value.
+    "pg_sequences",
     "pg_settings",
     "pg_shdescription",
+    "pg_stat_activity",
+    "pg_stat_gssapi",
+    "pg_stat_replication",
+    "pg_stat_ssl",
     "pg_statistic_ext",
-    // Which of its columns is the rewriter's to say.
     "pg_subscription",
     "pg_tables",
     "pg_tablespace",
@@ -84,6 +99,8 @@ const PG_CATALOG: &[&str] = &[
     "pg_ts_parser",
     "pg_ts_template",
     "pg_type",
+    "pg_user",
+    "pg_user_mappings",
     "pg_views",
 ];
 
@@ -160,7 +177,7 @@ mod tests {
     #[test]
     fn relations_that_hold_values_or_secrets_are_not_readable() {
         assert!(PG_CATALOG.is_sorted());
-        for name in ["pg_stats", "pg_statistic", "pg_stat_activity", "pg_authid", "pg_shadow", "pg_user_mappings"] {
+        for name in ["pg_stats", "pg_statistic", "pg_stat_user_tables", "pg_authid", "pg_shadow", "pg_user_mapping"] {
             assert!(!readable(name), "{name}");
         }
         assert!(readable("pg_class"));

@@ -96,9 +96,6 @@ impl<'a> Rewriter<'a> {
         let name = definition.type_name.as_mut().ok_or_else(|| Refusal::unsupported("a column without a type"))?;
         // serial makes a sequence and a default: names of their own, not types.
         self.type_name(name)?;
-        if let Some(clause) = &definition.coll_clause {
-            expression::collation(&clause.collname)?;
-        }
         for node in &mut definition.constraints {
             self.element(node)?;
         }

@@ -1,16 +1,17 @@
 //! Expressions: every name in them is looked up, every name that computes is on a list.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AExpr, AExprKind, ColumnRef, FuncCall, Node, SubLink, TypeName};
+use pg_query::protobuf::{AExpr, AExprKind, ColumnRef, FuncCall, Node, SubLink, TypeCast, TypeName, a_const::Val};
 
 use super::rewriter::Rewriter;
 use super::scope::{Item, Qualified};
 use super::setting_calls::{self, Call};
 use super::{functions, operators, scan, types};
-use crate::catalog::{QualifiedName, Readable};
+use crate::catalog::{QualifiedName, Readable, literal};
 use crate::statement::{Refusal, shape};
 
 impl Rewriter<'_> {
+    /// A collation may have any name: it orders texts, and runs nobody's code.
     pub(super) fn expression(&mut self, node: &mut Node) -> Result<(), Refusal> {
         match node.node.as_mut() {
             Some(NodeEnum::SelectStmt(select)) => return self.select(select),
@@ -18,9 +19,11 @@ impl Rewriter<'_> {
             Some(NodeEnum::ColumnRef(reference)) => return self.column(reference),
             Some(NodeEnum::AExpr(operation)) => self.operation(operation)?,
             Some(NodeEnum::FuncCall(call)) => self.function(call)?,
-            Some(NodeEnum::TypeCast(cast)) => self.maybe_type(cast.type_name.as_mut())?,
+            Some(NodeEnum::TypeCast(cast)) => {
+                self.maybe_type(cast.type_name.as_mut())?;
+                self.boolean_word(cast);
+            }
             Some(NodeEnum::ColumnDef(definition)) => self.maybe_type(definition.type_name.as_mut())?,
-            Some(NodeEnum::CollateClause(clause)) => collation(&clause.collname)?,
             Some(NodeEnum::CaseExpr(case)) if case.arg.is_some() => self.operator("=")?,
             Some(NodeEnum::AIndirection(indirection)) => {
                 for field in indirection.indirection.iter().filter_map(name) {
@@ -32,7 +35,8 @@ impl Rewriter<'_> {
                     "a relation or statement in this place is not supported by the relay",
                 ));
             }
-            _ => {}
+            Some(kind) => self.document(kind)?,
+            None => {}
         }
         shape::children(node, &mut |child| self.expression(child))
     }
@@ -109,7 +113,7 @@ impl Rewriter<'_> {
             [.., function] => return Err(self.refused_function(function)),
             [] => return Err(Refusal::unsupported("a call without a name")),
         };
-        if !functions::allowed(function) {
+        if !functions::allowed(function) && !self.sequence_call(function, &mut call.args)? {
             match setting_calls::call(function, &mut call.args)? {
                 Call::Other => {
                     let schema = self.schema_of_function(path, function)?;
@@ -159,8 +163,23 @@ impl Rewriter<'_> {
         }
     }
 
-    fn maybe_type(&mut self, type_name: Option<&mut TypeName>) -> Result<(), Refusal> {
+    pub(super) fn maybe_type(&mut self, type_name: Option<&mut TypeName>) -> Result<(), Refusal> {
         type_name.map_or(Ok(()), |type_name| self.type_name(type_name))
+    }
+
+    /// `'t'::bool` would be written as `true`, whose column has another name: the word in full is left alone.
+    fn boolean_word(&mut self, cast: &mut TypeCast) {
+        let to = cast.type_name.as_ref().and_then(|to| to.names.last()).and_then(name);
+        let Some(NodeEnum::AConst(constant)) = cast.arg.as_mut().and_then(|arg| arg.node.as_mut()) else { return };
+        if let (Some("bool"), Some(Val::Sval(text))) = (to.as_deref(), constant.val.as_mut()) {
+            let word = match text.sval.as_str() {
+                "t" => "true",
+                "f" => "false",
+                _ => return,
+            };
+            word.clone_into(&mut text.sval);
+            self.found.constants.insert(literal(word));
+        }
     }
 
     /// Types of `pg_catalog` on the list, and enums; their names are qualified, so that nothing can shadow them.
@@ -244,21 +263,6 @@ impl Rewriter<'_> {
     }
 }
 
-pub(super) fn collation(name_parts: &[Node]) -> Result<(), Refusal> {
-    let parts: Vec<String> = name_parts.iter().filter_map(name).collect();
-    let plain = match parts.as_slice() {
-        [collation] => COLLATIONS.contains(&collation.as_str()),
-        [schema, _] => schema == "pg_catalog",
-        _ => false,
-    };
-    if plain {
-        Ok(())
-    } else {
-        Err(Refusal::unsupported("collations other than those of pg_catalog are not supported by the relay")
-            .hint("Write COLLATE pg_catalog.\"…\"."))
-    }
-}
-
 /// The text of a `String` node.
 pub(super) fn name(node: &Node) -> Option<String> {
     match &node.node {
@@ -275,6 +279,10 @@ fn belongs_elsewhere(kind: &NodeEnum) -> bool {
         NodeEnum::RangeVar(_)
             | NodeEnum::RangeSubselect(_)
             | NodeEnum::RangeFunction(_)
+            | NodeEnum::RangeTableSample(_)
+            | NodeEnum::RangeTableFunc(_)
+            | NodeEnum::JsonTable(_)
+            | NodeEnum::ConstraintsSetStmt(_)
             | NodeEnum::JoinExpr(_)
             | NodeEnum::CommonTableExpr(_)
             | NodeEnum::InsertStmt(_)
@@ -305,5 +313,3 @@ fn belongs_elsewhere(kind: &NodeEnum) -> bool {
             | NodeEnum::UnlistenStmt(_)
     )
 }
-
-const COLLATIONS: [&str; 4] = ["C", "POSIX", "default", "ucs_basic"];

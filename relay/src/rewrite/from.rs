@@ -10,7 +10,7 @@ use super::rewriter::Rewriter;
 use super::scope::Item;
 use super::splice::Spliced;
 use super::{scan, setting_calls, unnest};
-use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, quoted, resolve};
+use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, resolve};
 use crate::statement::Refusal;
 
 impl<'a> Rewriter<'a> {
@@ -28,7 +28,22 @@ impl<'a> Rewriter<'a> {
                 Ok(())
             }
             Some(NodeEnum::JoinExpr(join)) => self.join(join),
+            Some(NodeEnum::RangeFunction(function)) if setting_calls::shows_all(function) => {
+                // What `pg_settings` is a view of.
+                let mut range = RangeVar {
+                    schemaname: "pg_catalog".to_owned(),
+                    relname: "pg_settings".to_owned(),
+                    alias: function.alias.clone(),
+                    ..RangeVar::default()
+                };
+                let name = || Alias { aliasname: setting_calls::ALL.to_owned(), colnames: Vec::new() };
+                range.alias.get_or_insert_with(name);
+                item.node = self.system_relation(&range)?;
+                Ok(())
+            }
             Some(NodeEnum::RangeFunction(function)) => self.range_function(function),
+            Some(NodeEnum::RangeTableSample(sample)) => self.sample(sample),
+            Some(NodeEnum::JsonTable(_) | NodeEnum::RangeTableFunc(_)) => self.table_of_document(item),
             _ => Err(Refusal::unsupported("this item of FROM is not supported by the relay yet")),
         }
     }
@@ -68,9 +83,12 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Resolves a relation of a FROM. `Some` is what must stand in its place.
-    fn relation(&mut self, range: &mut RangeVar) -> Result<Option<NodeEnum>, Refusal> {
+    pub(super) fn relation(&mut self, range: &mut RangeVar) -> Result<Option<NodeEnum>, Refusal> {
         if range.catalogname.is_empty() && range.schemaname.is_empty() && self.scopes.is_cte(&range.relname) {
             self.note(range.alias.as_ref(), &range.relname);
+            return Ok(None);
+        }
+        if range.catalogname.is_empty() && range.relpersistence != "t" && self.sequence_read(range)? {
             return Ok(None);
         }
         let Some(relation) = self.resolve(range)? else {
@@ -108,13 +126,11 @@ impl<'a> Rewriter<'a> {
             aliased: range.alias.is_some(),
             renamed: true,
         });
-        let (select, constants) = match range.relname.as_str() {
-            "pg_settings" if in_catalog => setting_calls::view()?,
-            // Without how the other server is connected to, password included.
-            "pg_subscription" if in_catalog => (scan::select_of(SUBSCRIPTIONS)?, Vec::new()),
-            "pg_attribute" if in_catalog => (self.attributes()?, Vec::new()),
-            _ => return Ok(None),
-        };
+        if in_catalog && range.relname == "pg_sequences" {
+            self.every_sequence()?;
+        }
+        let narrowed = if in_catalog { self.narrowed(&range.relname)? } else { None };
+        let Some((select, constants)) = narrowed else { return Ok(None) };
         self.found.constants.extend(constants);
         self.found.narrowed = true;
         Ok(Some(in_place_of(range, &range.relname, select)))
@@ -191,16 +207,6 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    /// `pg_attribute` without the values that rows have which are older than their column.
-    fn attributes(&self) -> Result<SelectStmt, Refusal> {
-        let columns = self.catalog.attribute_columns().iter().map(|column| match column.as_str() {
-            "attmissingval" => "CASE WHEN false THEN a.attmissingval END AS attmissingval".to_owned(),
-            other => format!("a.{}", quoted(other)),
-        });
-        let columns: Vec<String> = columns.collect();
-        scan::select_of(&format!("SELECT {} FROM pg_catalog.pg_attribute a", columns.join(", ")))
-    }
-
     /// Resolves a name and writes the schema into it. `None` is a readable relation of the system.
     pub(super) fn resolve(&mut self, range: &mut RangeVar) -> Result<Option<&'a Relation>, Refusal> {
         if !range.catalogname.is_empty() {
@@ -223,7 +229,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Notes an item that reads no relation of the snapshot directly.
-    fn note(&mut self, alias: Option<&Alias>, otherwise: &str) {
+    pub(super) fn note(&mut self, alias: Option<&Alias>, otherwise: &str) {
         let name = alias.map_or(otherwise, |alias| &alias.aliasname);
         if !name.is_empty() {
             self.scopes.add_item(Item {
@@ -266,9 +272,6 @@ fn unresolved(why: &Unresolved, range: &RangeVar) -> Refusal {
         }
     }
 }
-
-const SUBSCRIPTIONS: &str =
-    "SELECT s.oid, s.subdbid, s.subname, s.subowner, s.subenabled FROM pg_catalog.pg_subscription s";
 
 fn called(node: &Node) -> Option<String> {
     match &node.node {

@@ -8,7 +8,7 @@ use super::types;
 /// Whether every function of `pg_catalog` with this name only computes from its arguments, or tells structure.
 ///
 /// The test for an entry: it runs no SQL text, reads no relation's rows, no file, no large object, no statistics, no
-/// other session; it changes no setting and no state. So `query_to_xml`, `ts_stat`, `ts_rewrite`, `set_config`,
+/// other session's work; it changes no setting, and no state that outlives the session but a lock. So `query_to_xml`, `ts_stat`, `ts_rewrite`, `set_config`,
 /// `current_setting`, `nextval`, `lo_*`, `pg_read_*`, `pg_ls_*`, `pg_stat_*`, `pg_logical_*`, `pg_sleep`, `dblink*` are not
 /// here, and neither is anything nobody has looked at.
 pub(crate) fn allowed(name: &str) -> bool {
@@ -18,9 +18,9 @@ pub(crate) fn allowed(name: &str) -> bool {
 /// Whether `value.name` may stand where it is not known to be a column: it can be a call of the function of that name, if
 /// `pg_catalog` has one of one argument.
 ///
-/// Beside those on the list: conversions to a type that may be named, and geometry, whose names columns have too.
+/// Beside those on the list: conversions to a type that may be named.
 pub(crate) fn allowed_as_field(name: &str) -> bool {
-    allowed(name) || types::allowed(name) || GEOMETRY.contains(&name)
+    allowed(name) || types::allowed(name)
 }
 
 static ALLOWED: LazyLock<HashSet<&'static str>> =
@@ -36,8 +36,12 @@ const LISTS: &[&str] = &[
     ARRAYS_AND_RANGES,
     TEXT_SEARCH,
     NETWORK_AND_IDENTIFIERS,
+    GEOMETRY,
+    XML,
     STRUCTURE,
     SESSION,
+    ADVISORY_LOCKS,
+    TRANSACTIONS,
 ];
 
 const AGGREGATES: &str = "
@@ -56,6 +60,7 @@ const TEXT: &str = "
     overlay parse_ident position quote_ident quote_literal quote_nullable regexp_count regexp_instr regexp_like
     regexp_match regexp_matches regexp_replace regexp_split_to_array regexp_split_to_table regexp_substr repeat
     replace reverse right rpad rtrim sha224 sha256 sha384 sha512 similar_to_escape similar_escape split_part
+    casefold unicode_assigned hashtext hashtextextended
     starts_with string_to_array string_to_table strpos substr substring textcat to_ascii to_hex translate trim_array
     unistr upper get_bit get_byte set_bit set_byte bit_count like notlike";
 
@@ -63,10 +68,12 @@ const MATHS: &str = "
     abs acos acosd acosh asin asind asinh atan atan2 atan2d atand atanh cbrt ceil ceiling cos cosd cosh cot cotd
     degrees div exp factorial floor gcd lcm ln log log10 min_scale mod pi power pow radians random round scale sign
     sin sind sinh sqrt tan tand tanh trim_scale trunc width_bucket
-    to_number generate_series generate_subscripts";
+    to_number generate_series generate_subscripts
+    erf erfc gamma lgamma crc32 crc32c random_normal setseed to_bin to_oct pg_size_bytes
+    pg_input_is_valid pg_input_error_info";
 
 const TIME: &str = "
-    age clock_timestamp date_bin date_part date_trunc extract isfinite justify_days justify_hours justify_interval
+    age clock_timestamp date_add date_bin date_subtract date_part date_trunc extract isfinite justify_days justify_hours justify_interval
     make_date make_interval make_time make_timestamp make_timestamptz now overlaps statement_timestamp timeofday
     timezone to_char to_date to_timestamp transaction_timestamp";
 
@@ -81,18 +88,22 @@ const JSON: &str = "
 
 const ARRAYS_AND_RANGES: &str = "
     array_append array_cat array_dims array_fill array_length array_lower array_ndims array_position array_positions
-    array_prepend array_remove array_replace array_to_string array_upper cardinality unnest
+    array_prepend array_remove array_replace array_reverse array_sample array_shuffle array_sort array_to_string array_upper cardinality unnest
     isempty lower_inc lower_inf range_merge upper_inc upper_inf int4range int8range numrange tsrange tstzrange daterange
     multirange int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange
     num_nonnulls num_nulls enum_first enum_last enum_range";
 
 const TEXT_SEARCH: &str = "
     array_to_tsvector numnode phraseto_tsquery plainto_tsquery querytree setweight strip to_tsquery to_tsvector
-    ts_headline ts_rank ts_rank_cd tsvector_to_array websearch_to_tsquery get_current_ts_config";
+    ts_debug ts_headline ts_lexize ts_parse ts_rank ts_rank_cd tsvector_to_array websearch_to_tsquery get_current_ts_config";
 
 const NETWORK_AND_IDENTIFIERS: &str = "
     abbrev broadcast family host hostmask inet_merge inet_same_family masklen netmask network set_masklen
-    gen_random_uuid";
+    gen_random_uuid uuidv4 uuidv7 uuid_extract_timestamp uuid_extract_version";
+
+/// A document is read by rules of its own and leads nowhere: PostgreSQL loads nothing that it refers to.
+const XML: &str = "xml_is_well_formed xml_is_well_formed_content xml_is_well_formed_document xmlagg xmlcomment xmltext
+    xpath xpath_exists";
 
 /// What psql's backslash commands and drivers ask about structure.
 const STRUCTURE: &str = "
@@ -112,18 +123,30 @@ const STRUCTURE: &str = "
     to_regclass to_regtype to_regproc to_regprocedure to_regnamespace to_regrole to_regcollation to_regoper to_regoperator
     has_any_column_privilege has_column_privilege has_database_privilege has_function_privilege has_schema_privilege
     has_sequence_privilege has_table_privilege has_type_privilege pg_has_role
-    aclexplode acldefault row_security_active";
+    aclexplode acldefault row_security_active pg_column_size pg_column_compression";
 
-/// Computes from a figure alone.
-const GEOMETRY: [&str; 19] = [
-    "area", "box", "center", "circle", "diagonal", "diameter", "height", "isclosed", "isopen", "lseg", "npoints",
-    "path", "pclose", "point", "polygon", "popen", "radius", "slope", "width",
-];
+/// Computes from figures alone.
+const GEOMETRY: &str = "
+    area bound_box box center circle diagonal diameter height isclosed ishorizontal isopen isparallel isperp isvertical
+    line lseg npoints path pclose point polygon popen radius slope width";
 
-/// What tells about the session itself.
+/// What tells about the session itself, and about the server it is at.
 const SESSION: &str = "
     version current_database current_schema current_schemas pg_client_encoding getdatabaseencoding
-    pg_is_in_recovery pg_backend_pid pg_my_temp_schema pg_is_other_temp_schema pg_advisory_unlock_all";
+    inet_client_addr inet_client_port inet_server_addr inet_server_port pg_postmaster_start_time pg_conf_load_time
+    pg_is_in_recovery pg_is_wal_replay_paused pg_last_xact_replay_timestamp
+    pg_backend_pid pg_blocking_pids pg_my_temp_schema pg_is_other_temp_schema";
+
+/// Locks of applications' own making: they touch no row, and are how migrations and workers take turns.
+const ADVISORY_LOCKS: &str = "
+    pg_advisory_lock pg_advisory_lock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared
+    pg_try_advisory_lock pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
+    pg_advisory_unlock pg_advisory_unlock_shared pg_advisory_unlock_all";
+
+/// Numbers of transactions, which say nothing of what is in them.
+const TRANSACTIONS: &str = "
+    pg_current_snapshot pg_current_xact_id pg_current_xact_id_if_assigned txid_current txid_current_if_assigned
+    txid_current_snapshot";
 
 /// Every name on the list.
 #[cfg(test)]
@@ -160,9 +183,10 @@ mod tests {
             "json_populate_record",
             "pg_terminate_backend",
             "pg_notify",
-            "txid_current",
             "currtid2",
-            "pg_advisory_lock",
+            "pg_current_wal_lsn",
+            "pg_export_snapshot",
+            "jsonb_populate_record",
             "xmlparse",
         ] {
             assert!(!allowed(name), "{name}");

@@ -2,8 +2,7 @@
 
 /// Whether an operator of `pg_catalog` with this name does nothing but compute.
 ///
-/// A name covers all its overloads of `pg_catalog`; each was looked at. Geometric and network-distance operators
-/// are left out until somebody needs them.
+/// A name covers all its overloads of `pg_catalog`; each was looked at.
 pub(crate) fn allowed(name: &str) -> bool {
     OPERATORS.contains(&name)
 }
@@ -16,5 +15,6 @@ const OPERATORS: &[&str] = &[
     "||", "~~", "!~~", "~~*", "!~~*", "~*", "!~", "!~*", "^@", "~<~", "~<=~", "~>~", "~>=~",
     // Arrays, ranges, JSON, text search.
     "&&", "@>", "<@", "&<", "&>", "-|-", "->", "->>", "#>", "#>>", "?", "?|", "?&", "#-", "@?", "@@", "@@@", "!!",
-    "<->",
+    "<->", // Networks and figures.
+    "<<=", ">>=", "~=", "##", "@-@", "?#", "?-", "?-|", "?||", "<<|", "|>>", "&<|", "|&>", "<^", ">^",
 ];

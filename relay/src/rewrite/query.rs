@@ -28,6 +28,7 @@ impl Rewriter<'_> {
         for item in &mut select.from_clause {
             self.item_of_from(item)?;
         }
+        self.group_by_keys(select)?;
         for nodes in [
             &mut select.distinct_clause,
             &mut select.target_list,
@@ -68,6 +69,12 @@ impl Rewriter<'_> {
     }
 
     fn common_table(&mut self, cte: &mut CommonTableExpr) -> Result<(), Refusal> {
+        if let Some(cycle) = &mut cte.cycle_clause {
+            self.operator("=")?;
+            self.operator("<>")?;
+            self.maybe(&mut cycle.cycle_mark_value)?;
+            self.maybe(&mut cycle.cycle_mark_default)?;
+        }
         match cte.ctequery.as_mut().and_then(|query| query.node.as_mut()) {
             Some(NodeEnum::SelectStmt(select)) => self.select(select),
             _ => Err(Refusal::unsupported("a WITH clause that changes rows is not supported by the relay yet")

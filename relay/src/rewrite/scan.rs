@@ -11,7 +11,7 @@ use pg_query::protobuf::{
 use super::access::{ColumnAccess, Scan, Treatment};
 use super::mask::{self, Misfit};
 use super::splice::Spliced;
-use crate::catalog::{Relation, literal, quoted};
+use crate::catalog::{QualifiedName, Relation, literal, quoted};
 use crate::statement::{Refusal, parse_own, tokens};
 
 /// A scan that could not be built.
@@ -84,8 +84,12 @@ pub(crate) fn select_of(text: &str) -> Result<SelectStmt, Refusal> {
 /// `'schema.name'::regclass::oid = 'N'::oid`: true as long as the name means the relation that was decided on, and
 /// folded away by the planner. After a rename it is false, so the statement finds no rows (rule 8).
 pub(crate) fn guard(relation: &Relation) -> Node {
-    let name = cast(cast(string(&relation.qualified().to_string()), "regclass"), "oid");
-    let oid = cast(string(&relation.oid.to_string()), "oid");
+    guard_of(relation.qualified(), relation.oid)
+}
+
+pub(crate) fn guard_of(name: QualifiedName<'_>, oid: u32) -> Node {
+    let name = cast(regclass(name), "oid");
+    let oid = cast(string(&oid.to_string()), "oid");
     node(NodeEnum::AExpr(Box::new(AExpr {
         kind: i32::from(AExprKind::AexprOp),
         name: vec![text("pg_catalog"), text("=")],
@@ -93,6 +97,11 @@ pub(crate) fn guard(relation: &Relation) -> Node {
         rexpr: Some(Box::new(oid)),
         ..AExpr::default()
     })))
+}
+
+/// `'schema.name'::regclass`.
+pub(crate) fn regclass(name: QualifiedName<'_>) -> Node {
+    cast(string(&name.to_string()), "regclass")
 }
 
 /// The guard of a statement's target, and those of what it reads.

@@ -66,6 +66,11 @@ impl<'a> Scopes<'a> {
         }
     }
 
+    /// Items of FROM of the innermost level.
+    pub(super) fn innermost(&self) -> &[Item<'a>] {
+        self.levels.last().map_or(&[], |level| level.items.as_slice())
+    }
+
     /// Whether the innermost level guards this relation.
     pub(super) fn is_guarded(&self, oid: u32) -> bool {
         self.levels.last().is_some_and(|level| level.guards.iter().any(|(guarded, _)| *guarded == oid))

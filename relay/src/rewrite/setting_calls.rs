@@ -4,7 +4,7 @@
 //! an application keeps in a setting of its own) or change what a statement means.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, SelectStmt, TypeName};
+use pg_query::protobuf::{Node, RangeFunction, SelectStmt, TypeName};
 
 use super::{scan, settings};
 use crate::catalog::literal;
@@ -69,10 +69,10 @@ fn in_place_of_parameters(node: &mut Node, name: &Node) -> Result<(), Refusal> {
     shape::children(node, &mut |child| in_place_of_parameters(child, name))
 }
 
-/// A parameter that stands alone, or is cast to a text.
+/// A parameter or a column that stands alone, or is cast to a text.
 fn is_told_later(node: &Node) -> bool {
     match &node.node {
-        Some(NodeEnum::ParamRef(_)) => true,
+        Some(NodeEnum::ParamRef(_) | NodeEnum::ColumnRef(_)) => true,
         Some(NodeEnum::TypeCast(cast)) => {
             let text = |to: &TypeName| {
                 let named = to.names.last().and_then(super::expression::name);
@@ -103,10 +103,20 @@ fn admitted(function: &str, args: &[Node]) -> Result<bool, Refusal> {
 pub(super) fn view() -> Result<(SelectStmt, Vec<String>), Refusal> {
     let names: Vec<String> = settings::shown().map(literal).collect();
     let text = format!(
-        "SELECT s.* FROM pg_catalog.pg_settings s WHERE s.name OPERATOR(pg_catalog.=) ANY (ARRAY[{}]::pg_catalog.text[])",
+        "SELECT s.* FROM pg_catalog.pg_settings s \
+         WHERE pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) ANY (ARRAY[{}]::pg_catalog.text[])",
         names.join(", "),
     );
     Ok((scan::select_of(&text)?, scan::string_constants(&text)))
+}
+
+/// Whether an item of FROM is a plain call of what `pg_settings` is a view of.
+pub(super) fn shows_all(function: &RangeFunction) -> bool {
+    let [Node { node: Some(NodeEnum::List(entry)) }] = function.functions.as_slice() else { return false };
+    let Some(NodeEnum::FuncCall(call)) = entry.items.first().and_then(|node| node.node.as_ref()) else { return false };
+    let names: Vec<String> = call.funcname.iter().filter_map(super::expression::name).collect();
+    let plain = !function.ordinality && function.coldeflist.is_empty() && call.args.is_empty();
+    plain && matches!(names.as_slice(), [.., last] if last == ALL && (names.len() == 1 || names[..1] == ["pg_catalog"]))
 }
 
 /// As `SET`, and one thing more: to an empty search path, as `pg_dump` sets it. With that the server finds unqualified
@@ -127,6 +137,9 @@ fn named(node: &Node) -> Result<String, Refusal> {
 fn plain() -> Refusal {
     Refusal::unsupported("current_setting and set_config take plain constants through the relay")
 }
+
+/// The function behind `pg_settings`; pgAdmin calls it.
+pub(super) const ALL: &str = "pg_show_all_settings";
 
 /// No setting has this name: a client may set none of this prefix but the reason.
 const UNLISTED: &str = "affidavit.not_on_the_list_of_settings_to_show";
@@ -184,7 +197,6 @@ mod tests {
             "current_setting('primary_conninfo')",
             "current_setting('app.secret', true)",
             "current_setting('is_' || 'superuser')",
-            "current_setting(name)",
             "current_setting($1::integer)",
             "current_setting($1::varchar(3))",
             "current_setting($1 || 'x')",

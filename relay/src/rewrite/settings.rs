@@ -7,6 +7,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, VariableSetKind, VariableSetStmt, a_const::Val};
 
 use super::outcome::{Effects, ReasonChange};
+use super::plain_settings;
 use super::statement::definition;
 use crate::statement::Refusal;
 
@@ -25,7 +26,9 @@ pub(super) fn set(statement: &VariableSetStmt) -> Result<Effects, Refusal> {
         Ok(VariableSetKind::VarSetDefault | VariableSetKind::VarReset) if name == REASON => {
             Ok(Effects { reason: ReasonChange::Reset, ..Effects::default() })
         }
-        Ok(VariableSetKind::VarSetDefault | VariableSetKind::VarReset) if SETTABLE.contains(&name.as_str()) => {
+        Ok(VariableSetKind::VarSetDefault | VariableSetKind::VarReset)
+            if SETTABLE.contains(&name.as_str()) || FIXED.contains(&name.as_str()) =>
+        {
             Ok(Effects::default())
         }
         _ => Err(not_settable(&name)),
@@ -51,7 +54,7 @@ pub(crate) fn is_reason(text: &str) -> bool {
 /// `SHOW`.
 pub(super) fn show(name: &str) -> Result<(), Refusal> {
     let lower = name.to_ascii_lowercase();
-    if lower == REASON || SETTABLE.contains(&lower.as_str()) || SHOWABLE.contains(&lower.as_str()) {
+    if lower == REASON || shown().any(|shown| shown == lower) {
         return Ok(());
     }
     Err(Refusal::forbidden(format!("setting {} is not on the relay's list of settings to show", told(&lower))))
@@ -59,7 +62,7 @@ pub(super) fn show(name: &str) -> Result<(), Refusal> {
 
 /// Every setting that may be shown, but for the reason: the server knows no such one until it is set.
 pub(super) fn shown() -> impl Iterator<Item = &'static str> {
-    SETTABLE.iter().chain(SHOWABLE).copied()
+    SETTABLE.iter().chain(SHOWABLE).copied().chain(plain_settings::all())
 }
 
 /// Isolation level, read only, deferrable; with plain constants.
@@ -177,10 +180,14 @@ const SETTABLE: &[&str] = &[
     "transaction_timeout",
 ];
 
+/// What nobody can set through the relay, and so is what it was when the session began; drivers and pools reset it.
+const FIXED: [&str; 3] = ["role", "search_path", "session_authorization"];
+
 const SHOWABLE: &[&str] = &[
     // What kind of storage a table has that names none.
     "default_table_access_method",
     "default_tablespace",
+    "default_text_search_config",
     "in_hot_standby",
     "integer_datetimes",
     "is_superuser",
@@ -191,7 +198,9 @@ const SHOWABLE: &[&str] = &[
     "lc_numeric",
     "lc_time",
     "max_identifier_length",
+    "log_timezone",
     "max_index_keys",
+    "role",
     "search_path",
     "server_encoding",
     "server_version",

@@ -16,7 +16,9 @@ pub(crate) fn class(node: &Node) -> Class {
         Some(NodeEnum::InsertStmt(_)) => Class::Insert,
         Some(NodeEnum::UpdateStmt(_)) => Class::Update,
         Some(NodeEnum::DeleteStmt(_)) => Class::Delete,
-        Some(NodeEnum::TransactionStmt(_) | NodeEnum::LockStmt(_)) => Class::Transaction,
+        Some(NodeEnum::TransactionStmt(_) | NodeEnum::LockStmt(_) | NodeEnum::ConstraintsSetStmt(_)) => {
+            Class::Transaction
+        }
         Some(NodeEnum::PrepareStmt(_)) => Class::Prepare,
         Some(NodeEnum::ExecuteStmt(_)) => Class::Execute,
         Some(NodeEnum::VariableSetStmt(_)) => Class::Set,
@@ -63,6 +65,8 @@ impl Rewriter<'_> {
             Some(NodeEnum::ClosePortalStmt(statement)) => Ok(cursor::close(statement)),
             Some(NodeEnum::PrepareStmt(statement)) => self.prepare(statement),
             Some(NodeEnum::ExecuteStmt(statement)) => self.execute(statement),
+            // When what is checked anyway is checked.
+            Some(NodeEnum::ConstraintsSetStmt(_)) => Ok(none),
             Some(NodeEnum::LockStmt(statement)) => self.lock(statement).map(|()| none),
             Some(NodeEnum::ExplainStmt(explain)) => self.explain(explain).map(|()| none),
             Some(NodeEnum::TransactionStmt(statement)) => transaction(statement),

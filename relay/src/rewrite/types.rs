@@ -3,7 +3,7 @@
 /// Whether `pg_catalog.<name>` may be named in a cast or a column definition.
 ///
 /// Left out: row types (they hand back a relation's layout and feed functions that populate rows), `refcursor`,
-/// `xml` (not supported yet), pseudo-types, statistics and planner types, and `_name` spellings of arrays.
+/// pseudo-types, statistics and planner types, and `_name` spellings of arrays.
 pub(crate) fn allowed(name: &str) -> bool {
     TYPES.contains(&name)
 }
@@ -53,9 +53,21 @@ const TYPES: &[&str] = &[
     "datemultirange",
     "tsvector",
     "tsquery",
+    "xml",
+    "point",
+    "lseg",
+    "line",
+    "box",
+    "path",
+    "polygon",
+    "circle",
     // Names of objects as numbers and back: what catalog queries of drivers and psql are made of.
     "oid",
     "xid",
+    "xid8",
+    "cid",
+    "tid",
+    "pg_lsn",
     "int2vector",
     "oidvector",
     "regclass",

@@ -17,14 +17,10 @@ pub(super) fn construct(kind: &NodeEnum) -> &'static str {
         NodeEnum::CheckPointStmt(_) => "CHECKPOINT",
         NodeEnum::CommentStmt(_) => "COMMENT",
         NodeEnum::SecLabelStmt(_) => "SECURITY LABEL",
-        NodeEnum::ConstraintsSetStmt(_) => "SET CONSTRAINTS",
         NodeEnum::RefreshMatViewStmt(_) => "REFRESH MATERIALIZED VIEW",
         NodeEnum::CurrentOfExpr(_) => "WHERE CURRENT OF",
-        NodeEnum::RangeTableSample(_) => "TABLESAMPLE",
-        NodeEnum::RangeTableFunc(_) | NodeEnum::RangeTableFuncCol(_) => "XMLTABLE",
-        NodeEnum::XmlExpr(_) | NodeEnum::XmlSerialize(_) => "an SQL/XML expression",
         NodeEnum::BitString(_) => "a bit-string constant here",
-        _ => ddl(kind).or_else(|| json(kind)).unwrap_or("this kind of statement or expression"),
+        _ => ddl(kind).unwrap_or("this kind of statement or expression"),
     }
 }
 
@@ -56,24 +52,6 @@ fn ddl(kind: &NodeEnum) -> Option<&'static str> {
         NodeEnum::CreateRoleStmt(_) | NodeEnum::AlterRoleStmt(_) | NodeEnum::AlterRoleSetStmt(_) => "a change of roles",
         NodeEnum::DropRoleStmt(_) | NodeEnum::ReassignOwnedStmt(_) | NodeEnum::DropOwnedStmt(_) => "a change of roles",
         NodeEnum::CreatedbStmt(_) | NodeEnum::DropdbStmt(_) | NodeEnum::AlterDatabaseStmt(_) => "a change of databases",
-        _ => return None,
-    })
-}
-
-fn json(kind: &NodeEnum) -> Option<&'static str> {
-    Some(match kind {
-        NodeEnum::JsonTable(_) => "JSON_TABLE",
-        NodeEnum::JsonFuncExpr(_) => "JSON_EXISTS, JSON_VALUE or JSON_QUERY",
-        NodeEnum::JsonScalarExpr(_) | NodeEnum::JsonSerializeExpr(_) | NodeEnum::JsonParseExpr(_) => {
-            "JSON_SCALAR, JSON_SERIALIZE or JSON()"
-        }
-        NodeEnum::JsonObjectConstructor(_) | NodeEnum::JsonObjectAgg(_) => {
-            "the SQL/JSON constructor JSON_OBJECT or JSON_OBJECTAGG"
-        }
-        NodeEnum::JsonArrayConstructor(_) | NodeEnum::JsonArrayQueryConstructor(_) | NodeEnum::JsonArrayAgg(_) => {
-            "the SQL/JSON constructor JSON_ARRAY or JSON_ARRAYAGG"
-        }
-        NodeEnum::JsonIsPredicate(_) => "IS JSON",
         _ => return None,
     })
 }

@@ -52,6 +52,8 @@ mod masking;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod ordinary;
+#[cfg(test)]
 mod outage;
 #[cfg(test)]
 mod pipelines;

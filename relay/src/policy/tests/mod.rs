@@ -186,7 +186,7 @@ fn catalog() -> Value {
     let mut old = relation(202, "clinic", "visits_old", "r", &visits());
     old["parents"] = json!([200]);
     json!({
-        "format": 2, "server_version_num": 150018, "login": "relay", "encoding": "UTF8",
+        "format": 3, "server_version_num": 150018, "login": "relay", "encoding": "UTF8",
         "schemas": [{"name": "public", "usable": true}, {"name": "clinic", "usable": true},
                     {"name": "billing", "usable": true}, {"name": "hidden", "usable": false}],
         "system_relations": ["pg_class", "pg_stats", "pg_statistic", "pg_stat_activity", "pg_authid", "pg_shadow",
@@ -225,7 +225,9 @@ fn catalog() -> Value {
             {"oid": 17002, "schema": "public", "name": "positive", "kind": "d"}],
         "functions": [["public", "leak", false], ["public", "lower", false], ["hidden", "upper", false], ["public", "max", true]],
         "added_to_pg_catalog": null,
-        "attribute_columns": ["attrelid", "attname", "attmissingval"],
+        "system_columns": {"pg_attribute": ["attrelid", "attname", "attmissingval"],
+                           "pg_stat_activity": ["pid", "state", "query_id", "query"],
+                           "pg_stat_ssl": ["pid", "ssl"], "pg_subscription": ["subname", "subconninfo"]},
         "other_functions": ["set_config", "query_to_xml", "now"],
         "unary_functions": ["currval", "height", "lo_get", "name", "pg_ls_dir", "pg_read_file", "ts_stat", "upper"],
         "operators": [["public", "@@@"]],

@@ -67,9 +67,178 @@ fn what_is_prepared_by_sql_is_masked_and_guarded_like_anything_else() {
 }
 
 #[test]
-fn of_a_subscription_everything_but_its_connection_is_seen() {
-    let sql = Clinic::analyst().upstream("SELECT * FROM pg_subscription");
-    assert!(sql.contains("s.subname") && !sql.contains("subconninfo"), "{sql}");
+fn of_relations_of_the_system_that_hold_more_the_part_that_tells_nothing_is_seen() {
+    let clinic = Clinic::analyst();
+    let sql = clinic.upstream("SELECT * FROM pg_subscription");
+    assert!(sql.contains("n.subname") && sql.contains("NULL::pg_catalog.text AS subconninfo"), "{sql}");
+    let sql = clinic.upstream("SELECT state, query FROM pg_stat_activity");
+    assert!(sql.contains("NULL::pg_catalog.text AS query") && !sql.contains("n.query"), "{sql}");
+    let sql = clinic.upstream("SELECT ssl FROM pg_catalog.pg_stat_ssl");
+    assert!(sql.contains("n.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()"), "{sql}");
+    // This server does not say which columns it has.
+    clinic.refusal("SELECT * FROM pg_locks");
+}
+
+/// A key of the patients, and another name for one thing.
+fn keyed(catalog: &mut Value) {
+    catalog["relations"][0]["primary_key"] = json!([1]);
+    catalog["relations"][4]["primary_key"] = json!([1]);
+}
+
+#[test]
+fn what_is_grouped_by_a_primary_key_is_grouped_by_what_depends_on_it() {
+    let clinic = Clinic::changed(&keyed);
+    for (sql, grouped) in [
+        ("SELECT p.id, p.name, count(*) FROM clinic.patients p GROUP BY p.id", "GROUP BY p.id, p.name"),
+        (
+            "SELECT id, upper(name) FROM clinic.patients GROUP BY 1 ORDER BY ssn",
+            "GROUP BY 1, patients.name, patients.ssn",
+        ),
+        (
+            "SELECT clinic.patients.id FROM clinic.patients GROUP BY clinic.patients.id HAVING max(clinic.patients.zip) = ''",
+            "GROUP BY patients.id, patients.zip HAVING",
+        ),
+        (
+            "SELECT p.name, i.status FROM clinic.patients p JOIN billing.invoices i ON i.patient_id = p.id GROUP BY p.id, i.status",
+            "GROUP BY p.id, i.status, p.name",
+        ),
+        (
+            "SELECT p.* FROM clinic.patients p GROUP BY p.id",
+            "GROUP BY p.id, p.birth_date, p.email, p.mrn, p.name, p.phone, p.ssn, p.visited, p.zip",
+        ),
+    ] {
+        let upstream = clinic.upstream(sql);
+        assert!(upstream.contains(grouped), "{sql}\n{upstream}");
+    }
+    for (sql, grouped) in [
+        // By something else than the key, or what PostgreSQL knows the key of itself.
+        ("SELECT p.name FROM clinic.patients p GROUP BY p.zip", "GROUP BY p.zip"),
+        ("SELECT p.name FROM billing.payers p GROUP BY p.id", "GROUP BY p.id"),
+        ("SELECT p.name FROM clinic.patients p GROUP BY ROLLUP (p.id)", "GROUP BY ROLLUP (p.id)"),
+        ("SELECT p.b FROM clinic.patients p(id, b) GROUP BY p.id", "GROUP BY p.id"),
+    ] {
+        let upstream = clinic.upstream(sql);
+        let after = upstream.split_once(grouped).unwrap_or_else(|| panic!("{sql}\n{upstream}")).1;
+        assert!(!after.starts_with(','), "{sql}\n{upstream}");
+    }
+}
+
+#[test]
+fn syntax_that_an_older_server_takes_for_calls_is_let_through_where_it_is_syntax() {
+    const FORMS: [(u32, &str); 9] = [
+        (
+            16,
+            "SELECT JSON_OBJECT('a': 1, 'b': name ABSENT ON NULL WITH UNIQUE KEYS RETURNING jsonb) FROM billing.payers",
+        ),
+        (16, "SELECT JSON_ARRAY(1, name FORMAT JSON NULL ON NULL), JSON_ARRAY(SELECT id FROM billing.payers)"),
+        (16, "SELECT JSON_OBJECTAGG(id: name), JSON_ARRAYAGG(name ORDER BY id RETURNING text) FROM billing.payers"),
+        (16, "SELECT name IS JSON, name IS NOT JSON OBJECT WITH UNIQUE KEYS FROM billing.payers"),
+        (
+            17,
+            "SELECT JSON_VALUE(name, '$.a' PASSING 1 AS x RETURNING int DEFAULT 0 ON EMPTY ERROR ON ERROR) FROM billing.payers",
+        ),
+        (
+            17,
+            "SELECT JSON_QUERY(name, '$.a' WITH CONDITIONAL WRAPPER OMIT QUOTES), JSON_EXISTS(name, '$') FROM billing.payers",
+        ),
+        (17, "SELECT JSON_SCALAR(1), JSON_SERIALIZE('{}' RETURNING text), JSON('{}' WITH UNIQUE KEYS)"),
+        (
+            17,
+            "SELECT t.a FROM JSON_TABLE('[]', '$[*]' AS p COLUMNS (o FOR ORDINALITY, a int PATH '$.a' NULL ON EMPTY, NESTED PATH '$.b' COLUMNS (c text EXISTS PATH '$'))) AS t",
+        ),
+        (16, "SELECT xmlserialize(DOCUMENT '<a/>' AS text INDENT)"),
+    ];
+    for version in [15, 16, 17, 18] {
+        let clinic = Clinic::changed(&|catalog| catalog["server_version_num"] = json!(version * 10_000));
+        for (since, sql) in FORMS {
+            if version < since {
+                clinic.refusal(sql);
+            } else {
+                clinic.upstream(sql);
+            }
+        }
+        clinic.refusal("SELECT JSON_OBJECT('a': leak(name)) FROM billing.payers");
+        clinic.refusal("SELECT JSON_VALUE(name, '$' RETURNING positive) FROM billing.payers");
+    }
+}
+
+/// One sequence for each of: a clear key, a protected column, a table that nobody protects, nothing.
+fn numbered(catalog: &mut Value) {
+    let sequence = |oid: u32, schema: &str, name: &str, columns: Value| json!({"oid": oid, "schema": schema, "name": name, "columns": columns});
+    catalog["sequences"] = json!([
+        sequence(600, "clinic", "patients_id_seq", json!([[100, 1]])),
+        sequence(601, "clinic", "mrn_seq", json!([[100, 2]])),
+        sequence(602, "billing", "payers_id_seq", json!([[300, 1]])),
+        sequence(603, "billing", "Loose", json!([])),
+        sequence(604, "clinic", "loose", json!(null)),
+    ]);
+}
+
+#[test]
+fn sequences_are_used_by_who_may_use_their_columns_unless_they_tell_a_protected_one() {
+    let analyst = Clinic::changed(&numbered);
+    for (sql, upstream) in [
+        (
+            "SELECT nextval('billing.payers_id_seq')",
+            "SELECT pg_catalog.nextval('billing.payers_id_seq'::pg_catalog.regclass)",
+        ),
+        (
+            "SELECT setval(pg_get_serial_sequence('billing.payers', 'id'), 5, false)",
+            "SELECT pg_catalog.setval('billing.payers_id_seq'::pg_catalog.regclass, 5, false)",
+        ),
+        (
+            "SELECT currval('patients_id_seq'::regclass)",
+            "SELECT pg_catalog.currval('clinic.patients_id_seq'::pg_catalog.regclass)",
+        ),
+        (
+            "SELECT last_value FROM patients_id_seq",
+            "SELECT last_value FROM clinic.patients_id_seq WHERE 'clinic.patients_id_seq'::pg_catalog.regclass::pg_catalog.oid OPERATOR(pg_catalog.=) '600'::pg_catalog.oid",
+        ),
+    ] {
+        assert_eq!(analyst.upstream(sql), upstream);
+    }
+    for (sql, part) in [
+        ("SELECT nextval('clinic.patients_id_seq')", "policy does not permit taking numbers for clinic.patients"),
+        ("SELECT currval('clinic.mrn_seq')", "protected column"),
+        ("SELECT * FROM clinic.mrn_seq", "protected column"),
+        ("SELECT last_value FROM clinic.loose", "may number a protected column"),
+        ("SELECT * FROM pg_sequences", "protected column"),
+        ("SELECT * FROM pg_sequence s, pg_get_sequence_data(s.seqrelid)", "protected column"),
+        (r#"SELECT nextval('billing."Loose"')"#, "policy does not permit using a sequence of schema billing"),
+        ("SELECT nextval('billing.' || 'payers_id_seq')", "plain name"),
+        ("SELECT nextval(name) FROM billing.payers", "plain name"),
+        ("SELECT nextval('billing.payers_id_seq'::regclass::oid)", "plain name"),
+        ("SELECT lastval()", "lastval"),
+    ] {
+        let refusal = analyst.refusal(sql);
+        assert!(refusal.message.contains(part), "{sql}: {}", refusal.message);
+    }
+    let operator = Clinic::of("operators", &numbered);
+    operator.upstream(r#"SELECT nextval('billing."Loose"')"#);
+    let open = Clinic::changed(&|catalog| {
+        numbered(catalog);
+        catalog["sequences"].as_array_mut().unwrap().retain(|one| one["oid"] != 601 && one["oid"] != 604);
+    });
+    open.upstream("SELECT last_value FROM pg_sequences");
+    open.upstream("SELECT last_value FROM pg_sequence s, pg_get_sequence_data(s.seqrelid)");
+}
+
+#[test]
+fn a_sample_is_taken_of_what_is_not_masked() {
+    let clinic = Clinic::analyst();
+    let sql = clinic.upstream("SELECT id FROM billing.payers TABLESAMPLE system (10)");
+    assert!(
+        sql.contains("TABLESAMPLE pg_catalog.system(10)") && sql.contains("'billing.payers'::pg_catalog.regclass"),
+        "{sql}"
+    );
+    for sql in [
+        "SELECT id FROM clinic.patients TABLESAMPLE system (10)",
+        "SELECT id FROM clinic.contacts TABLESAMPLE system (10)",
+        "SELECT id FROM billing.payers TABLESAMPLE mine (10)",
+        "SELECT id FROM billing.payers TABLESAMPLE system (leak('x'))",
+    ] {
+        clinic.refusal(sql);
+    }
 }
 
 #[test]
@@ -129,6 +298,7 @@ const FORMS: &[&str] = &[
     "select * from billing.payers for update of payers nowait",
     "table billing.payers",
     "select all id from billing.payers where id operator(pg_catalog.=) 1",
+    "select 't'::bool, 'f'::boolean as no, cast('t' as bool), 'yes'::bool",
     "select 'happy'::mood, 'sad'::public.mood, array['happy']::mood[]",
     "select to_tsvector('english', 'a b') @@ plainto_tsquery('a'), 'a' <-> 'b'",
     "insert into billing.payers (id, name) values (1, 'a'), (2, default) on conflict (id) do update set name = excluded.name where payers.id > 0 returning id, name as n",
@@ -190,6 +360,23 @@ const FORMS: &[&str] = &[
     "explain (format json, verbose, costs off) select 1",
     "select c.relname from pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = 'x' and c.relkind = any (array['r','v']::\"char\"[]) and pg_catalog.pg_table_is_visible(c.oid)",
     "select 'pg_class'::regclass::oid, 16384::regclass::text, a.atttypid::regtype, format_type(a.atttypid, a.atttypmod) from pg_attribute a",
+    "select set_config('bytea_output','hex',false) from pg_show_all_settings() where name = 'bytea_output'",
+    "select s.name, pg_catalog.current_setting(s.name) from pg_catalog.pg_settings s where s.source <> 'default'",
+    "show work_mem",
+    "reset search_path",
+    "set session authorization default",
+    "reset role",
+    "set constraints all immediate",
+    "set constraints billing.a, b deferred",
+    "select * from billing.payers tablesample bernoulli (10) repeatable (7) where id > 1",
+    "select * from billing.payers p tablesample system (5.5)",
+    "select name from billing.payers order by name collate \"en-x-icu\", name collate other.thing",
+    "select point(1, 2), '(1,2)'::point <-> '<(0,0),1>'::circle, area('<(0,0),1>'::circle), inet '10.0.0.1' <<= '10.0.0.0/8'",
+    "select pg_try_advisory_xact_lock(1), txid_current(), pg_column_size('x'), hashtext('x')",
+    "with recursive t(n) as (select 1 union all select n + 1 from t where n < 5) search depth first by n set o cycle n set c using p select * from t",
+    "with recursive t(n) as (select 1 union all select n from t) cycle n set c to 'y' default 'n' using p select * from t",
+    "select xmlelement(name a, xmlattributes(id as i), name), xmlforest(id, name as n), xmlconcat('<a/>', '<b/>'), xmlpi(name php), xmlroot('<a/>', version '1.0'), '<a/>' is document, xmlserialize(content '<a/>' as text) from billing.payers",
+    "select t.* from billing.payers p, xmltable('/r' passing p.name columns a int path '@a' default 1 not null, o for ordinality) as t",
     "select table_name, column_name from information_schema.columns where table_schema not in ('pg_catalog', 'information_schema')",
 ];
 

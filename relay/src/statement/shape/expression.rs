@@ -207,7 +207,7 @@ fn sort(sort: &mut SortBy, visit: Visit<'_>) -> Result<(), Refusal> {
     one(node, visit)
 }
 
-fn window(definition: &mut WindowDef, visit: Visit<'_>) -> Result<(), Refusal> {
+pub(super) fn window(definition: &mut WindowDef, visit: Visit<'_>) -> Result<(), Refusal> {
     let WindowDef {
         name: _,
         refname: _,

@@ -2,8 +2,9 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    CommonTableExpr, DeleteStmt, GroupingSet, IndexElem, InferClause, InsertStmt, JoinExpr, LockingClause,
-    OnConflictClause, RangeFunction, RangeSubselect, ResTarget, ReturningClause, SelectStmt, UpdateStmt, WithClause,
+    CommonTableExpr, CteCycleClause, CteSearchClause, DeleteStmt, GroupingSet, IndexElem, InferClause, InsertStmt,
+    JoinExpr, LockingClause, OnConflictClause, RangeFunction, RangeSubselect, RangeTableSample, ResTarget,
+    ReturningClause, SelectStmt, UpdateStmt, WithClause,
 };
 
 use super::{Visit, alias, each, one, range_var};
@@ -68,6 +69,14 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
             each(functions, visit)?;
             alias(names, visit)?;
             each(coldeflist, visit)?;
+        }
+        NodeEnum::RangeTableSample(sample) => {
+            let RangeTableSample { relation, method, args, repeatable, location } = sample.as_mut();
+            *location = 0;
+            one(relation, visit)?;
+            each(method, visit)?;
+            each(args, visit)?;
+            one(repeatable, visit)?;
         }
         NodeEnum::JoinExpr(expr) => join(expr, visit)?,
         NodeEnum::ResTarget(target) => {
@@ -136,8 +145,29 @@ fn common_table(expr: &mut CommonTableExpr, visit: Visit<'_>) -> Result<(), Refu
         ctecolcollations: _,
     } = expr;
     *location = 0;
-    if search_clause.is_some() || cycle_clause.is_some() {
-        return Err(Refusal::unsupported("SEARCH and CYCLE clauses are not supported by the relay yet"));
+    if let Some(CteSearchClause { search_col_list, search_breadth_first: _, search_seq_column: _, location }) =
+        search_clause
+    {
+        *location = 0;
+        each(search_col_list, visit)?;
+    }
+    if let Some(clause) = cycle_clause {
+        let CteCycleClause {
+            cycle_col_list,
+            cycle_mark_column: _,
+            cycle_mark_value,
+            cycle_mark_default,
+            cycle_path_column: _,
+            location,
+            cycle_mark_type: _,
+            cycle_mark_typmod: _,
+            cycle_mark_collation: _,
+            cycle_mark_neop: _,
+        } = clause.as_mut();
+        *location = 0;
+        each(cycle_col_list, visit)?;
+        one(cycle_mark_value, visit)?;
+        one(cycle_mark_default, visit)?;
     }
     each(aliascolnames, visit)?;
     one(ctequery, visit)

@@ -2,9 +2,9 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    ClosePortalStmt, ColumnDef, Constraint, CopyStmt, CreateStmt, DeallocateStmt, DeclareCursorStmt, DefElem,
-    DiscardStmt, DropStmt, ExecuteStmt, ExplainStmt, FetchStmt, IndexStmt, LockStmt, PrepareStmt, TransactionStmt,
-    TruncateStmt, UnlistenStmt, VariableSetStmt, VariableShowStmt,
+    ClosePortalStmt, ColumnDef, Constraint, ConstraintsSetStmt, CopyStmt, CreateStmt, DeallocateStmt,
+    DeclareCursorStmt, DefElem, DiscardStmt, DropStmt, ExecuteStmt, ExplainStmt, FetchStmt, IndexStmt, LockStmt,
+    PrepareStmt, TransactionStmt, TruncateStmt, UnlistenStmt, VariableSetStmt, VariableShowStmt,
 };
 
 use super::{Visit, each, expression, one, range_var, type_name};
@@ -43,6 +43,7 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
             one(query, visit)?;
         }
         NodeEnum::ExecuteStmt(ExecuteStmt { name: _, params }) => each(params, visit)?,
+        NodeEnum::ConstraintsSetStmt(ConstraintsSetStmt { constraints, deferred: _ }) => each(constraints, visit)?,
         NodeEnum::LockStmt(LockStmt { relations, mode: _, nowait: _ }) => each(relations, visit)?,
         // Of a parameter of PREPARE; everywhere else it is a field of what it belongs to.
         NodeEnum::TypeName(name) => {

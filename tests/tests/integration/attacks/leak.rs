@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::run::{Seen, values};
+use crate::harness::corpus::{Seen, values};
 use crate::harness::raw::Message;
 
 /// Texts to look for: what each is, by its first bytes, for there are many and answers are long.
@@ -58,14 +58,14 @@ impl Marks {
 
     /// The first of them in what was seen: in a message, in a row read across, in a column read down.
     pub(crate) fn found(&self, seen: &Seen) -> Option<&str> {
-        let mut places: Vec<Vec<u8>> = seen.answers.iter().map(|message| message.body.clone()).collect();
-        let rows: Vec<_> = seen.answers.iter().filter(|message| message.tag == 'D').map(values).collect();
+        let mut places: Vec<Vec<u8>> = seen.answers().map(|message| message.body.clone()).collect();
+        let rows: Vec<_> = seen.answers().filter(|message| message.tag == 'D').map(values).collect();
         places.extend(rows.iter().map(|row| row.iter().flatten().flatten().copied().collect()));
         for column in 0..rows.iter().map(Vec::len).max().unwrap_or(0) {
             let down = rows.iter().filter_map(|row| row.get(column)?.as_ref());
             places.push(down.flatten().copied().collect());
         }
-        let copied = seen.answers.iter().filter(|message| message.tag == 'd').flat_map(|message| message.body.clone());
+        let copied = seen.answers().filter(|message| message.tag == 'd').flat_map(|message| message.body.clone());
         places.push(copied.collect());
         places.iter().find_map(|place| self.found_in(place))
     }
@@ -88,7 +88,7 @@ pub(crate) fn told(seen: &Seen) -> Vec<(char, String)> {
         }
         tag => (tag, String::from_utf8_lossy(&message.body).into_owned()),
     };
-    seen.answers.iter().map(of).collect()
+    seen.answers().map(of).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

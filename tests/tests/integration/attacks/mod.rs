@@ -1,9 +1,7 @@
 //! The corpus of `tests/attacks/`: every attack succeeds on the database itself, and none through the relay.
 
-mod client;
 mod corpus;
 mod leak;
-mod run;
 mod world;
 
 use std::collections::BTreeMap;
@@ -12,10 +10,10 @@ use std::time::Instant;
 
 use corpus::{Case, Corpus};
 use leak::{Marks, told};
-use run::{Kept, Place, Seen, run};
 use world::World;
 
 use crate::harness::Database;
+use crate::harness::corpus::{Kept, Place, Seen, run};
 
 #[test]
 fn every_attack_succeeds_on_the_database_and_none_through_the_relay() {
@@ -109,7 +107,7 @@ fn try_all(corpus: &Corpus, cases: &[(&str, &Case)], place: impl Fn(&Case) -> Pl
 
 fn attempt(corpus: &Corpus, case: &Case, place: &Place, kept: &mut Kept) -> Tried {
     let right = run(&case.steps_with(&case.right), place, kept);
-    let refused = |seen: &Seen| seen.answers.iter().any(|message| message.tag == 'E');
+    let refused = |seen: &Seen| seen.answers().any(|message| message.tag == 'E');
     if case.is_oracle() {
         let wrong = run(&case.steps_with(&case.wrong), place, kept);
         let (one, other) = (told(&right), told(&wrong));

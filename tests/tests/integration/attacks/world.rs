@@ -2,14 +2,10 @@
 //! superuser.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::Stdio;
 use std::time::Duration;
 
-use super::client::Login;
 use super::corpus::{Case, Corpus, folder};
-use super::run::Place;
+use crate::harness::corpus::{Login, Place, classification, copy, script};
 use crate::harness::{Database, Relay};
 
 /// What a version of the server brings.
@@ -31,14 +27,14 @@ impl World {
         let relay = Relay::of_superuser(database, "attacks", |data| {
             let write = |name: &str, text: &str| std::fs::write(data.join(name), text).unwrap();
             write("policies/clinic.cedar", POLICIES);
-            write("classification.toml", &classification(corpus, &in_database(&cases, SHARED)));
+            write("classification.toml", &classified(corpus, &in_database(&cases, SHARED)));
             let config = std::fs::read_to_string(data.join("relay.toml")).unwrap();
             let (head, rest) = config.split_at(config.find("[[connection]]").unwrap());
             let (connection, tail) = rest.split_at(rest.find("[evidence]").unwrap());
             let mut all = head.to_owned();
             all.push_str(&connection.replace("name = \"clinic\"", "name = \"attacks\""));
             for name in databases(&cases).iter().filter(|name| *name != SHARED) {
-                write(&format!("{name}.toml"), &classification(corpus, &in_database(&cases, name)));
+                write(&format!("{name}.toml"), &classified(corpus, &in_database(&cases, name)));
                 let own = connection.replace("name = \"clinic\"", &format!("name = \"{name}\""));
                 let own = own.replace("database = \"attacks\"", &format!("database = \"{name}\""));
                 all.push_str(&own.replace("classification.toml", &format!("{name}.toml")));
@@ -55,8 +51,8 @@ impl World {
 
     /// The database itself, in a copy that nothing else uses.
     pub(crate) fn direct(&self, case: &Case) -> Place {
-        let login = superuser(self.database, &format!("{}-direct", name(case)));
-        Place { attacker: login.clone(), revealer: login.clone(), superuser: login, staleness: Duration::ZERO }
+        let login = Login::superuser(self.database, &format!("{}-direct", name(case)));
+        Place { client: login.clone(), revealer: login.clone(), superuser: login, staleness: Duration::ZERO }
     }
 
     /// Through the relay.
@@ -71,9 +67,9 @@ impl World {
             ca: Some(self.relay.ca()),
         };
         Place {
-            attacker: as_whom("alice", &self.token),
+            client: as_whom("alice", &self.token),
             revealer: as_whom("carol", &self.revealing_token),
-            superuser: superuser(self.database, &name(case)),
+            superuser: Login::superuser(self.database, &name(case)),
             staleness: STALENESS,
         }
     }
@@ -88,28 +84,16 @@ fn is_for(case: &Case, version: u32, extensions: &[String]) -> bool {
     case.is_for(version) && case.needs.iter().all(|needed| extensions.contains(needed))
 }
 
-fn superuser(database: &Database, name: &str) -> Login {
-    let password = std::fs::read_to_string(database.get("SUPERUSER_PASSWORD_FILE")).unwrap();
-    Login {
-        host: database.get("PGHOST").to_owned(),
-        port: database.get("PGPORT").parse().unwrap(),
-        database: name.to_owned(),
-        user: database.get("PGUSER").to_owned(),
-        password: password.trim_end().to_owned(),
-        ca: Some(database.ca()),
-    }
-}
-
 /// The shared database and the others, each with a copy.
 fn load(database: &Database, cases: &[&Case]) {
     database.run("CREATE DATABASE base");
-    psql(database, "base", &std::fs::read_to_string(folder().join("schema.sql")).unwrap());
+    script(database.psql(), "base", &std::fs::read_to_string(folder().join("schema.sql")).unwrap());
     for name in databases(cases) {
         copy(database, "base", &name);
         let own = in_database(cases, &name);
         let setups = own.iter().filter(|case| !case.setup.is_empty());
         let setups = setups.map(|case| format!("\\echo {}\n{}\n;\n", case.id, case.setup)).collect::<String>();
-        psql(database, &name, &setups);
+        script(database.psql(), &name, &setups);
         copy(database, &name, &format!("{name}-direct"));
     }
 }
@@ -122,34 +106,8 @@ fn in_database<'a>(cases: &[&'a Case], database: &str) -> Vec<&'a Case> {
     cases.iter().copied().filter(|case| name(case) == database).collect()
 }
 
-fn copy(database: &Database, from: &str, to: &str) {
-    database.run(&format!("CREATE DATABASE \"{to}\" TEMPLATE \"{from}\""));
-}
-
-fn psql(database: &Database, name: &str, sql: &str) {
-    let mut psql = database.psql();
-    psql.args(["--quiet", "--set=ON_ERROR_STOP=1", "--dbname", name, "--file=-"]).stdin(Stdio::piped());
-    let mut psql = psql.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut input = psql.stdin.take().unwrap();
-    let text = sql.to_owned();
-    let writer = std::thread::spawn(move || {
-        let _ended = input.write_all(text.as_bytes());
-    });
-    let output = psql.wait_with_output().unwrap();
-    writer.join().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let case = said.lines().last().unwrap_or_default();
-    assert!(output.status.success(), "set-up of {name}, case {case}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn classification(corpus: &Corpus, cases: &[&Case]) -> String {
-    let mut text = String::new();
-    let protects = cases.iter().flat_map(|case| &case.protects).chain(&corpus.schema.protects);
-    for (relation, columns) in protects {
-        let columns: Vec<String> = columns.iter().map(|(name, style)| format!("{name} = \"{style}\"")).collect();
-        writeln!(text, "[[table]]\nname = \"{relation}\"\ncolumns = {{ {} }}", columns.join(", ")).unwrap();
-    }
-    text
+fn classified(corpus: &Corpus, cases: &[&Case]) -> String {
+    classification(cases.iter().flat_map(|case| &case.protects).chain(&corpus.schema.protects))
 }
 
 fn name(case: &Case) -> String {

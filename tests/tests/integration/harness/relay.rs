@@ -52,9 +52,17 @@ impl Relay {
     /// One of its own that logs in at this database, on the same server, as a superuser; `change` changes the files of
     /// its configuration before it starts.
     pub(crate) fn of_superuser(database: &Database, name: &str, change: impl FnOnce(&Path)) -> Self {
+        Self::changed(database, [name, database.get("PGUSER"), database.get("SUPERUSER_PASSWORD_FILE")], change)
+    }
+
+    /// The same, with the login that it has elsewhere.
+    pub(crate) fn in_front_of(database: &Database, name: &str, change: impl FnOnce(&Path)) -> Self {
+        Self::changed(database, [name, database.get("RELAY_USER"), database.get("RELAY_PASSWORD_FILE")], change)
+    }
+
+    fn changed(database: &Database, login: [&str; 3], change: impl FnOnce(&Path)) -> Self {
         let removed = tempfile::tempdir().unwrap();
         let data = Data { folder: removed.path().to_owned(), removed: Some(removed) };
-        let login = [name, database.get("PGUSER"), database.get("SUPERUSER_PASSWORD_FILE")];
         init(&data, database, login);
         change(&data.path());
         let mut relay = Self { data, held: None };

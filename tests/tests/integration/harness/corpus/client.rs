@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use wire::postgres::scram::{ChannelBinding, Client as Scram};
 
-use super::corpus::{Call, CopyIn, Extended};
+use super::step::{Call, CopyIn, Extended};
+use crate::harness::Database;
 use crate::harness::raw::{self, Message, message, parse_with, query, read_message, sync};
 
 /// Where to log in, and as whom.
@@ -21,6 +22,30 @@ pub(crate) struct Login {
     pub(crate) password: String,
     /// The authority that vouches for the server; without it there is no TLS.
     pub(crate) ca: Option<PathBuf>,
+}
+
+impl Login {
+    /// As the superuser, past the relay.
+    pub(crate) fn superuser(server: &Database, database: &str) -> Self {
+        Self::direct(server, database, ["PGUSER", "SUPERUSER_PASSWORD_FILE"])
+    }
+
+    /// As whom the relay logs in, past it.
+    pub(crate) fn of_relay(server: &Database, database: &str) -> Self {
+        Self::direct(server, database, ["RELAY_USER", "RELAY_PASSWORD_FILE"])
+    }
+
+    fn direct(server: &Database, database: &str, [user, password_file]: [&str; 2]) -> Self {
+        let password = std::fs::read_to_string(server.get(password_file)).unwrap();
+        Self {
+            host: server.get("PGHOST").to_owned(),
+            port: server.get("PGPORT").parse().unwrap(),
+            database: database.to_owned(),
+            user: server.get(user).to_owned(),
+            password: password.trim_end().to_owned(),
+            ca: Some(server.ca()),
+        }
+    }
 }
 
 /// One session.

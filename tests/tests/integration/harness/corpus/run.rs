@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::client::{Client, Login};
-use super::corpus::{Connect, Does, Step};
+use super::step::{Connect, Does, Step};
 use crate::harness::raw::Message;
 
 /// Where the steps of a case are run.
 pub(crate) struct Place {
-    /// As the attacker.
-    pub(crate) attacker: Login,
+    /// As whoever does what the case is about.
+    pub(crate) client: Login,
     /// As somebody who may see what is protected.
     pub(crate) revealer: Login,
     /// With every right, at the target itself.
@@ -19,14 +19,21 @@ pub(crate) struct Place {
     pub(crate) staleness: Duration,
 }
 
-/// Sessions of the attacker's that are kept for the next case, by database.
+/// Sessions that are kept for the next case, by database.
 #[derive(Default)]
 pub(crate) struct Kept(HashMap<String, Client>);
 
-/// Everything that the attacker was answered, step by step.
+/// Everything that was answered, step by step; what is said when a session opens belongs to the step that opens it.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    pub(crate) answers: Vec<Message>,
+    pub(crate) steps: Vec<Vec<Message>>,
+}
+
+impl Seen {
+    /// All of it.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = &Message> {
+        self.steps.iter().flatten()
+    }
 }
 
 /// Runs them.
@@ -37,57 +44,56 @@ pub(crate) fn run(steps: &[Step], place: &Place, kept: &mut Kept) -> Seen {
     let mut refused: BTreeSet<&str> = BTreeSet::new();
     let mut plain = true;
     for step in steps {
+        let mut answers = Vec::new();
         match &step.does {
             Does::Connect(connect) => {
                 plain = false;
-                let login = if connect.revealer { &place.revealer } else { &place.attacker };
-                let mut said = Vec::new();
-                let opened = Client::log_in(login, &connect.startup, &mut said);
+                let login = if connect.revealer { &place.revealer } else { &place.client };
+                let opened = Client::log_in(login, &connect.startup, &mut answers);
                 // What a revealer is shown is theirs to see.
-                if !connect.revealer {
-                    seen.answers.extend(said);
+                if connect.revealer {
+                    answers.clear();
                 }
                 if let Some(client) = opened {
                     sessions.insert(&step.session, client);
                 }
-                continue;
             }
             Does::Superuser(sql) => {
                 let client = superuser.get_or_insert_with(|| log_in(&place.superuser));
                 let said = client.sql(sql);
                 let error = said.iter().find(|message| message.tag == 'E').map(Message::fields);
                 assert!(error.is_none(), "{sql}: {error:?}");
-                continue;
             }
-            Does::Settle => {
-                std::thread::sleep(place.staleness);
-                continue;
-            }
-            _ => {}
-        }
-        if !sessions.contains_key(step.session.as_str()) {
-            if refused.contains(step.session.as_str()) || connects(steps, &step.session).is_some() {
-                continue;
-            }
-            let client = kept.0.remove(&place.attacker.database).filter(|_| sessions.is_empty());
-            match client.or_else(|| Client::log_in(&place.attacker, &BTreeMap::new(), &mut seen.answers)) {
-                Some(client) => sessions.insert(&step.session, client),
-                None => {
-                    refused.insert(&step.session);
-                    continue;
+            Does::Settle => std::thread::sleep(place.staleness),
+            does => {
+                if !sessions.contains_key(step.session.as_str())
+                    && !refused.contains(step.session.as_str())
+                    && connects(steps, &step.session).is_none()
+                {
+                    let client = kept.0.remove(&place.client.database).filter(|_| sessions.is_empty());
+                    match client.or_else(|| Client::log_in(&place.client, &BTreeMap::new(), &mut answers)) {
+                        Some(client) => {
+                            sessions.insert(&step.session, client);
+                        }
+                        None => {
+                            refused.insert(&step.session);
+                        }
+                    }
                 }
-            };
+                if let Some(client) = sessions.get_mut(step.session.as_str()) {
+                    let said = ask(client, does, &mut superuser, place);
+                    if !reveals(steps, &step.session) {
+                        answers.extend(said);
+                    }
+                }
+            }
         }
-        let client = sessions.get_mut(step.session.as_str()).unwrap();
-        let said = ask(client, &step.does, &mut superuser, place);
-        if !reveals(steps, &step.session) {
-            seen.answers.extend(said);
-        }
+        seen.steps.push(answers);
     }
     if let (true, 1, Some((_, mut client))) = (plain, sessions.len(), sessions.pop_first())
         && client.reset()
     {
-        kept.0.insert(place.attacker.database.clone(), client);
+        kept.0.insert(place.client.database.clone(), client);
     }
     seen
 }
