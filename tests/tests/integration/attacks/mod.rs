@@ -1,6 +1,6 @@
 //! The corpus of `tests/attacks/`: every attack succeeds on the database itself, and none through the relay.
 
-mod client;
+pub(crate) mod client;
 mod corpus;
 mod leak;
 mod run;
