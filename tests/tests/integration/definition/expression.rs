@@ -51,7 +51,10 @@ impl Generator<'_> {
         if self.random.chance(12) {
             return self.of_two(kind);
         }
-        let form = *self.random.one_of(COMPARISONS);
+        // An array of arrays is one array.
+        let forms: Vec<&str> =
+            COMPARISONS.iter().copied().filter(|form| !of_arrays(kind) || !form.contains("ARRAY[")).collect();
+        let form = self.random.pick(&forms);
         // NULL never is what is asked for, and constants meet what is there now and then.
         let mut parts = vec![self.leaf(kind)];
         for _ in 1..4 {
@@ -117,11 +120,10 @@ impl Generator<'_> {
     }
 
     fn any_kind(&mut self, kind: Kind, depth: usize) -> String {
-        let form = if kind.sorts() && self.random.chance(50) {
-            *self.random.one_of(ANY_SORTED)
-        } else {
-            *self.random.one_of(ANY_KIND)
-        };
+        let forms = if kind.sorts() && self.random.chance(50) { ANY_SORTED } else { ANY_KIND };
+        let forms: Vec<&str> =
+            forms.iter().copied().filter(|form| !of_arrays(kind) || !form.contains("ARRAY[")).collect();
+        let form = self.random.pick(&forms);
         let parts = [self.expression(kind, depth - 1), self.expression(kind, depth - 1)];
         let mut text = filled(form, &parts).replace("{t}", kind.sql());
         while text.contains("{b}") {
@@ -215,6 +217,10 @@ impl Generator<'_> {
         let column: Visible = self.some_column(|column| column.kind.sorts())?;
         Some(self.refer(&column))
     }
+}
+
+fn of_arrays(kind: Kind) -> bool {
+    matches!(kind, Kind::Texts | Kind::Ints)
 }
 
 /// Puts parts in their places.

@@ -86,7 +86,6 @@ pub(super) const FORMS: &[Form] = &[
     (Int, "num_nulls({0}, {1})", &[Text, Date]),
     (Int, "{0}::int", &[Bool]),
     (Int, "masklen({0})", &[Inet]),
-    (Int, "int4({0})", &[Bool]),
     (Big, "{0}::bigint", &[Int]),
     (Big, "({0} + {1})", &[Big, Int]),
     (Numeric, "({0} + {1})", &[Numeric, Numeric]),

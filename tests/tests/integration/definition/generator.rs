@@ -276,7 +276,8 @@ impl<'a> Generator<'a> {
     }
 
     pub(super) fn parameter(&mut self, kind: Kind, value: &str) -> Option<String> {
-        let parameters = self.parameters.as_mut()?;
+        // An enum has another OID in each database.
+        let parameters = self.parameters.as_mut().filter(|_| kind != Kind::Mood)?;
         parameters.push(Parameter { kind, value: value.to_owned() });
         Some(format!("${}::{}", parameters.len(), kind.sql()))
     }

@@ -111,9 +111,9 @@ impl Kind {
         format!("{}::{}", quoted_literal(text), self.sql())
     }
 
-    /// OID of its type, for parameters; `None` where it depends on the database.
-    pub(super) fn oid(self) -> Option<u32> {
-        Some(match self {
+    /// OID of its type, for parameters; 0 leaves it to the server.
+    pub(super) fn oid(self) -> u32 {
+        match self {
             Self::Text => 25,
             Self::Char => 1042,
             Self::Int => 23,
@@ -134,8 +134,8 @@ impl Kind {
             Self::Inet => 869,
             Self::Bytea => 17,
             Self::Span => 3904,
-            Self::Mood => return None,
-        })
+            Self::Mood => 0,
+        }
     }
 }
 

@@ -125,7 +125,7 @@ impl Generator<'_> {
     }
 
     fn filter(&mut self) -> String {
-        if self.random.chance(40) {
+        if self.random.chance(50) {
             return String::new();
         }
         let condition = self.at(Place::Predicate, |own| own.permitting(false, false, |own| own.condition(3)));
@@ -146,7 +146,7 @@ impl Generator<'_> {
             texts.push(format!("{text} AS {name}"));
             shown.push(Shown { name, kind, protected });
         }
-        if kinds.is_none() && !grouped && std::mem::take(&mut self.shows_rows) {
+        if kinds.is_none() && !grouped && self.levels.len() == 1 && std::mem::take(&mut self.shows_rows) {
             let row = self.whole_row();
             let name = self.name("c");
             texts.push(format!("{row} AS {name}"));
@@ -278,7 +278,10 @@ impl Generator<'_> {
         for (column, other) in columns.iter_mut().zip(&right.columns) {
             column.protected |= other.protected;
         }
-        Select { sql: format!("({}) {operator} ({})", left.sql, right.sql), columns, ordered: false, complete: false }
+        // Hardly ever do two queries find the same.
+        let both = operator.starts_with("INTERSECT") && self.random.chance(70);
+        let right = if both { format!("({}) UNION ALL ({})", left.sql, right.sql) } else { right.sql };
+        Select { sql: format!("({}) {operator} ({right})", left.sql), columns, ordered: false, complete: false }
     }
 
     fn values(&mut self, kinds: Option<&[Kind]>) -> Select {

@@ -1,7 +1,6 @@
 //! A random query and the way in which it is sent: simple or extended, text or binary, by a cursor, prepared, copied out.
 
 use super::generator::{Generator, Parameter, Place};
-use super::kind::{Kind, quoted_literal};
 use super::schema::{Is, Relation};
 use crate::harness::raw::{bind_of, describe, message, parse_with, query, sync};
 
@@ -62,7 +61,7 @@ fn failing(generator: &mut Generator<'_>) -> String {
 }
 
 fn extended(generator: &mut Generator<'_>, sql: String, parameters: &[Parameter]) -> (String, Vec<Vec<u8>>) {
-    let types: Vec<u32> = parameters.iter().map(|parameter| parameter.kind.oid().unwrap_or(0)).collect();
+    let types: Vec<u32> = parameters.iter().map(|parameter| parameter.kind.oid()).collect();
     let values: Vec<&str> = parameters.iter().map(|parameter| parameter.value.as_str()).collect();
     let binary = generator.random.chance(50);
     let mut bytes = parse_with("", &sql, &types);
@@ -92,11 +91,7 @@ fn by_cursor(generator: &mut Generator<'_>, sql: &str, ordered: bool) -> (String
 
 fn prepared(sql: &str, parameters: &[Parameter]) -> (String, Vec<Vec<u8>>) {
     let types: Vec<&str> = parameters.iter().map(|parameter| parameter.kind.sql()).collect();
-    let values = parameters.iter().map(|parameter| match parameter.kind {
-        Kind::Mood => quoted_literal(&parameter.value),
-        kind => kind.literal(&parameter.value),
-    });
-    let values: Vec<String> = values.collect();
+    let values: Vec<String> = parameters.iter().map(|parameter| parameter.kind.literal(&parameter.value)).collect();
     let list = |items: String| if items.is_empty() { items } else { format!("({items})") };
     let (types, values) = (list(types.join(", ")), list(values.join(", ")));
     sent(&[format!("PREPARE p{types} AS {sql}"), format!("EXECUTE p{values}"), "DEALLOCATE p".to_owned()])
