@@ -8,6 +8,7 @@ use crate::harness::raw::{Message, query};
 /// A session that is opened again where it ends.
 pub(super) struct Session<'a> {
     login: &'a Login,
+    settings: &'a [String],
     client: Client,
 }
 
@@ -44,8 +45,8 @@ pub(super) enum Verdict {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn open(login: &'a Login) -> Self {
-        Self { login, client: logged_in(login) }
+    pub(super) fn open(login: &'a Login, settings: &'a [String]) -> Self {
+        Self { login, settings, client: logged_in(login, settings) }
     }
 
     /// Sends each step and reads its answer; the rest is left out after an error.
@@ -57,7 +58,7 @@ impl<'a> Session<'a> {
             answer.hear(said);
             if self.client.over {
                 answer.ended = true;
-                self.client = logged_in(self.login);
+                self.client = logged_in(self.login, self.settings);
             }
             if answer.error.is_some() {
                 if !idle && !answer.ended {
@@ -76,13 +77,15 @@ impl<'a> Session<'a> {
     }
 }
 
-fn logged_in(login: &Login) -> Client {
+fn logged_in(login: &Login, settings: &[String]) -> Client {
     let mut said = Vec::new();
     let startup = [("options".to_owned(), "-csearch_path=app".to_owned())].into();
     let client = Client::log_in(login, &startup, &mut said);
     let mut client = client.unwrap_or_else(|| panic!("no session: {:?}", said.first().map(Message::fields)));
-    let said = client.exchange(&query("SET statement_timeout = '2s'"));
-    assert!(said.iter().all(|message| message.tag != 'E'), "{:?}", said.first().map(Message::fields));
+    for setting in settings {
+        let said = client.exchange(&query(setting));
+        assert!(said.iter().all(|message| message.tag != 'E'), "{setting}: {:?}", said.first().map(Message::fields));
+    }
     client
 }
 

@@ -2,7 +2,7 @@
 
 use super::forms::{AGGREGATES, ANY_KIND, ANY_SORTED, COMPARISONS, EXTREMES, FORMS, Form, OF_PEERS, OF_ROWS, TESTS};
 use super::generator::{Generator, Place, Visible};
-use super::kind::Kind;
+use super::kind::{Kind, quoted_literal};
 
 impl Generator<'_> {
     /// At most so deep.
@@ -53,12 +53,16 @@ impl Generator<'_> {
         }
         // An array of arrays is one array.
         let forms: Vec<&str> =
-            COMPARISONS.iter().copied().filter(|form| !of_arrays(kind) || !form.contains("ARRAY[")).collect();
+            COMPARISONS.iter().copied().filter(|form| !kind.is_array() || !form.contains("ARRAY[")).collect();
         let form = self.random.pick(&forms);
         // NULL never is what is asked for, and constants meet what is there now and then.
         let mut parts = vec![self.leaf(kind)];
-        for _ in 1..4 {
-            parts.push(if self.random.chance(25) { self.expression(kind, 1) } else { self.literal(kind) });
+        for _ in 1..places(form) {
+            parts.push(match self.random.below(100) {
+                0..=24 => self.expression(kind, 1),
+                25..=44 if !form.contains("ARRAY[") => self.untyped(kind),
+                _ => self.literal(kind),
+            });
         }
         filled(form, &parts)
     }
@@ -86,6 +90,15 @@ impl Generator<'_> {
             return self.refer(&column);
         }
         self.literal(kind)
+    }
+
+    /// A constant or parameter whose type follows from what it is compared with.
+    fn untyped(&mut self, kind: Kind) -> String {
+        let value = self.random.pick(kind.pool());
+        match self.untyped_parameter(kind, value) {
+            Some(parameter) => parameter,
+            None => quoted_literal(value),
+        }
     }
 
     /// A constant or parameter.
@@ -122,9 +135,9 @@ impl Generator<'_> {
     fn any_kind(&mut self, kind: Kind, depth: usize) -> String {
         let forms = if kind.sorts() && self.random.chance(50) { ANY_SORTED } else { ANY_KIND };
         let forms: Vec<&str> =
-            forms.iter().copied().filter(|form| !of_arrays(kind) || !form.contains("ARRAY[")).collect();
+            forms.iter().copied().filter(|form| !kind.is_array() || !form.contains("ARRAY[")).collect();
         let form = self.random.pick(&forms);
-        let parts = [self.expression(kind, depth - 1), self.expression(kind, depth - 1)];
+        let parts: Vec<String> = (0..places(form)).map(|_| self.expression(kind, depth - 1)).collect();
         let mut text = filled(form, &parts).replace("{t}", kind.sql());
         while text.contains("{b}") {
             let condition = self.condition(depth - 1);
@@ -167,10 +180,11 @@ impl Generator<'_> {
             return self.own(kind, depth);
         }
         let form = **self.random.one_of(&forms);
-        let (call, partition, keys) = self.inside_of_window(|own| {
+        let (call, partition, keys, number) = self.inside_of_window(|own| {
             let call = own.fill(form, 1);
             let partition = own.at(Place::Grouping, |own| own.some_sorted_column());
-            (call, partition, own.some_sorted_column())
+            let number = own.some_column(|column| column.kind == Kind::Int).map(|column| own.refer(&column));
+            (call, partition, own.some_sorted_column(), number)
         });
         let partition = partition.filter(|_| self.random.chance(60)).map(|by| format!("PARTITION BY {by} "));
         let mut over = partition.unwrap_or_default();
@@ -180,6 +194,8 @@ impl Generator<'_> {
                 over.push(' ');
                 over.push_str(self.random.pick(FRAMES_OF_ROWS));
             }
+        } else if let Some(number) = number.filter(|_| self.random.chance(20)) {
+            over.push_str(&format!("ORDER BY {number} RANGE BETWEEN 1 PRECEDING AND 2 FOLLOWING"));
         } else if let Some(keys) = keys.filter(|_| self.random.chance(70)) {
             over.push_str(&format!("ORDER BY {keys}{}", self.random.pick(&["", " DESC", " NULLS FIRST"])));
             if self.random.chance(40) {
@@ -219,8 +235,9 @@ impl Generator<'_> {
     }
 }
 
-fn of_arrays(kind: Kind) -> bool {
-    matches!(kind, Kind::Texts | Kind::Ints)
+/// How many parts a text has places for.
+fn places(text: &str) -> usize {
+    (0..4).rev().find(|place| text.contains(&format!("{{{place}}}"))).map_or(0, |last| last + 1)
 }
 
 /// Puts parts in their places.

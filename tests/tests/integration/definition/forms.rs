@@ -5,8 +5,8 @@
 
 use super::kind::Kind;
 use super::kind::Kind::{
-    Big, Bool, Bytea, Char, Date, Float, Inet, Int, Interval, Ints, Json, Jsonb, Mood, Numeric, Span, Text, Texts,
-    Time, Timestamp, Timestamptz, Uuid,
+    Big, Bool, Bytea, Char, Date, Days, Float, Inet, Int, Interval, Ints, Json, Jsonb, Money, Mood, Moods, Numeric,
+    Span, Text, Texts, Time, Timestamp, Timestamptz, Uuid,
 };
 
 /// Kind, text, kinds of the parts.
@@ -64,6 +64,9 @@ pub(super) const FORMS: &[Form] = &[
     (Text, "pg_typeof({0})::text", &[Text]),
     (Text, "pg_typeof({0})::text", &[Int]),
     (Text, "({0}).upper", &[Text]),
+    (Text, "{0}::text", &[Days]),
+    (Text, "{0}::text", &[Moods]),
+    (Text, "{0}::text", &[Money]),
     (Text, "current_user::text", &[]),
     (Char, "{0}::char(9)", &[Text]),
     (Int, "({0} + 1)", &[Int]),
@@ -85,6 +88,8 @@ pub(super) const FORMS: &[Form] = &[
     (Int, "({0})[2]", &[Ints]),
     (Int, "num_nulls({0}, {1})", &[Text, Date]),
     (Int, "{0}::int", &[Bool]),
+    (Int, "int4({0})", &[Bool]),
+    (Int, "cardinality({0})", &[Moods]),
     (Int, "masklen({0})", &[Inet]),
     (Big, "{0}::bigint", &[Int]),
     (Big, "({0} + {1})", &[Big, Int]),
@@ -131,6 +136,8 @@ pub(super) const FORMS: &[Form] = &[
     (Bool, "({0} @> {1})", &[Span, Int]),
     (Bool, "({0} && {1})", &[Span, Span]),
     (Bool, "isempty({0})", &[Span]),
+    (Bool, "({0} @> {1})", &[Days, Date]),
+    (Bool, "({0} = ANY ({1}::app.mood[]))", &[Mood, Moods]),
     (Bool, "isfinite({0})", &[Date]),
     (Bool, "({0} << '10.0.0.0/8'::inet)", &[Inet]),
     (Bool, "({0} < CURRENT_DATE)", &[Date]),
@@ -138,6 +145,7 @@ pub(super) const FORMS: &[Form] = &[
     (Bool, "(({0}, {0} + 1) OVERLAPS ({1}, {1} + 30))", &[Date, Date]),
     (Date, "({0} + 7)", &[Date]),
     (Date, "({0} - 1)", &[Date]),
+    (Date, "upper({0})", &[Days]),
     (Date, "{0}::date", &[Timestamp]),
     (Date, "date '2020-02-02'", &[]),
     (Timestamp, "{0}::timestamp", &[Date]),
@@ -171,6 +179,9 @@ pub(super) const FORMS: &[Form] = &[
     (Ints, "ARRAY[{0}, {1}]::int[]", &[Int, Int]),
     (Ints, "array_append({0}, {1}::int)", &[Ints, Int]),
     (Ints, "({0})[2:]", &[Ints]),
+    (Moods, "({0} || {1})", &[Moods, Moods]),
+    (Mood, "({0})[1]", &[Moods]),
+    (Days, "({0} * {1})", &[Days, Days]),
     (Inet, "set_masklen({0}, 8)", &[Inet]),
     (Inet, "({0} + 1)", &[Inet]),
     (Bytea, "decode(md5({0}), 'hex')", &[Text]),

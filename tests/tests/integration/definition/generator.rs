@@ -16,6 +16,8 @@ pub(super) struct Generator<'a> {
     pub(super) tables: Vec<Table>,
     /// Where constants may be parameters, those so far.
     pub(super) parameters: Option<Vec<Parameter>>,
+    /// Their types may be left to the server.
+    pub(super) infers: bool,
     /// Where protected columns were used for more than being shown.
     pub(super) uses: BTreeSet<Place>,
     place: Place,
@@ -85,6 +87,8 @@ pub(super) struct Shown {
 pub(super) struct Parameter {
     pub(super) kind: Kind,
     pub(super) value: String,
+    /// Its type is told with the statement.
+    pub(super) typed: bool,
 }
 
 /// What a column is used for.
@@ -104,6 +108,7 @@ impl<'a> Generator<'a> {
             levels: Vec::new(),
             tables: Vec::new(),
             parameters: None,
+            infers: false,
             uses: BTreeSet::new(),
             place: Place::Output,
             tainted: false,
@@ -277,9 +282,16 @@ impl<'a> Generator<'a> {
 
     pub(super) fn parameter(&mut self, kind: Kind, value: &str) -> Option<String> {
         // An enum has another OID in each database.
-        let parameters = self.parameters.as_mut().filter(|_| kind != Kind::Mood)?;
-        parameters.push(Parameter { kind, value: value.to_owned() });
+        let parameters = self.parameters.as_mut().filter(|_| kind.oid() != 0)?;
+        parameters.push(Parameter { kind, value: value.to_owned(), typed: true });
         Some(format!("${}::{}", parameters.len(), kind.sql()))
+    }
+
+    /// Where it stands, the server can tell its type.
+    pub(super) fn untyped_parameter(&mut self, kind: Kind, value: &str) -> Option<String> {
+        let parameters = self.parameters.as_mut().filter(|_| self.infers)?;
+        parameters.push(Parameter { kind, value: value.to_owned(), typed: false });
+        Some(format!("${}", parameters.len()))
     }
 
     /// Of the relations, one that is protected mostly.

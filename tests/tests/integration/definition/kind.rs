@@ -30,6 +30,10 @@ pub(super) enum Kind {
     Inet,
     Bytea,
     Span,
+    Days,
+    /// An array of an enum.
+    Moods,
+    Money,
 }
 
 impl Kind {
@@ -57,6 +61,9 @@ impl Kind {
             Self::Inet => "inet",
             Self::Bytea => "bytea",
             Self::Span => "int4range",
+            Self::Days => "daterange",
+            Self::Moods => "app.mood[]",
+            Self::Money => "money",
         }
     }
 
@@ -65,9 +72,14 @@ impl Kind {
         self != Self::Json
     }
 
+    /// Its elements are of another kind.
+    pub(super) fn is_array(self) -> bool {
+        matches!(self, Self::Texts | Self::Ints | Self::Moods)
+    }
+
     /// `min` and `max` take it, in every version.
     pub(super) fn has_extremes(self) -> bool {
-        !matches!(self, Self::Bool | Self::Uuid | Self::Jsonb | Self::Json | Self::Bytea | Self::Span)
+        !matches!(self, Self::Bool | Self::Uuid | Self::Jsonb | Self::Json | Self::Bytea | Self::Span | Self::Days)
     }
 
     /// Values to load and to compare with: few, so that they meet.
@@ -103,6 +115,9 @@ impl Kind {
             Self::Inet => &["0.0.0.0", "10.1.2.3", "192.168.0.0/16", "::1"],
             Self::Bytea => &["", r"\x00ff", r"\x63616e617279"],
             Self::Span => &["empty", "[1,5)", "[3,9)", "(,4)"],
+            Self::Days => &["empty", "[2020-01-01,2020-02-01)", "[2021-06-01,)"],
+            Self::Moods => &["{}", "{calm}", "{grim,NULL}"],
+            Self::Money => &["0", "12.50", "-3"],
         }
     }
 
@@ -134,7 +149,9 @@ impl Kind {
             Self::Inet => 869,
             Self::Bytea => 17,
             Self::Span => 3904,
-            Self::Mood => 0,
+            Self::Days => 3912,
+            Self::Money => 790,
+            Self::Mood | Self::Moods => 0,
         }
     }
 }
@@ -149,7 +166,7 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-pub(super) const ALL: [Kind; 21] = [
+pub(super) const ALL: [Kind; 24] = [
     Kind::Text,
     Kind::Char,
     Kind::Int,
@@ -171,6 +188,9 @@ pub(super) const ALL: [Kind; 21] = [
     Kind::Inet,
     Kind::Bytea,
     Kind::Span,
+    Kind::Days,
+    Kind::Moods,
+    Kind::Money,
 ];
 
 /// Short ones, long ones, none, of several bytes a character; what masks make of them, too.

@@ -70,8 +70,9 @@ fn run(database: &'static Database, seeds: &[u64], queries: usize) -> Coverage {
 
 fn try_schema(world: &World, schema: &Schema, queries: usize, coverage: &mut Coverage, wrong: &mut String) {
     let (relayed, direct) = (world.relayed(schema), world.direct(schema));
-    let (mut relayed, mut direct) = (Session::open(&relayed), Session::open(&direct));
     let mut seeds = Random::new(schema.seed);
+    let settings = settings(&mut seeds);
+    let (mut relayed, mut direct) = (Session::open(&relayed, &settings), Session::open(&direct, &settings));
     for batch in 0..queries.div_ceil(BATCH) {
         let number = BATCH.min(queries - batch * BATCH);
         let statements: Vec<Statement> =
@@ -93,6 +94,12 @@ fn try_schema(world: &World, schema: &Schema, queries: usize, coverage: &mut Cov
         }
     }
     assert!(!world.log().contains("panicked"), "{}", world.log());
+}
+
+/// Masks do not follow from settings, though what is shown of them does.
+fn settings(random: &mut Random) -> Vec<String> {
+    let chosen = SETTINGS.iter().map(|(name, values)| format!("SET {name} = '{}'", random.pick(values)));
+    chosen.chain(["SET statement_timeout = '2s'".to_owned()]).collect()
 }
 
 /// That the comparison compares something.
@@ -151,6 +158,13 @@ const EXPECTED: &[&str] = &[
     "WithClause",
 ];
 
+const SETTINGS: &[(&str, &[&str])] = &[
+    ("datestyle", &["ISO, MDY", "German", "SQL, DMY", "Postgres, MDY"]),
+    ("intervalstyle", &["postgres", "sql_standard", "iso_8601", "postgres_verbose"]),
+    ("timezone", &["UTC", "Asia/Tokyo", "America/New_York"]),
+    ("bytea_output", &["hex", "escape"]),
+    ("extra_float_digits", &["1", "0", "3"]),
+];
 const QUERIES_OF_A_SHORT_RUN: usize = 600;
 const QUERIES_OF_A_LONG_RUN: usize = 20_000;
 const QUERIES_OF_A_SCHEMA: usize = 2_000;

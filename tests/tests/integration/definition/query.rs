@@ -25,7 +25,8 @@ pub(super) fn views(random: &mut Random, tables: &[Relation]) -> (Vec<Relation>,
         generator.subqueries = 1;
         let select = generator.select(None, 1);
         let name = format!("view{number}");
-        definitions.push_str(&format!("CREATE VIEW app.{name} AS {};\n", select.sql));
+        let option = generator.random.pick(&["", "", " WITH (security_invoker)"]);
+        definitions.push_str(&format!("CREATE VIEW app.{name}{option} AS {};\n", select.sql));
         let columns: Vec<Column> = select.columns.iter().map(column).collect();
         let protected = columns.iter().any(|column| column.style.is_some());
         views.push(Relation { name, columns, is: Is::View, protected });
@@ -120,7 +121,11 @@ impl Generator<'_> {
             kind: column.kind,
             protected: column.protected,
         });
-        let list = if self.random.chance(60) { "*".to_owned() } else { format!("{item}.*") };
+        let list = match self.random.below(10) {
+            0..=4 => "*".to_owned(),
+            5 | 6 if !item.contains('.') => format!("({item}).*"),
+            _ => format!("{item}.*"),
+        };
         Select { sql: format!("SELECT {list} FROM {from}"), columns: shown.collect(), ordered: false, complete: false }
     }
 
@@ -173,7 +178,7 @@ impl Generator<'_> {
         let condition = self.filter();
         let keys = self.keys();
         let sets = !keys.is_empty() && self.random.chance(25);
-        let clause = self.group_clause(&keys, sets);
+        let mut clause = self.group_clause(&keys, sets);
         self.level().keys = Some(keys.clone());
         // With grouping sets rows that differ have equal keys.
         let (mut list, mut columns) = if sets { self.without_windows(kinds) } else { self.outputs(kinds, true) };
@@ -182,6 +187,16 @@ impl Generator<'_> {
             let key = self.random.one_of(&keys).sql();
             list = format!("{list}, GROUPING({key}) AS {name}");
             columns.push(Shown { name, kind: Kind::Int, protected: false });
+        }
+        if !sets && kinds.is_none() && !keys.is_empty() && self.random.chance(25) {
+            // By their places in what is selected.
+            for key in keys.iter().rev() {
+                let name = self.name("c");
+                list = format!("{} AS {name}, {list}", key.sql());
+                columns.insert(0, Shown { name, kind: key.kind, protected: key.protected });
+            }
+            let places: Vec<String> = (1..=keys.len()).map(|place| place.to_string()).collect();
+            clause = format!(" GROUP BY {}", places.join(", "));
         }
         let having = if self.random.chance(25) {
             let condition = self.at(Place::Grouping, |own| own.permitting(true, false, |own| own.having()));
@@ -304,10 +319,10 @@ impl Generator<'_> {
                 self.recursive(&name)
             } else {
                 let select = self.nested(|own| own.alone(|own| own.select(None, depth)));
-                (String::new(), select.sql, select.columns)
+                (String::new(), format!("{})", select.sql), select.columns)
             };
             let how = self.random.pick(&["", "", "MATERIALIZED ", "NOT MATERIALIZED "]);
-            texts.push(format!("{name}{list} AS {how}({query})"));
+            texts.push(format!("{name}{list} AS {how}({query}"));
             self.tables.push(Table { name, columns });
         }
         let mut select = self.body(kinds, depth);
@@ -337,6 +352,11 @@ impl Generator<'_> {
         let step =
             if text.is_none() { format!("SELECT n + 1, (x || '.')::text FROM {name} WHERE n < 3") } else { step };
         let query = format!("SELECT 1, {shown}::text FROM {table} UNION {step}");
+        let query = match self.random.below(100) {
+            0..=4 => format!("{query}) SEARCH DEPTH FIRST BY n SET place"),
+            5..=9 => format!("{query}) CYCLE x SET again USING path"),
+            _ => format!("{query})"),
+        };
         let column = |name: &str, kind, protected| Shown { name: name.to_owned(), kind, protected };
         (" (n, x)".to_owned(), query, vec![column("n", Kind::Int, false), column("x", Kind::Text, protected)])
     }

@@ -62,7 +62,11 @@ pub(super) fn tables(random: &mut Random) -> Vec<Relation> {
     }
     let cut = table(random, "events", Is::Partitioned, &vocabulary, true);
     for (name, low) in [("events_low", true), ("events_rest", false)] {
-        tables.push(Relation { name: name.to_owned(), is: Is::Part { of: cut.name.clone(), low }, ..cut.clone() });
+        let mut part = Relation { name: name.to_owned(), is: Is::Part { of: cut.name.clone(), low }, ..cut.clone() };
+        if !low {
+            part.columns.reverse();
+        }
+        tables.push(part);
     }
     tables.push(cut);
     let people = table(random, "people", Is::Table, &vocabulary, true);
@@ -96,6 +100,7 @@ impl Column {
             "app.label" => "text",
             "app.short_label" => "varchar(12)",
             "app.small" => "int2",
+            "app.sorted" => "text COLLATE \"C\"",
             other => other,
         }
     }
@@ -111,12 +116,17 @@ impl Relation {
     pub(super) fn create(&self) -> String {
         let columns: Vec<String> = self.columns.iter().map(definition).collect();
         let (name, columns) = (self.qualified(), columns.join(", "));
+        // What was dropped still has a number.
+        let dropped = format!(
+            "CREATE TABLE {name} (gone int, {columns}, lost text);
+            ALTER TABLE {name} DROP gone, DROP lost;\n"
+        );
         match &self.is {
             Is::Partitioned => format!("CREATE TABLE {name} ({columns}) PARTITION BY LIST (grp);\n"),
             Is::Part { of, low: true } => format!("CREATE TABLE {name} PARTITION OF app.{of} FOR VALUES IN (0, 1);\n"),
-            Is::Part { of, low: false } => format!("CREATE TABLE {name} PARTITION OF app.{of} DEFAULT;\n"),
+            Is::Part { of, low: false } => format!("{dropped}ALTER TABLE app.{of} ATTACH PARTITION {name} DEFAULT;\n"),
             Is::Child(parent) => format!("CREATE TABLE {name} (badge text) INHERITS (app.{parent});\n"),
-            Is::Table | Is::View => format!("CREATE TABLE {name} ({columns});\n"),
+            Is::Table | Is::View => dropped,
         }
     }
 
@@ -171,7 +181,7 @@ fn table(random: &mut Random, name: &str, is: Is, vocabulary: &[Column], protect
     let mut columns = vec![vocabulary[0].clone(), vocabulary[1].clone(), vocabulary[2].clone()];
     let mut others: Vec<Column> = vocabulary[3..].to_vec();
     random.shuffle(&mut others);
-    others.truncate(random.between(6, 12));
+    others.truncate(random.between(6, 13));
     // What is generated is made from a name.
     if protected && is == Is::Table && others.iter().any(|column| column.name == "name") {
         others.push(Column { generated: true, ..Column::plain("initial", Kind::Text, "text") });
@@ -215,6 +225,7 @@ fn vocabulary(random: &mut Random) -> Vec<Column> {
 fn capacity(declared: &str) -> usize {
     match declared {
         "app.short_label" => 12,
+        "name" => 63,
         _ => declared.split(['(', ')']).nth(1).and_then(|number| number.parse().ok()).unwrap_or(usize::MAX),
     }
 }
@@ -222,7 +233,7 @@ fn capacity(declared: &str) -> usize {
 /// As people would write it.
 pub(super) fn plain_or_quoted(name: &str) -> String {
     let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit());
-    if plain && name != "select" { name.to_owned() } else { quoted(name) }
+    if plain && name != "select" && name != "user" { name.to_owned() } else { quoted(name) }
 }
 
 /// Types that the tables are made of.
@@ -231,6 +242,7 @@ CREATE SCHEMA app;
 CREATE TYPE app.mood AS ENUM ('calm', 'grim', 'gleeful');
 CREATE DOMAIN app.label AS text CHECK (length(VALUE) < 40 AND VALUE <> '***' AND VALUE <> 'masked');
 CREATE DOMAIN app.short_label AS varchar(12) CHECK (VALUE <> '***' AND VALUE <> 'masked');
+CREATE DOMAIN app.sorted AS text COLLATE \"C\" CHECK (VALUE <> '***' AND VALUE <> 'masked');
 CREATE DOMAIN app.small AS int2 CHECK (VALUE > -5);
 ";
 
@@ -238,11 +250,15 @@ const VOCABULARY: &[(&str, Kind, &[&str])] = &[
     ("id", Kind::Int, &["int"]),
     ("grp", Kind::Int, &["int", "int2"]),
     ("owner", Kind::Int, &["int", "app.small"]),
-    ("name", Kind::Text, &["text", "varchar(20)", "app.label"]),
+    ("name", Kind::Text, &["text", "varchar(20)", "app.label", "text COLLATE \"C\""]),
     ("ssn", Kind::Text, &["text", "varchar(11)", "varchar(10)", "app.short_label"]),
     ("zip", Kind::Text, &["text", "varchar(10)", "varchar(4)"]),
-    ("Full Name", Kind::Text, &["text", "app.label"]),
+    ("Full Name", Kind::Text, &["text", "app.label", "name", "app.sorted"]),
     ("naïve", Kind::Text, &["varchar(30)"]),
+    ("scan", Kind::Text, &["text", "varchar"]),
+    ("user", Kind::Text, &["text"]),
+    ("length", Kind::Int, &["int", "int2"]),
+    ("date", Kind::Date, &["date"]),
     ("code", Kind::Char, &["char(9)"]),
     ("select", Kind::Int, &["int", "int2"]),
     ("total", Kind::Big, &["bigint"]),
@@ -263,4 +279,7 @@ const VOCABULARY: &[(&str, Kind, &[&str])] = &[
     ("addr", Kind::Inet, &["inet"]),
     ("blob", Kind::Bytea, &["bytea"]),
     ("span", Kind::Span, &["int4range"]),
+    ("days", Kind::Days, &["daterange"]),
+    ("moods", Kind::Moods, &["app.mood[]"]),
+    ("paid", Kind::Money, &["money"]),
 ];
