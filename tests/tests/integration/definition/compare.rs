@@ -45,8 +45,8 @@ pub(super) enum Verdict {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn open(login: &'a Login, settings: &'a [String]) -> Self {
-        Self { login, settings, client: logged_in(login, settings) }
+    pub(super) fn open(login: &'a Login, settings: &'a [String]) -> Result<Self, String> {
+        logged_in(login, settings).map(|client| Self { login, settings, client })
     }
 
     /// Sends each step and reads its answer; the rest is left out after an error.
@@ -58,7 +58,7 @@ impl<'a> Session<'a> {
             answer.hear(said);
             if self.client.over {
                 answer.ended = true;
-                self.client = logged_in(self.login, self.settings);
+                self.client = logged_in(self.login, self.settings).unwrap();
             }
             if answer.error.is_some() {
                 if !idle && !answer.ended {
@@ -77,16 +77,16 @@ impl<'a> Session<'a> {
     }
 }
 
-fn logged_in(login: &Login, settings: &[String]) -> Client {
+fn logged_in(login: &Login, settings: &[String]) -> Result<Client, String> {
     let mut said = Vec::new();
     let startup = [("options".to_owned(), "-csearch_path=app".to_owned())].into();
     let client = Client::log_in(login, &startup, &mut said);
-    let mut client = client.unwrap_or_else(|| panic!("no session: {:?}", said.first().map(Message::fields)));
+    let mut client = client.ok_or_else(|| format!("no session: {:?}", said.first().map(Message::fields)))?;
     for setting in settings {
         let said = client.exchange(&query(setting));
         assert!(said.iter().all(|message| message.tag != 'E'), "{setting}: {:?}", said.first().map(Message::fields));
     }
-    client
+    Ok(client)
 }
 
 impl Answer {

@@ -11,7 +11,7 @@ pub(super) struct Coverage {
     kinds: BTreeMap<String, Counts>,
     all: Counts,
     reasons: BTreeMap<String, usize>,
-    failures: BTreeMap<String, usize>,
+    failures: BTreeMap<String, (usize, String)>,
 }
 
 /// Of the statements that have something in them.
@@ -36,7 +36,9 @@ impl Coverage {
         }
         match verdict {
             Verdict::Refused(reason) => *self.reasons.entry(reason.clone()).or_default() += 1,
-            Verdict::FailsAlike(error) => *self.failures.entry(error.clone()).or_default() += 1,
+            Verdict::FailsAlike(error) => {
+                self.failures.entry(error.clone()).or_insert_with(|| (0, sql.to_owned())).0 += 1;
+            }
             _ => {}
         }
     }
@@ -46,9 +48,12 @@ impl Coverage {
         &self.all
     }
 
-    /// Kinds that were executed fewer times.
+    /// Kinds of nodes that were executed fewer times, and what distinguishes nodes of a kind that was a tenth of that. What the
+    /// relay always refuses is none of them.
     pub(super) fn below(&self, floor: usize) -> Vec<&str> {
-        let few = self.kinds.iter().filter(|(_, counts)| counts.executed < floor);
+        let own = |kind: &str| if kind.starts_with(['.', '=']) { floor / 10 } else { floor };
+        let few =
+            self.kinds.iter().filter(|(kind, counts)| counts.executed < own(kind) && counts.refused < counts.tried());
         few.map(|(kind, _)| kind.as_str()).collect()
     }
 
@@ -77,13 +82,13 @@ impl Coverage {
             )
             .unwrap();
         }
-        for (title, counts) in [("refused because", &self.reasons), ("failed alike with", &self.failures)] {
-            let mut most: Vec<(&String, &usize)> = counts.iter().collect();
-            most.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-            writeln!(text, "\n{title}").unwrap();
-            for (reason, count) in most.iter().take(REASONS_SHOWN) {
-                writeln!(text, "{count:>6} {reason}").unwrap();
-            }
+        writeln!(text, "\nrefused because").unwrap();
+        for (reason, count) in most(&self.reasons, |count| *count) {
+            writeln!(text, "{count:>6} {reason}").unwrap();
+        }
+        writeln!(text, "\nfailed alike with").unwrap();
+        for (error, (count, sql)) in most(&self.failures, |(count, _)| *count) {
+            writeln!(text, "{count:>6} {error}: {}", sql.chars().take(EXAMPLE_SHOWN).collect::<String>()).unwrap();
         }
         text
     }
@@ -106,6 +111,13 @@ impl Counts {
     pub(super) fn tried(&self) -> usize {
         self.executed + self.refused + self.failed_alike + self.unfinished
     }
+}
+
+fn most<T>(counts: &BTreeMap<String, T>, of: impl Fn(&T) -> usize) -> Vec<(&String, &T)> {
+    let mut most: Vec<(&String, &T)> = counts.iter().collect();
+    most.sort_by_key(|(_, count)| std::cmp::Reverse(of(count)));
+    most.truncate(REASONS_SHOWN);
+    most
 }
 
 /// Read off the tree's own text: names of messages, values of enumerations, flags that are set, clauses that are there.
@@ -202,3 +214,5 @@ const ENUMERATIONS: &[&str] = &[
 /// In every tree.
 const PLUMBING: &[&str] = &["ParseResult", "RawStmt", "Node"];
 const REASONS_SHOWN: usize = 12;
+/// Characters.
+const EXAMPLE_SHOWN: usize = 1500;

@@ -1,6 +1,8 @@
 //! Random expressions of a kind, over what can be seen where they stand.
 
-use super::forms::{AGGREGATES, ANY_KIND, ANY_SORTED, COMPARISONS, EXTREMES, FORMS, Form, OF_PEERS, OF_ROWS, TESTS};
+use super::forms::{
+    AGGREGATES, ANY_KIND, ANY_SORTED, COMPARISONS, EXTREMES, FORMS, Form, OF_KIND, OF_PEERS, OF_ROWS, OF_TRUTH, TESTS,
+};
 use super::generator::{Generator, Place, Visible};
 use super::kind::{Kind, quoted_literal};
 
@@ -17,11 +19,11 @@ impl Generator<'_> {
             return self.condition(depth);
         }
         match self.random.below(100) {
-            0..=4 if self.may_window() => self.window(kind, depth),
-            5..=12 if self.may_ask() => self.scalar(kind),
-            13..=28 => self.any_kind(kind, depth),
-            29..=32 => self.of_whole_row(kind).unwrap_or_else(|| self.own(kind, depth)),
-            33..=36 if self.may_ask() => self.gathered(kind).unwrap_or_else(|| self.own(kind, depth)),
+            0..=11 if self.may_window() => self.window(kind, depth),
+            12..=17 if self.may_ask() => self.scalar(kind),
+            18..=30 => self.any_kind(kind, depth),
+            31..=34 => self.of_whole_row(kind).unwrap_or_else(|| self.own(kind, depth)),
+            35..=39 if self.may_ask() => self.gathered(kind).unwrap_or_else(|| self.own(kind, depth)),
             _ => self.own(kind, depth),
         }
     }
@@ -44,9 +46,18 @@ impl Generator<'_> {
 
     fn comparison(&mut self) -> String {
         let Some(kind) = self.some_kind() else { return self.leaf(Kind::Bool) };
+        if self.random.chance(8) {
+            let part = self.expression(Kind::Bool, 1);
+            return format!("({part} {})", self.random.pick(OF_TRUTH));
+        }
         if !kind.sorts() || self.random.chance(15) {
             let part = self.leaf(kind);
             return self.random.pick(TESTS).replace("{0}", &part);
+        }
+        let own = OF_KIND.iter().filter(|(of, _)| *of == kind).map(|(_, form)| *form).collect::<Vec<_>>();
+        if !own.is_empty() && self.random.chance(25) {
+            let part = self.leaf(kind);
+            return self.random.pick(&own).replace("{0}", &part);
         }
         if self.random.chance(12) {
             return self.of_two(kind);
@@ -203,7 +214,7 @@ impl Generator<'_> {
                 over.push_str(self.random.pick(FRAMES_OF_PEERS));
             }
         }
-        if self.random.chance(30)
+        if self.random.chance(45)
             && let Some(name) = self.named_window(&over)
         {
             return format!("{call} OVER {name}");

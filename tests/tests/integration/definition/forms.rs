@@ -217,6 +217,28 @@ pub(super) const COMPARISONS: &[&str] = &[
     "((COALESCE({0}, {1}), 1) = ({1}, 1))",
 ];
 
+/// Of what is true, false or unknown.
+pub(super) const OF_TRUTH: &[&str] =
+    &["IS TRUE", "IS NOT TRUE", "IS FALSE", "IS NOT FALSE", "IS UNKNOWN", "IS NOT UNKNOWN"];
+
+/// Conditions on a value of one kind.
+pub(super) const OF_KIND: &[(Kind, &str)] = &[
+    (Text, "({0} LIKE '%a%')"),
+    (Text, "({0} NOT LIKE '9%')"),
+    (Text, "({0} ILIKE '%A%')"),
+    (Text, "({0} NOT ILIKE '%*%')"),
+    (Text, "({0} SIMILAR TO '%(a|b|0|[*])%')"),
+    (Text, "({0} NOT SIMILAR TO '[0-9]+')"),
+    (Text, "({0} COLLATE \"C\" >= 'a')"),
+    (Text, "({0} ~ '[a*]' COLLATE pg_catalog.\"default\")"),
+    (Text, "({0} <> current_user)"),
+    (Char, "({0} LIKE '%a%')"),
+    (Date, "({0} < CURRENT_DATE)"),
+    (Date, "({0} <> CURRENT_DATE)"),
+    (Timestamp, "({0} < LOCALTIMESTAMP)"),
+    (Timestamptz, "({0} <= CURRENT_TIMESTAMP)"),
+];
+
 /// With any kind.
 pub(super) const TESTS: &[&str] = &["({0} IS NULL)", "({0} IS NOT NULL)", "(COALESCE({0}, {0}) IS NOT NULL)"];
 

@@ -58,7 +58,7 @@ impl Generator<'_> {
         if since == 0 && self.random.chance(6) {
             return format!("{left} CROSS JOIN {}", item.sql);
         }
-        if single && natural(&lefts, &rights) && self.random.chance(25) {
+        if single && natural(&lefts, &rights) && self.random.chance(50) {
             self.at(Place::Join, |own| common.iter().for_each(|column| drop(own.refer(column))));
             return format!("{left} NATURAL {kind} {}", item.sql);
         }
@@ -77,7 +77,7 @@ impl Generator<'_> {
         self.at(Place::Join, |own| chosen.iter().for_each(|column| drop(own.refer(column))));
         let names: Vec<&str> = chosen.iter().map(|column| column.name.as_str()).collect();
         let mut sql = format!("{left} {kind} {} USING ({})", item.sql, names.join(", "));
-        if self.random.chance(30) {
+        if self.random.chance(50) {
             let name = self.name("u");
             sql = format!("{sql} AS {name}");
             let merged = chosen.into_iter().map(|column| Visible { item: name.clone(), ..column });
@@ -137,7 +137,7 @@ impl Generator<'_> {
                 let sql = format!("LATERAL ({}) AS {name}", select.sql);
                 Item { sql, name, columns: select.columns, row: true }
             }
-            12..=23 => self.function(),
+            12..=27 => self.function(),
             _ => self.item(depth),
         }
     }
@@ -161,7 +161,8 @@ impl Generator<'_> {
         let mut columns: Vec<Shown> = relation.columns.iter().map(shown).collect();
         let bare = plain_or_quoted(&relation.name);
         let stands = self.levels.iter().any(|level| level.bare.contains(&bare));
-        let written = if self.random.chance(60) { relation.qualified() } else { bare.clone() };
+        let hidden = self.tables.iter().any(|table| table.name == bare);
+        let written = if hidden || self.random.chance(60) { relation.qualified() } else { bare.clone() };
         let written = self.with_or_without_children(relation, written);
         if !stands && self.random.chance(30) {
             self.level().bare.push(bare.clone());
@@ -264,7 +265,7 @@ impl Generator<'_> {
     }
 
     fn call(&mut self) -> (String, Vec<Kind>, bool) {
-        let what = self.random.below(8);
+        let what = self.random.below(9);
         let part = |own: &mut Self, kind| {
             own.watched(|own| own.permitting(false, false, |own| own.closed(|own| own.leaf(kind))))
         };
@@ -286,7 +287,7 @@ impl Generator<'_> {
                 let object = format!("CASE WHEN jsonb_typeof({document}) = 'object' THEN {document} END");
                 (format!("jsonb_each({object})"), vec![Kind::Text, Kind::Jsonb], protected)
             }
-            4 => {
+            4 | 8 => {
                 let (texts, one) = part(self, Kind::Texts);
                 let (numbers, two) = part(self, Kind::Ints);
                 (format!("ROWS FROM (unnest({texts}), unnest({numbers}))"), vec![Kind::Text, Kind::Int], one || two)

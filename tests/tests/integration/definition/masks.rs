@@ -41,7 +41,7 @@ impl Style {
             }
         } else if matches!(kind, Kind::Date | Kind::Timestamp | Kind::Timestamptz) {
             styles.extend([Self::Year, Self::Year, Self::Year, Self::Constant]);
-        } else if !matches!(kind, Kind::Mood | Kind::Span | Kind::Days | Kind::Money) {
+        } else if !matches!(kind, Kind::Mood | Kind::Moods | Kind::Span | Kind::Days | Kind::Money) {
             styles.extend([Self::Constant, Self::Constant]);
         }
         styles
@@ -103,10 +103,10 @@ fn constant(kind: Kind) -> &'static str {
         Kind::Timestamptz => "1900-01-01 00:00:00+00",
         Kind::Time => "00:00:00",
         Kind::Uuid => "00000000-0000-0000-0000-000000000000",
-        Kind::Jsonb | Kind::Json | Kind::Texts | Kind::Ints | Kind::Moods => "{}",
+        Kind::Jsonb | Kind::Json | Kind::Texts | Kind::Ints => "{}",
         Kind::Inet => "0.0.0.0",
         Kind::Bytea => "",
-        Kind::Mood | Kind::Span | Kind::Days | Kind::Money => panic!("no constant fits"),
+        Kind::Mood | Kind::Moods | Kind::Span | Kind::Days | Kind::Money => panic!("no constant fits"),
     }
 }
 

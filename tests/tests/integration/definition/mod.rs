@@ -72,7 +72,8 @@ fn try_schema(world: &World, schema: &Schema, queries: usize, coverage: &mut Cov
     let (relayed, direct) = (world.relayed(schema), world.direct(schema));
     let mut seeds = Random::new(schema.seed);
     let settings = settings(&mut seeds);
-    let (mut relayed, mut direct) = (Session::open(&relayed, &settings), Session::open(&direct, &settings));
+    let opened = |login| Session::open(login, &settings).unwrap_or_else(|why| panic!("{why}\n{}", world.log()));
+    let (mut relayed, mut direct) = (opened(&relayed), opened(&direct));
     for batch in 0..queries.div_ceil(BATCH) {
         let number = BATCH.min(queries - batch * BATCH);
         let statements: Vec<Statement> =

@@ -3,7 +3,7 @@
 use super::generator::{Generator, Level, Place, Shown, Table, Visible};
 use super::kind::Kind;
 use super::random::Random;
-use super::schema::{Column, Is, Relation};
+use super::schema::{Column, Is, Relation, plain_or_quoted};
 
 /// A query.
 pub(super) struct Select {
@@ -177,7 +177,7 @@ impl Generator<'_> {
         let from = self.from(depth);
         let condition = self.filter();
         let keys = self.keys();
-        let sets = !keys.is_empty() && self.random.chance(25);
+        let sets = !keys.is_empty() && self.random.chance(40);
         let mut clause = self.group_clause(&keys, sets);
         self.level().keys = Some(keys.clone());
         // With grouping sets rows that differ have equal keys.
@@ -314,7 +314,8 @@ impl Generator<'_> {
         let mut texts = Vec::new();
         for _ in 0..self.random.between(1, 2) {
             self.subqueries = self.subqueries.saturating_sub(1);
-            let name = self.name("q");
+            // With RECURSIVE it would mean itself where its own query names it.
+            let name = if recursive { self.name("q") } else { self.table_name() };
             let (list, query, columns) = if recursive && texts.is_empty() {
                 self.recursive(&name)
             } else {
@@ -330,6 +331,13 @@ impl Generator<'_> {
         self.tables.truncate(visible);
         let with = if recursive { "WITH RECURSIVE" } else { "WITH" };
         Select { sql: format!("{with} {} {}", texts.join(", "), select.sql), ..select }
+    }
+
+    /// Sometimes that of a relation, which it hides.
+    fn table_name(&mut self) -> String {
+        let name = plain_or_quoted(&self.some_relation().name);
+        let taken = self.tables.iter().any(|table| table.name == name);
+        if !taken && self.random.chance(25) { name } else { self.name("q") }
     }
 
     /// Counts to three, or follows rows from one to the next.

@@ -132,18 +132,17 @@ impl Relation {
 
     /// What the masked copy must drop before masks can be put into it.
     pub(super) fn loosen(&self) -> String {
-        let mut sql = String::new();
-        let own = matches!(self.is, Is::Table | Is::Partitioned);
-        for column in self.columns.iter().filter(|column| own && column.style.is_some()) {
-            let (table, name) = (self.qualified(), quoted(&column.name));
-            if column.masked_type() != column.declared {
-                writeln!(sql, "ALTER TABLE {table} ALTER {name} TYPE {};", column.masked_type()).unwrap();
-            }
-            if column.generated {
-                writeln!(sql, "ALTER TABLE {table} ALTER {name} DROP EXPRESSION;").unwrap();
-            }
+        if !matches!(self.is, Is::Table | Is::Partitioned) {
+            return String::new();
         }
-        sql
+        let masked = |column: &&Column| column.style.is_some();
+        let alter = |column: &Column, how: String| {
+            format!("ALTER TABLE {} ALTER {} {how};\n", self.qualified(), quoted(&column.name))
+        };
+        let generated = self.columns.iter().filter(|column| column.generated);
+        let made = generated.map(|column| alter(column, "DROP EXPRESSION".to_owned()));
+        let domains = self.columns.iter().filter(masked).filter(|column| column.masked_type() != column.declared);
+        made.chain(domains.map(|column| alter(column, format!("TYPE {}", column.masked_type())))).collect()
     }
 
     /// Constraints and indexes for the raw rows, from which the planner draws conclusions.

@@ -87,9 +87,9 @@ fn extended(generator: &mut Generator<'_>, sql: String, parameters: &[Parameter]
 
 /// Its rows at once, or where their order is fixed, some and some more.
 fn by_cursor(generator: &mut Generator<'_>, sql: &str, ordered: bool) -> (String, Vec<Vec<u8>>) {
-    let part = if ordered { generator.random.below(3) } else { 0 };
+    let part = if ordered { *generator.random.one_of(&[0, 1, 1, 2, 2, 2]) } else { 0 };
     let (how, fetches): (&str, &[&str]) = match part {
-        0 if generator.random.chance(30) => ("WITH HOLD ", &["COMMIT", "FETCH ALL FROM c", "BEGIN"]),
+        0 if generator.random.chance(20) => ("WITH HOLD ", &["COMMIT", "FETCH ALL FROM c", "BEGIN"]),
         0 => ("", &["FETCH ALL FROM c"]),
         1 => ("NO SCROLL ", &["FETCH 2 FROM c", "MOVE 1 FROM c", "FETCH FORWARD ALL FROM c"]),
         _ => ("SCROLL ", &["FETCH 3 FROM c", "FETCH PRIOR FROM c", "FETCH LAST FROM c", "FETCH ABSOLUTE 1 FROM c"]),

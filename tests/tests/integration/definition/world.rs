@@ -102,7 +102,8 @@ fn made(database: &Database, seed: u64, classifications: &mut Vec<String>) -> Sc
     }
     classifications.push(all(Relation::classification));
     let row_types = "SELECT oid FROM pg_type WHERE typtype = 'c' AND typrelid >= 16384";
-    let row_types = values(database, &twin, row_types).iter().map(|oid| oid.parse().unwrap()).collect();
+    let of_both = [raw, twin].into_iter().flat_map(|name| values(database, &name, row_types));
+    let row_types = of_both.map(|oid| oid.parse().unwrap()).collect();
     Schema { seed, relations: [tables, views].concat(), row_types }
 }
 
