@@ -1,5 +1,5 @@
 # Thin: each target says what it runs; the work is in cargo and in tests/.
-.PHONY: setup setup-test demo up down test crash fuzz bench bench-evidence check
+.PHONY: setup setup-test demo up down test definition crash fuzz bench bench-evidence check
 
 setup:  ## Installs what is missing (Debian, Ubuntu; elsewhere it names it)
 	@tests/setup.sh
@@ -18,6 +18,9 @@ down:  ## Ends what `up` started
 
 test: setup-test  ## Every test; starts a throwaway PostgreSQL of its own
 	cargo test --workspace $(CARGO_TEST_FLAGS)
+
+definition: setup-test  ## Tens of thousands of random queries beside a masked copy; QUERIES=n, SEED=n
+	QUERIES=$(or $(QUERIES),40000) SEED=$(SEED) cargo test -p tests --test integration $(CARGO_TEST_FLAGS) definition:: -- --include-ignored --nocapture
 
 crash: setup-test  ## kill -9 at 50 random moments; KILLS=n for another number
 	AFFIDAVIT_KILLS=$(or $(KILLS),50) cargo test -p tests --test integration $(CARGO_TEST_FLAGS) kills:: -- --nocapture

@@ -175,6 +175,18 @@ pub(crate) fn bind(portal: &str, statement: &str) -> Vec<u8> {
     message(b'B', &[portal.as_bytes(), &[0], statement.as_bytes(), &[0, 0, 0, 0, 0, 0, 0]])
 }
 
+/// Of the unnamed statement to the unnamed portal, with parameters as text.
+pub(crate) fn bind_of(parameters: &[&str], binary: bool) -> Vec<u8> {
+    let mut body = vec![0, 0, 0, 0];
+    body.extend(u16::try_from(parameters.len()).unwrap().to_be_bytes());
+    for value in parameters {
+        body.extend(u32::try_from(value.len()).unwrap().to_be_bytes());
+        body.extend(value.as_bytes());
+    }
+    body.extend([0, 1, 0, u8::from(binary)]);
+    message(b'B', &[&body])
+}
+
 /// `Execute`, all rows.
 pub(crate) fn execute(portal: &str) -> Vec<u8> {
     message(b'E', &[portal.as_bytes(), &[0, 0, 0, 0, 0]])

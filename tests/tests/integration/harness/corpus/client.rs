@@ -121,6 +121,12 @@ impl Client {
         self.until_ready()
     }
 
+    /// Any messages that one `ReadyForQuery` ends.
+    pub(crate) fn exchange(&mut self, bytes: &[u8]) -> Vec<Message> {
+        self.send(bytes);
+        self.until_ready()
+    }
+
     pub(crate) fn extended(&mut self, step: &Extended) -> Vec<Message> {
         let mut bytes = Vec::new();
         if let Some(sql) = &step.sql {

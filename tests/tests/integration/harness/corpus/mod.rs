@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-pub(crate) use client::Login;
+pub(crate) use client::{Client, Login};
 pub(crate) use databases::{classification, copy, script};
 pub(crate) use run::{Kept, Place, Seen, run, values};
 pub(crate) use step::{Does, Step};

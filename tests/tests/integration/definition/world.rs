@@ -1,0 +1,147 @@
+//! Two databases for each schema, one with raw rows and one with masked ones, and the relay in front of the first.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use super::query;
+use super::random::Random;
+use super::rows;
+use super::schema::{self, Relation, TYPES};
+use crate::harness::corpus::Login;
+use crate::harness::{Database, Relay};
+
+/// The schemas of a run.
+pub(super) struct World {
+    database: &'static Database,
+    relay: Relay,
+    pub(super) schemas: Vec<Schema>,
+}
+
+/// One schema, twice.
+pub(super) struct Schema {
+    pub(super) seed: u64,
+    pub(super) relations: Vec<Relation>,
+    /// OIDs of row types: through the relay they are `record`.
+    pub(super) row_types: BTreeSet<u32>,
+}
+
+impl World {
+    /// Makes the databases, then starts the relay.
+    pub(super) fn made(database: &'static Database, seeds: &[u64]) -> Self {
+        let mut classifications = Vec::new();
+        let schemas: Vec<Schema> = seeds.iter().map(|seed| made(database, *seed, &mut classifications)).collect();
+        let relay = Relay::of_superuser(database, &raw(seeds[0]), |data| {
+            let write = |name: &str, text: &str| std::fs::write(data.join(name), text).unwrap();
+            write("policies/clinic.cedar", POLICIES);
+            let config = std::fs::read_to_string(data.join("relay.toml")).unwrap();
+            let (head, rest) = config.split_at(config.find("[[connection]]").unwrap());
+            let (connection, tail) = rest.split_at(rest.find("[evidence]").unwrap());
+            let mut all = head.to_owned();
+            for (schema, classification) in schemas.iter().zip(&classifications) {
+                let name = raw(schema.seed);
+                write(&format!("{name}.toml"), classification);
+                let own = connection.replace("name = \"clinic\"", &format!("name = \"{name}\""));
+                let own = own.replace(&format!("database = \"{}\"", raw(seeds[0])), &format!("database = \"{name}\""));
+                all.push_str(&own.replace("classification.toml", &format!("{name}.toml")));
+            }
+            write("relay.toml", &(all + tail));
+        });
+        Self { database, relay, schemas }
+    }
+
+    /// Through the relay, to the raw rows.
+    pub(super) fn relayed(&self, schema: &Schema) -> Login {
+        let (host, port) = self.relay.address();
+        let (user, password) = ("alice".to_owned(), self.relay.token("alice"));
+        Login { host, port, database: raw(schema.seed), user, password, ca: Some(self.relay.ca()) }
+    }
+
+    /// To the masked rows, at the database itself.
+    pub(super) fn direct(&self, schema: &Schema) -> Login {
+        let password = std::fs::read_to_string(self.database.get("SUPERUSER_PASSWORD_FILE")).unwrap();
+        Login {
+            host: self.database.get("PGHOST").to_owned(),
+            port: self.database.get("PGPORT").parse().unwrap(),
+            database: twin(schema.seed),
+            user: self.database.get("PGUSER").to_owned(),
+            password: password.trim_end().to_owned(),
+            ca: Some(self.database.ca()),
+        }
+    }
+
+    /// What the relay logged, for a failure's message.
+    pub(super) fn log(&self) -> String {
+        self.relay.log()
+    }
+}
+
+fn made(database: &Database, seed: u64, classifications: &mut Vec<String>) -> Schema {
+    let mut random = Random::new(seed);
+    let tables = schema::tables(&mut random);
+    let (raw, twin) = (raw(seed), twin(seed));
+    let all = |part: fn(&Relation) -> String| tables.iter().map(part).collect::<String>();
+    // Of a family the one that the others are made from comes first.
+    let mut ordered: Vec<&Relation> = tables.iter().collect();
+    ordered.sort_by_key(|table| matches!(table.is, schema::Is::Part { .. } | schema::Is::Child(_)));
+    let created: String = ordered.iter().map(|table| table.create()).collect();
+    database.run(&format!("CREATE DATABASE \"{raw}\""));
+    psql(database, &raw, &format!("{TYPES}{created}"));
+    database.run(&format!("CREATE DATABASE \"{twin}\" TEMPLATE \"{raw}\""));
+    let (mut own, mut masked) = (String::new(), all(Relation::loosen));
+    for table in tables.iter().filter(|table| table.is != schema::Is::Partitioned) {
+        let [plain, hidden] = rows::inserts(&mut random, table);
+        own.push_str(&plain);
+        masked.push_str(&hidden);
+    }
+    own.push_str(&all(Relation::constrain));
+    let (views, definitions) = query::views(&mut random, &tables);
+    for (name, sql) in [(&raw, own), (&twin, masked)] {
+        psql(database, name, &format!("{sql}SET search_path = app;\n{definitions}ANALYZE;"));
+    }
+    classifications.push(all(Relation::classification));
+    let row_types = "SELECT oid FROM pg_type WHERE typtype = 'c' AND typrelid >= 16384";
+    let of_both = [raw, twin].into_iter().flat_map(|name| values(database, &name, row_types));
+    let row_types = of_both.map(|oid| oid.parse().unwrap()).collect();
+    Schema { seed, relations: [tables, views].concat(), row_types }
+}
+
+fn raw(seed: u64) -> String {
+    format!("definition-{seed}")
+}
+
+fn twin(seed: u64) -> String {
+    format!("definition-{seed}-masked")
+}
+
+fn values(database: &Database, name: &str, sql: &str) -> Vec<String> {
+    let mut psql = database.psql();
+    let output = psql.args(["--tuples-only", "--no-align", "--dbname", name, "--command", sql]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn psql(database: &Database, name: &str, sql: &str) {
+    let mut psql = database.psql();
+    psql.args(["--quiet", "--set=ON_ERROR_STOP=1", "--dbname", name, "--file=-"]).stdin(Stdio::piped());
+    let mut psql = psql.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = psql.stdin.take().unwrap();
+    let text = sql.to_owned();
+    let writer = std::thread::spawn(move || {
+        let _ended = input.write_all(text.as_bytes());
+    });
+    let output = psql.wait_with_output().unwrap();
+    writer.join().unwrap();
+    let mut shown = String::new();
+    for (number, line) in sql.lines().enumerate() {
+        writeln!(shown, "{:>4} {line}", number + 1).unwrap();
+    }
+    assert!(output.status.success(), "{name}: {}\n{shown}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Everything but seeing what is protected.
+const POLICIES: &str = r#"
+    @id("everything but seeing")
+    permit(principal, action in [Action::"connect", Action::"select"], resource);
+"#;
