@@ -5,6 +5,7 @@ mod relation;
 mod resolve;
 mod snapshot;
 mod system;
+pub(crate) mod types;
 
 pub use name::QualifiedName;
 pub use relation::{Column, ForeignKey, Kind, Relation, TriggerFunction, UserType};

@@ -138,7 +138,7 @@ fn treated(change: &dyn Fn(&mut Value), oid: u32) -> Option<Vec<(String, crate::
     let kept = remembered.kept(&given, &after.snapshot).unwrap();
     let profile = policies().profile(&principal("analysts"), &connection(), &kept, &after.snapshot).unwrap();
     let access = profile.access().relations.get(&oid)?;
-    access.protected.then(|| access.columns.iter().map(|c| (c.name.clone(), c.treatment)).collect())
+    access.protected.then(|| access.columns.iter().map(|c| (c.name.clone(), c.treatment.clone())).collect())
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn classification(corpus: &Corpus, cases: &[&Case]) -> String {
     let mut text = String::new();
     let protects = cases.iter().flat_map(|case| &case.protects).chain(&corpus.schema.protects);
     for (relation, columns) in protects {
-        let columns: Vec<String> = columns.iter().map(|(name, style)| format!("{name} = \"{style}\"")).collect();
+        let columns: Vec<String> = columns.iter().map(|(name, style)| format!("{name} = {style}")).collect();
         writeln!(text, "[[table]]\nname = \"{relation}\"\ncolumns = {{ {} }}", columns.join(", ")).unwrap();
     }
     text
