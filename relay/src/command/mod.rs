@@ -5,10 +5,12 @@ mod console;
 mod error;
 mod loopback;
 mod oidc;
+mod scan;
 mod scripted;
 
 pub use approvals::{Decision, approvals, decide};
 pub use error::CommandError;
+pub use scan::{Scan, scan};
 
 /// Where the console is and who logs in.
 #[derive(Debug, Clone, clap::Args)]

@@ -62,6 +62,8 @@ mod refusals;
 #[cfg(test)]
 mod results;
 #[cfg(test)]
+mod scanning;
+#[cfg(test)]
 mod shredding;
 #[cfg(test)]
 mod splits;
