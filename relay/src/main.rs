@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use relay::command::{self, Console, Decision, Scan};
+use relay::command::{self, Console, Decision, Explain, Scan};
 use relay::config::{Classification, Config};
 use relay::policy::PolicySet;
 use schemas::approval::DecisionVerdict;
@@ -30,6 +30,8 @@ enum Command {
     },
     /// Proposes a classification from names, types, comments and what values look like; prints TOML to review.
     Scan(Scan),
+    /// Says what would become of a statement: what would run, what is masked, which policies decide, or why it is refused.
+    Explain(Explain),
     /// Lists the held statements that wait for approval, or shows one.
     Approvals {
         /// Id or link of one request.
@@ -69,6 +71,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     match command {
         Command::Policy { command: PolicyCommand::Check { config } } => writeln!(out, "{}", check(&config)?)?,
+        Command::Explain(explain) => runtime.block_on(command::explain(&explain, out))?,
         Command::Scan(scan) => runtime.block_on(command::scan(&scan, out))?,
         Command::Approvals { request, console } => {
             runtime.block_on(command::approvals(&console, request.as_deref(), out, err))?;

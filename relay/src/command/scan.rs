@@ -1,12 +1,11 @@
 //! `relay scan`: a proposal of what to classify.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::CommandError;
-use crate::config::Config;
-use crate::proposal;
-use crate::upstream::{Login, Logins, Target};
+use crate::config::{Config, Connection};
+use crate::{proposal, serve};
 
 /// Whose classification is to be proposed.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,7 +25,8 @@ pub struct Scan {
 /// # Errors
 /// [`CommandError`].
 pub async fn scan(scan: &Scan, out: &mut (dyn Write + Send)) -> Result<(), CommandError> {
-    let (_, login, _) = login(&scan.config, &scan.connection)?;
+    let (connection, _) = configured(&scan.config, &scan.connection)?;
+    let login = serve::login(&connection).map_err(|error| CommandError::exchange("TLS", error))?;
     let tables = proposal::propose(&login, !scan.no_sample)
         .await
         .map_err(|error| CommandError::exchange("the target", error))?;
@@ -34,20 +34,14 @@ pub async fn scan(scan: &Scan, out: &mut (dyn Write + Send)) -> Result<(), Comma
     Ok(())
 }
 
-/// A connection's configuration, and the login at its target.
-pub(super) fn login(
-    config: &std::path::Path,
-    connection: &str,
-) -> Result<(crate::config::Connection, Login, Config), CommandError> {
+/// A connection by its name, and all of the configuration.
+pub(super) fn configured(config: &Path, connection: &str) -> Result<(Connection, Config), CommandError> {
     let config = Config::read(config)
         .map_err(|error| CommandError::Argument { argument: "--config", problem: error.to_string() })?;
     let found = config.connection.iter().find(|known| known.name.as_str() == connection).cloned();
     let found = found.ok_or_else(|| CommandError::Argument {
-        argument: "CONNECTION",
+        argument: "connection",
         problem: format!("the configuration has no connection {connection}"),
     })?;
-    let target = Target::new(&found).map_err(|error| CommandError::exchange("TLS", error))?;
-    let login =
-        Login::new(target, found.user.clone(), found.database.clone(), found.password.clone(), Logins::default());
-    Ok((found, login, config))
+    Ok((found, config))
 }

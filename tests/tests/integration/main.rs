@@ -36,6 +36,8 @@ mod drivers;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod explaining;
+#[cfg(test)]
 mod full_spool;
 #[cfg(test)]
 mod harness;
