@@ -34,6 +34,15 @@ struct Sign {
     why: String,
 }
 
+impl Sign {
+    /// `name` beside a record number is no company's.
+    fn in_setting(self, setting: Setting) -> Self {
+        let surer = setting == Setting::OfPeople && self.identifier == Identifier::Name;
+        let confidence = if surer { self.confidence.max(Confidence::Medium) } else { self.confidence };
+        Self { confidence, ..self }
+    }
+}
+
 impl Signs<'_> {
     /// Whether the column says who somebody is, with more than a weak sign.
     pub(super) fn identifies(&self) -> bool {
@@ -45,10 +54,11 @@ impl Signs<'_> {
     pub(super) fn proposal(&self, setting: Setting) -> ColumnProposal {
         let name = &self.column.name;
         let protected = |style: Style, confidence, why: String| self.proposed(&style, confidence, why);
-        if self.key && self.is_number() {
+        let sign = self.sign();
+        if self.key && self.is_number() && sign.as_ref().is_none_or(|sign| sign.confidence == Confidence::Low) {
             return self.clear("a key, and a number");
         }
-        if let Some(sign) = self.sign()
+        if let Some(sign) = sign.map(|sign| sign.in_setting(setting))
             && (setting != Setting::Apart || sign.confidence >= Confidence::Medium)
         {
             return protected(style_of(sign.identifier), sign.confidence, format!("{}: {}", sign.identifier, sign.why));

@@ -37,18 +37,12 @@ pub(super) fn own_columns<'a>(relation: &'a Relation, snapshot: &'a Snapshot) ->
 pub(super) fn propose(all: &[LookedAt<'_>], facts: &Facts, snapshot: &Snapshot) -> Vec<TableProposal> {
     let of_people: BTreeSet<u32> =
         all.iter().filter(|one| is_of_people(one, facts)).map(|one| one.relation.oid).collect();
-    let linked = |relation: &Relation| {
-        let mut keys = snapshot.foreign_keys().iter();
-        let from = snapshot.family(relation.oid);
-        keys.any(|key| from.contains(&key.from) && of_people.contains(&key.to))
-            || snapshot.reads(relation.oid).iter().any(|read| of_people.contains(read))
-            || snapshot.ancestors(relation.oid).iter().any(|parent| of_people.contains(parent))
-    };
+    let linked = linked(&of_people, snapshot);
     let one = |one: &LookedAt<'_>| {
         let (setting, why) = if of_people.contains(&one.relation.oid) {
             (Setting::OfPeople, "it says who somebody is")
-        } else if linked(one.relation) {
-            (Setting::Linked, "it refers to a table that says who somebody is")
+        } else if linked.contains(&one.relation.oid) {
+            (Setting::Linked, "it refers, itself or through others, to a table that says who somebody is")
         } else {
             (Setting::Apart, "nothing says that it is about people")
         };
@@ -59,7 +53,61 @@ pub(super) fn propose(all: &[LookedAt<'_>], facts: &Facts, snapshot: &Snapshot) 
             columns: signs(one, facts).iter().map(|signs| generated(signs, setting, one, facts)).collect(),
         }
     };
-    all.iter().map(one).collect()
+    let mut tables: Vec<TableProposal> = all.iter().map(one).collect();
+    protect_references(&mut tables, all, snapshot);
+    tables
+}
+
+/// What refers to these tables by foreign keys, reads them as a materialized view, or is a part of them, step by step.
+fn linked(of_people: &BTreeSet<u32>, snapshot: &Snapshot) -> BTreeSet<u32> {
+    let mut linked = of_people.clone();
+    loop {
+        let before = linked.len();
+        for key in snapshot.foreign_keys().iter().filter(|key| key.from != key.to) {
+            if snapshot.family(key.to).iter().any(|to| linked.contains(to)) {
+                linked.extend(snapshot.family(key.from));
+            }
+        }
+        for relation in snapshot.relations() {
+            let reads = snapshot.reads(relation.oid);
+            if reads.union(&snapshot.ancestors(relation.oid)).any(|other| linked.contains(other)) {
+                linked.insert(relation.oid);
+            }
+        }
+        if linked.len() == before {
+            return linked;
+        }
+    }
+}
+
+/// A column that refers to a protected one holds the same.
+fn protect_references(tables: &mut [TableProposal], all: &[LookedAt<'_>], snapshot: &Snapshot) {
+    let place = |oid: u32, number: i16| {
+        let table = all.iter().position(|one| one.relation.oid == oid)?;
+        let column = all.get(table)?.columns.iter().position(|column| column.number == number)?;
+        Some((table, column))
+    };
+    let pairs = snapshot.foreign_keys().iter().flat_map(|key| {
+        let columns = key.from_columns.iter().zip(&key.to_columns);
+        columns.filter_map(|(from, to)| Some((place(key.from, *from)?, place(key.to, *to)?)))
+    });
+    let pairs: Vec<_> = pairs.collect();
+    // As many times as there may be steps from one to the next.
+    for _ in 0..pairs.len() {
+        for ((from_table, from), (to_table, to)) in &pairs {
+            let column = |tables: &[TableProposal], table: usize, column: usize| {
+                tables.get(table).and_then(|table| table.columns.get(column)).map(|column| column.style.clone())
+            };
+            let target = column(tables, *to_table, *to).filter(|style| style != ColumnStyle::CLEAR);
+            let referring = tables.get_mut(*from_table).and_then(|table| table.columns.get_mut(*from));
+            if let (Some(style), Some(referring)) = (target, referring)
+                && referring.style == ColumnStyle::CLEAR
+            {
+                referring.style = style;
+                "it refers to a column that is protected".clone_into(&mut referring.why);
+            }
+        }
+    }
 }
 
 /// A generated column cannot be clear where one that it is made from is protected.

@@ -162,3 +162,122 @@ async fn paths_are_for_jsonb_alone() {
         assert!(problem.contains("keys twice"), "it says why: {problem}");
     }
 }
+
+/// What [`PATHS`] promise, walked in another way than the mask is made.
+fn promised(document: &Value) -> Value {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let last4 = |value: &Value| match (value, text(value)) {
+        (_, Some(text)) if text.chars().count() >= 8 => {
+            let all: Vec<char> = text.chars().collect();
+            json!(format!("***-**-{}", all[all.len() - 4..].iter().collect::<String>()))
+        }
+        (Value::Null, _) => Value::Null,
+        _ => json!("***"),
+    };
+    let year = |value: &Value| match value.as_str().map(str::as_bytes) {
+        Some(text)
+            if text.len() >= 4
+                && text[..4].iter().all(u8::is_ascii_digit)
+                && matches!(text.get(4), None | Some(b'-')) =>
+        {
+            let year = std::str::from_utf8(&text[..4]).unwrap();
+            // Those of the generator are far from the age of 89, either way.
+            if year > "1960" { json!(format!("{year}-01-01")) } else { Value::Null }
+        }
+        _ => Value::Null,
+    };
+    let zip3 = |value: &Value| match value {
+        Value::Null => Value::Null,
+        Value::String(text) if text.len() >= 5 && text.as_bytes()[..5].iter().all(u8::is_ascii_digit) => {
+            json!(text[..3].to_owned())
+        }
+        _ => json!("000"),
+    };
+    let mut shown = with(&json!({}));
+    let all = shown.as_object_mut().unwrap();
+    all.insert("ssn".to_owned(), last4(&document["ssn"]));
+    all.insert("born".to_owned(), year(&document["born"]));
+    all.insert("zip".to_owned(), zip3(&document["zip"]));
+    for key in ["dx", "odd.key [1]"] {
+        all.extend(document.get(key).map(|value| (key.to_owned(), value.clone())));
+    }
+    if let Some(kind) = document["contact"].get("kind") {
+        all["contact"]["kind"] = kind.clone();
+    }
+    if let Some(visits) = document["visits"].as_array() {
+        let visit = |visit: &Value| match visit.get("ward") {
+            Some(ward) => json!({"on": year(&visit["on"]), "ward": ward}),
+            None => json!({"on": year(&visit["on"])}),
+        };
+        all["visits"] = visits.iter().map(visit).collect();
+    }
+    if let Some(tags) = document["tags"].as_array() {
+        all["tags"] = tags.iter().map(|_| json!("***")).collect();
+    }
+    shown
+}
+
+/// Documents by chance, mostly of keys that the paths name, in places where they expect them and where they do not.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((self.0 >> 33) % bound).unwrap()
+    }
+
+    fn document(&mut self, depth: u64) -> Value {
+        const KEYS: [&str; 14] = [
+            "ssn",
+            "dx",
+            "born",
+            "zip",
+            "contact",
+            "phone",
+            "kind",
+            "visits",
+            "on",
+            "ward",
+            "tags",
+            "secret",
+            "gone",
+            "odd.key [1]",
+        ];
+        const LEAVES: [&str; 10] = [
+            "912-34-5678",
+            "1984-11-23",
+            "1903-01-02",
+            "2024",
+            "02139",
+            "73391-1234",
+            "kurz",
+            "",
+            "\u{1F9EC}\u{1F9EC}\u{1F9EC}\u{1F9EC} \u{1F9EC}\u{1F9EC}\u{1F9EC}\u{1F9EC}",
+            "\\\"'\n",
+        ];
+        match self.below(if depth == 0 { 4 } else { 10 }) {
+            0 => [json!(null), json!(true), json!(7), json!(912_345_678), json!(-0.5)][self.below(5)].clone(),
+            1..=3 => json!(LEAVES[self.below(10)]),
+            4 | 5 => (0..self.below(4)).map(|_| self.document(depth - 1)).collect(),
+            _ => {
+                let members = (0..self.below(9)).map(|_| (KEYS[self.below(14)].to_owned(), self.document(depth - 1)));
+                Value::Object(members.collect())
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn documents_by_chance_are_shown_as_promised() {
+    let mut chance = Chance(4711);
+    let stored: Vec<Option<Value>> = (0..600).map(|_| Some(chance.document(4))).collect();
+    assert!(stored.iter().flatten().filter(|document| document.is_object()).count() > 200);
+    let Some(clinic) = documents(&stored, PATHS).await else { return skip() };
+    for (shown, stored) in shown(&clinic).await.into_iter().zip(stored.into_iter().flatten()) {
+        assert_eq!(shown, promised(&stored), "of {stored}");
+    }
+}

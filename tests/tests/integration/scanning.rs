@@ -91,6 +91,47 @@ fn everything_that_the_attacks_look_for_is_proposed_protected() {
 }
 
 #[test]
+fn keys_that_are_identifiers_and_what_refers_to_them_are_protected_however_far_away() {
+    let database = Database::shared();
+    database.run("CREATE DATABASE keyed");
+    let sql = "CREATE TABLE holders (mrn integer PRIMARY KEY, \"E-Mail\" text, locked boolean);
+        COMMENT ON COLUMN holders.locked IS 'set on the date of death';
+        CREATE TABLE stays (stay integer PRIMARY KEY, holder integer REFERENCES holders, started date, cost numeric,
+                            doubled numeric GENERATED ALWAYS AS (cost * 2) STORED);
+        CREATE TABLE samples (sample integer PRIMARY KEY, stay integer REFERENCES stays, taken date, result text, raw bytea);
+        CREATE TABLE \"odd \"\"one\" (\"a = b\n# c\" text, fax text, voice bytea);
+        CREATE TABLE codes (code text PRIMARY KEY, label text, introduced date);
+        GRANT SELECT ON ALL TABLES IN SCHEMA public TO affidavit_relay";
+    let said = Said::by(database.psql().args(["--quiet", "--set=ON_ERROR_STOP=1", "--dbname=keyed", "--command", sql]));
+    said.ok();
+    let own = Relay::shared().config();
+    let config = own.with_file_name("keyed.toml");
+    let text = std::fs::read_to_string(&own).unwrap().replace("database = \"clinic\"", "database = \"keyed\"");
+    std::fs::write(&config, text).unwrap();
+    let said = scan(&config, &[]);
+    let proposed = classification(&said);
+    let protected =
+        |table: &str, column: &str| style_of(&proposed, table, column).is_some_and(|style| !style.is_clear());
+    for (table, column) in [
+        ("public.holders", "mrn"),
+        ("public.holders", "E-Mail"),
+        ("public.holders", "locked"),
+        ("public.stays", "holder"),
+        ("public.stays", "started"),
+        ("public.samples", "taken"),
+        ("public.samples", "raw"),
+        ("public.\"odd \"\"one\"", "fax"),
+        ("public.\"odd \"\"one\"", "a = b\n# c"),
+    ] {
+        assert!(protected(table, column), "{table}.{column}:\n{said}");
+    }
+    for (table, column) in [("public.samples", "sample"), ("public.samples", "stay"), ("public.stays", "cost")] {
+        assert!(!protected(table, column), "{table}.{column}:\n{said}");
+    }
+    assert!(!proposed.table.iter().any(|table| table.name == "public.codes"), "{said}");
+}
+
+#[test]
 fn what_cannot_be_scanned_is_said() {
     let config = Relay::shared().config();
     let said = run(&config, "elsewhere", &[]);
