@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use relay::command::{self, Console, Decision, Explain, Scan};
 use relay::config::{Classification, Config};
-use relay::policy::PolicySet;
+use relay::policy::{PolicySet, check_classification};
 use schemas::approval::DecisionVerdict;
 
 #[derive(Parser)]
@@ -88,7 +88,7 @@ fn check(path: &std::path::Path) -> anyhow::Result<String> {
     let config = Config::read(path)?;
     let policies = PolicySet::read(&config.policies)?;
     for connection in &config.connection {
-        Classification::read(&connection.classification)?;
+        check_classification(&Classification::read(&connection.classification)?)?;
     }
     Ok(format!("accepted: policy set {} over {} connections", policies.sha256(), config.connection.len()))
 }

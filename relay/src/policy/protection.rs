@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Kind, Relation, Snapshot};
-use crate::config::{Classification, ClassifiedTable};
+use crate::config::{Classification, ClassifiedTable, ColumnStyle};
 use crate::rewrite::{Misfit, Style, StyleError, check_style};
 
 /// Which columns are protected, and how each looks. What is not in it is not protected.
@@ -171,18 +171,37 @@ fn named<'a>(table: &ClassifiedTable, snapshot: &'a Snapshot) -> Result<&'a Rela
     if relation.kind == Kind::View { Err(ClassificationError::View(table.name.clone())) } else { Ok(relation) }
 }
 
+/// Names and styles, as far as they can be judged without the database.
+///
+/// # Errors
+/// [`ClassificationError`].
+pub fn check_classification(classification: &Classification) -> Result<(), ClassificationError> {
+    for table in &classification.table {
+        if !table.name.contains('.') {
+            return Err(ClassificationError::Name(table.name.clone()));
+        }
+        for (column, style) in &table.columns {
+            style_of(table, column, style)?;
+        }
+    }
+    Ok(())
+}
+
+fn style_of(table: &ClassifiedTable, column: &str, style: &ColumnStyle) -> Result<Option<Style>, ClassificationError> {
+    Style::stated(style).map_err(|source| ClassificationError::Style {
+        table: table.name.clone(),
+        column: column.to_owned(),
+        source,
+    })
+}
+
 fn stated(table: &ClassifiedTable, relation: &Relation) -> Result<Explicit, ClassificationError> {
     let mut columns = BTreeMap::new();
     for (name, style) in &table.columns {
         let column = relation
             .column(name)
             .ok_or_else(|| ClassificationError::UnknownColumn { table: table.name.clone(), column: name.clone() })?;
-        let style = Style::stated(style).map_err(|source| ClassificationError::Style {
-            table: table.name.clone(),
-            column: name.clone(),
-            source,
-        })?;
-        columns.insert(column.number, style);
+        columns.insert(column.number, style_of(table, name, style)?);
     }
     Ok(columns)
 }

@@ -1,6 +1,6 @@
 //! `relay scan` proposes a classification that loads, protects what was planted, and holds no value.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use relay::config::{Classification, ColumnStyle};
@@ -148,7 +148,7 @@ fn scan(config: &Path, more: &[&str]) -> String {
 
 fn run(config: &Path, connection: &str, more: &[&str]) -> Said {
     let mut relay = Command::new(Programs::built().executable("relay"));
-    Said::by(relay.args(["scan", connection, "--config"]).arg::<PathBuf>(config.to_owned()).args(more))
+    Said::by(relay.args(["scan", connection, "--config"]).arg(config).args(more))
 }
 
 fn classification(said: &str) -> Classification {
