@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use relay::command::{self, Console, Decision};
+use relay::command::{self, Console, Decision, Explain, Scan};
 use relay::config::{Classification, Config};
-use relay::policy::PolicySet;
+use relay::policy::{PolicySet, check_classification};
 use schemas::approval::DecisionVerdict;
 
 #[derive(Parser)]
@@ -28,6 +28,10 @@ enum Command {
         #[command(subcommand)]
         command: PolicyCommand,
     },
+    /// Proposes a classification from names, types, comments and what values look like; prints TOML to review.
+    Scan(Scan),
+    /// Says what would become of a statement: what would run, what is masked, which policies decide, or why it is refused.
+    Explain(Explain),
     /// Lists the held statements that wait for approval, or shows one.
     Approvals {
         /// Id or link of one request.
@@ -67,6 +71,8 @@ fn run(command: Command) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     match command {
         Command::Policy { command: PolicyCommand::Check { config } } => writeln!(out, "{}", check(&config)?)?,
+        Command::Explain(explain) => runtime.block_on(command::explain(&explain, out))?,
+        Command::Scan(scan) => runtime.block_on(command::scan(&scan, out))?,
         Command::Approvals { request, console } => {
             runtime.block_on(command::approvals(&console, request.as_deref(), out, err))?;
         }
@@ -82,7 +88,7 @@ fn check(path: &std::path::Path) -> anyhow::Result<String> {
     let config = Config::read(path)?;
     let policies = PolicySet::read(&config.policies)?;
     for connection in &config.connection {
-        Classification::read(&connection.classification)?;
+        check_classification(&Classification::read(&connection.classification)?)?;
     }
     Ok(format!("accepted: policy set {} over {} connections", policies.sha256(), config.connection.len()))
 }

@@ -22,6 +22,7 @@ use crate::issuers::Issuers;
 use crate::listener::Listener;
 use crate::peers::{self, Peers};
 use crate::policy::{PolicyError, PolicySet};
+use crate::tls::TlsError;
 use crate::upstream::{Login, Logins, Target};
 use crate::{session, stop, tls};
 
@@ -187,16 +188,23 @@ impl Shared {
     }
 }
 
-fn guard(connection: &Connection, policies: &Arc<PolicySet>) -> Result<Guarded, StartError> {
+/// A connection under guard, as configured.
+///
+/// # Errors
+/// [`StartError`], when its classification cannot be read or its TLS not be made ready.
+pub(crate) fn guard(connection: &Connection, policies: &Arc<PolicySet>) -> Result<Guarded, StartError> {
     let classification = Classification::read(&connection.classification)?;
-    let login = Login::new(
-        Target::new(connection)?,
-        connection.user.clone(),
-        connection.database.clone(),
-        connection.password.clone(),
-        Logins::default(),
-    );
-    Ok(Guarded::new(connection.clone(), login, classification, Arc::clone(policies)))
+    Ok(Guarded::new(connection.clone(), login(connection)?, classification, Arc::clone(policies)))
+}
+
+/// The login at a connection's target.
+///
+/// # Errors
+/// When its TLS cannot be made ready.
+pub(crate) fn login(connection: &Connection) -> Result<Login, TlsError> {
+    let target = Target::new(connection)?;
+    let (user, database) = (connection.user.clone(), connection.database.clone());
+    Ok(Login::new(target, user, database, connection.password.clone(), Logins::default()))
 }
 
 fn settings(config: &Config) -> Settings {

@@ -6,6 +6,7 @@ mod resolve;
 mod sequence;
 mod snapshot;
 mod system;
+pub(crate) mod types;
 
 pub use name::QualifiedName;
 pub use relation::{Column, ForeignKey, Kind, Relation, TriggerFunction, UserType};

@@ -102,6 +102,9 @@ pub struct Column {
     pub base_kind: char,
     /// The base type as SQL text, modifier included, qualified unless it is of `pg_catalog`.
     pub base_name: String,
+    /// For an enum, its first label.
+    #[serde(default)]
+    pub label: Option<String>,
     /// Qualified collation as SQL text, where it is not the type's own.
     #[serde(default)]
     pub collation: Option<String>,

@@ -105,11 +105,11 @@ SELECT pg_catalog.json_build_object(
           'base', b.base::pg_catalog.int8,
           'typmod', CASE WHEN a.atttypid OPERATOR(pg_catalog.=) b.base THEN a.atttypmod ELSE b.typmod END,
           'base_kind', bt.typtype,
-          'base_name', CASE WHEN bn.nspname OPERATOR(pg_catalog.=) 'pg_catalog'
-              THEN pg_catalog.format_type(b.base,
-                  CASE WHEN a.atttypid OPERATOR(pg_catalog.=) b.base THEN a.atttypmod ELSE b.typmod END)
-              ELSE pg_catalog.concat(pg_catalog.quote_ident(bn.nspname::pg_catalog.text), '.',
-                  pg_catalog.quote_ident(bt.typname::pg_catalog.text)) END,
+          -- By the pinned path a name is qualified unless it is of pg_catalog.
+          'base_name', CASE WHEN p.path OPERATOR(pg_catalog.=) 'pg_catalog' THEN pg_catalog.format_type(b.base,
+              CASE WHEN a.atttypid OPERATOR(pg_catalog.=) b.base THEN a.atttypmod ELSE b.typmod END) END,
+          'label', CASE WHEN bt.typtype OPERATOR(pg_catalog.=) 'e' THEN (SELECT e.enumlabel FROM pg_catalog.pg_enum e
+              WHERE e.enumtypid OPERATOR(pg_catalog.=) b.base ORDER BY e.enumsortorder LIMIT 1) END,
           'collation', CASE WHEN a.attcollation OPERATOR(pg_catalog.<>) 0
               AND a.attcollation OPERATOR(pg_catalog.<>) bt.typcollation
               THEN (SELECT pg_catalog.concat(pg_catalog.quote_ident(k.nspname::pg_catalog.text), '.',
@@ -130,7 +130,6 @@ SELECT pg_catalog.json_build_object(
         FROM pg_catalog.pg_attribute a
         JOIN domain_step b ON b.type OPERATOR(pg_catalog.=) a.atttypid
         JOIN pg_catalog.pg_type bt ON bt.oid OPERATOR(pg_catalog.=) b.base
-        JOIN pg_catalog.pg_namespace bn ON bn.oid OPERATOR(pg_catalog.=) bt.typnamespace
        WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped)
     )) FROM pg_catalog.pg_class c JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) c.relnamespace CROSS JOIN pinned p
      WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}')),

@@ -13,6 +13,7 @@ use super::Console;
 use super::console::{ConsoleApi, Listed, Shown};
 use super::error::CommandError;
 use super::oidc::{Oidc, Purpose};
+use super::statement::{Touch, show_target, show_text, show_touched};
 
 /// A decision on one request.
 #[derive(Debug, Clone, clap::Args)]
@@ -148,17 +149,13 @@ fn show(shown: &Shown, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
     for (place, actor) in std::iter::successors(Some(&request.actor), |actor| actor.acts_for.as_deref()).enumerate() {
         writeln!(out, "{} {}", if place == 0 { "Asked by:  " } else { "Acting for:" }, who(actor))?;
     }
-    writeln!(out, "Target:     {} as {}", visible::line(&request.target), visible::line(&request.target_role))?;
+    show_target(&request.target, &request.target_role, out)?;
     writeln!(out, "Reason:     {}", visible::line(request.reason.as_deref().unwrap_or("none given")))?;
     writeln!(out, "Ends:       {}", rfc3339(request.expires_us))?;
-    for object in &request.objects {
-        let held = if object.held { " (held)" } else { "" };
-        writeln!(out, "Touches:    {} {}{held}", visible::line(&object.verb), visible::line(&object.object))?;
-    }
-    writeln!(out, "Exactly this would run; it binds the statement, not today's rows:\n")?;
-    for line in request.text.split('\n') {
-        writeln!(out, "    {}", visible::text(line))?;
-    }
+    let touches =
+        request.objects.iter().map(|object| Touch { verb: &object.verb, object: &object.object, held: object.held });
+    show_touched(touches, out)?;
+    show_text(&request.text, out)?;
     for (number, parameter) in (1..).zip(&request.parameters) {
         // Quoted, for a text may say NULL as well.
         let value = parameter.value.as_deref().map(|value| format!("'{}'", visible::line(value)));

@@ -3,12 +3,17 @@
 mod approvals;
 mod console;
 mod error;
+mod explain;
 mod loopback;
 mod oidc;
+mod scan;
 mod scripted;
+mod statement;
 
 pub use approvals::{Decision, approvals, decide};
 pub use error::CommandError;
+pub use explain::{Explain, explain};
+pub use scan::{Scan, scan};
 
 /// Where the console is and who logs in.
 #[derive(Debug, Clone, clap::Args)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schemas::identifiers::Name;
 use serde::Deserialize;
 
-use super::Results;
+use super::{ColumnStyle, Results};
 
 /// One target database.
 #[derive(Debug, Clone, Deserialize)]
@@ -94,8 +94,8 @@ pub struct Classification {
 pub struct ClassifiedTable {
     /// `schema.relation`.
     pub name: String,
-    /// Column → `clear`, or a mask style: `redact`, `last4`, `null`, `year`, `zip3`, `constant`, `default`.
-    pub columns: BTreeMap<String, String>,
+    /// How each column looks.
+    pub columns: BTreeMap<String, ColumnStyle>,
 }
 
 impl Connection {

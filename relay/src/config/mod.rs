@@ -1,5 +1,6 @@
 //! The relay's configuration: one TOML file, unknown keys refused, every default stated.
 
+mod column_style;
 mod connection;
 mod evidence;
 mod listener;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use schemas::identifiers::Name;
 use serde::Deserialize;
 
+pub use column_style::{ColumnStyle, JsonPaths, Otherwise};
 pub use connection::{Classification, ClassifiedTable, Connection, PasswordSource, TargetTls};
 pub use evidence::{Evidence, WhenFull};
 pub use listener::{Listener, ListenerTls};

@@ -18,7 +18,7 @@ pub use decisions::Decisions;
 pub use permit::Permit;
 pub(crate) use permit::{Admitted, Control};
 pub use profile::{AccessProfile, ProfileError};
-pub use protection::ClassificationError;
+pub use protection::{ClassificationError, check_classification};
 pub(crate) use remembered::Remembered;
 pub use ruling::{Outcome, Ruling, StatementRuling};
 pub use set::{PolicyError, PolicySet};

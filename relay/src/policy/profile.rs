@@ -11,7 +11,7 @@ use schemas::event::ObjectScope;
 use super::protection::{ClassificationError, Protection};
 use super::set::PolicySet;
 use crate::catalog::{QualifiedName, Readable, Relation, Snapshot, digest_hex};
-use crate::config::{Classification, Connection};
+use crate::config::{Classification, ColumnStyle, Connection};
 use crate::rewrite::access::{Access, ColumnAccess, Grant, RelationAccess, Treatment};
 use crate::rewrite::called;
 use crate::rewrite::{Resolved, Resource, ScanError, Style, scan};
@@ -199,7 +199,7 @@ fn answers(
     let Some(styles) = protection.columns(relation.oid) else { return Ok(access) };
     access.protected = true;
     for column in &relation.columns {
-        let treatment = match styles.get(&column.number).copied().unwrap_or(Some(Style::Default)) {
+        let treatment = match styles.get(&column.number).cloned().unwrap_or(Some(Style::Default)) {
             None => Treatment::Clear,
             Some(style) => {
                 let reveal = desk.ask("reveal", &names.column(relation, &column.name)?)?;
@@ -352,7 +352,7 @@ fn resources(names: &Names<'_>, protection: &Protection, snapshot: &Snapshot) ->
         ]);
         entities.push(entity(table.clone(), attributes, names.schema(&relation.schema)?)?);
         for column in &relation.columns {
-            if let Some(style) = styles.and_then(|styles| styles.get(&column.number).copied().flatten()) {
+            if let Some(style) = styles.and_then(|styles| styles.get(&column.number)?.as_ref()) {
                 let attributes =
                     HashMap::from([("style".to_owned(), RestrictedExpression::new_string(style.to_string()))]);
                 entities.push(entity(names.column(relation, &column.name)?, attributes, table.clone())?);
@@ -400,7 +400,7 @@ fn uid(kind: &str, id: &str) -> Result<EntityUid, ProfileError> {
 
 /// A text that differs whenever the classification does.
 fn classification_text(classification: &Classification) -> String {
-    let mut tables: BTreeMap<&str, Vec<(&String, &String)>> = BTreeMap::new();
+    let mut tables: BTreeMap<&str, Vec<(&String, &ColumnStyle)>> = BTreeMap::new();
     for table in &classification.table {
         tables.entry(&table.name).or_default().extend(&table.columns);
     }

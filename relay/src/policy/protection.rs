@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Kind, Relation, Snapshot};
-use crate::config::{Classification, ClassifiedTable};
+use crate::config::{Classification, ClassifiedTable, ColumnStyle};
 use crate::rewrite::{Misfit, Style, StyleError, check_style};
 
 /// Which columns are protected, and how each looks. What is not in it is not protected.
@@ -114,8 +114,8 @@ impl Protection {
         for (relation, stated) in members(family, explicit, snapshot) {
             for (number, style) in stated {
                 if let Some(column) = relation.columns.iter().find(|c| c.number == *number) {
-                    let known = by_name.entry(&column.name).or_insert(*style);
-                    *known = known.or(*style);
+                    let known = by_name.entry(&column.name).or_insert_with(|| style.clone());
+                    *known = known.take().or_else(|| style.clone());
                 }
             }
         }
@@ -125,8 +125,8 @@ impl Protection {
         for relation in family.iter().filter_map(|oid| snapshot.relation(*oid)) {
             let own = explicit.get(&relation.oid);
             let style_of = |number: i16, name: &str| {
-                let shared = by_name.get(name).copied().unwrap_or(Some(Style::Default));
-                own.and_then(|own| own.get(&number)).copied().flatten().or(shared)
+                let shared = || by_name.get(name).cloned().unwrap_or(Some(Style::Default));
+                own.and_then(|own| own.get(&number)).cloned().flatten().or_else(shared)
             };
             let columns = relation.columns.iter().map(|c| (c.number, style_of(c.number, &c.name))).collect();
             check(relation, &columns)?;
@@ -171,22 +171,37 @@ fn named<'a>(table: &ClassifiedTable, snapshot: &'a Snapshot) -> Result<&'a Rela
     if relation.kind == Kind::View { Err(ClassificationError::View(table.name.clone())) } else { Ok(relation) }
 }
 
+/// Names and styles, as far as they can be judged without the database.
+///
+/// # Errors
+/// [`ClassificationError`].
+pub fn check_classification(classification: &Classification) -> Result<(), ClassificationError> {
+    for table in &classification.table {
+        if !table.name.contains('.') {
+            return Err(ClassificationError::Name(table.name.clone()));
+        }
+        for (column, style) in &table.columns {
+            style_of(table, column, style)?;
+        }
+    }
+    Ok(())
+}
+
+fn style_of(table: &ClassifiedTable, column: &str, style: &ColumnStyle) -> Result<Option<Style>, ClassificationError> {
+    Style::stated(style).map_err(|source| ClassificationError::Style {
+        table: table.name.clone(),
+        column: column.to_owned(),
+        source,
+    })
+}
+
 fn stated(table: &ClassifiedTable, relation: &Relation) -> Result<Explicit, ClassificationError> {
     let mut columns = BTreeMap::new();
     for (name, style) in &table.columns {
         let column = relation
             .column(name)
             .ok_or_else(|| ClassificationError::UnknownColumn { table: table.name.clone(), column: name.clone() })?;
-        let style = if style == CLEAR {
-            None
-        } else {
-            Some(style.parse().map_err(|source| ClassificationError::Style {
-                table: table.name.clone(),
-                column: name.clone(),
-                source,
-            })?)
-        };
-        columns.insert(column.number, style);
+        columns.insert(column.number, style_of(table, name, style)?);
     }
     Ok(columns)
 }
@@ -194,7 +209,7 @@ fn stated(table: &ClassifiedTable, relation: &Relation) -> Result<Explicit, Clas
 fn check(relation: &Relation, columns: &BTreeMap<i16, Option<Style>>) -> Result<(), ClassificationError> {
     for column in &relation.columns {
         let table = || relation.qualified().to_string();
-        match columns.get(&column.number).copied().flatten() {
+        match columns.get(&column.number).and_then(Option::as_ref) {
             Some(style) => check_style(style, column).map_err(|source| ClassificationError::Misfit {
                 table: table(),
                 column: column.name.clone(),
@@ -202,7 +217,7 @@ fn check(relation: &Relation, columns: &BTreeMap<i16, Option<Style>>) -> Result<
             })?,
             None => {
                 let mut sources = column.generated_from.iter().flatten();
-                if sources.any(|number| columns.get(number).copied().flatten().is_some()) {
+                if sources.any(|number| columns.get(number).is_some_and(Option::is_some)) {
                     return Err(ClassificationError::Generated { table: table(), column: column.name.clone() });
                 }
             }
@@ -210,6 +225,3 @@ fn check(relation: &Relation, columns: &BTreeMap<i16, Option<Style>>) -> Result<
     }
     Ok(())
 }
-
-/// What the file writes for a column that is not protected.
-pub(super) const CLEAR: &str = "clear";

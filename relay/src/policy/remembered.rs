@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::protection::{CLEAR, ClassificationError, Protection};
+use super::protection::{ClassificationError, Protection};
 use crate::catalog::Snapshot;
-use crate::config::{Classification, ClassifiedTable};
+use crate::config::{Classification, ClassifiedTable, ColumnStyle};
 use crate::rewrite::Style;
 
 /// Styles by relation and column, as they were in any snapshot since the process began.
@@ -35,7 +35,7 @@ impl Remembered {
         for relation in snapshot.relations() {
             for (number, style) in all.columns(relation.oid).into_iter().flatten() {
                 let known = self.0.entry(relation.oid).or_default().entry(*number).or_default();
-                *known = known.or(*style);
+                *known = known.take().or_else(|| style.clone());
             }
         }
         Ok(kept)
@@ -51,10 +51,10 @@ impl Remembered {
         };
         for column in &relation.columns {
             if let Some(style) = was.get(&column.number) {
-                let text = style.map_or_else(|| CLEAR.to_owned(), |style| style.to_string());
-                let named = columns.entry(column.name.clone()).or_insert_with(|| text.clone());
-                if named == CLEAR {
-                    *named = text;
+                let written = style.as_ref().map_or_else(ColumnStyle::clear, Style::written);
+                let named = columns.entry(column.name.clone()).or_insert_with(|| written.clone());
+                if named.is_clear() {
+                    *named = written;
                 }
             }
         }
@@ -64,8 +64,6 @@ impl Remembered {
 
 fn loses(by_name: &Protection, oid: u32, was: &BTreeMap<i16, Option<Style>>) -> bool {
     let now = by_name.columns(oid);
-    was.iter().any(|(number, style)| {
-        style.is_some()
-            && now.is_none_or(|now| now.get(number).copied().flatten().is_none() && now.contains_key(number))
-    })
+    was.iter()
+        .any(|(number, style)| style.is_some() && now.is_none_or(|now| now.get(number).is_some_and(Option::is_none)))
 }

@@ -89,7 +89,7 @@ pub struct ColumnAccess {
 }
 
 /// What a principal sees of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Treatment {
     /// Not protected.
     Clear,

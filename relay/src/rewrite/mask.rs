@@ -3,17 +3,23 @@
 //! Every expression is total (no stored value makes it fail), independent of settings, and has exactly the column's
 //! base type, type modifier and collation, so that clients which decode binary see the type they expect (rule 10).
 //! `redact`, `constant`, `null` and `default` tell nothing, not even whether there is a value; `last4`, `year` and
-//! `zip3` show a part of it and leave NULL as NULL.
+//! `zip3` show a part of it and leave NULL as NULL. Of arrays, these three would tell how many elements there are, so
+//! they are for single values alone. The README says of each style what it does to identifiers under 45 CFR 164.514(b)(2).
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use super::constant::{constant, is_character, is_character_array, qualified_type};
+use super::json_mask::JsonMask;
+use crate::catalog::types::{BPCHAR, CHAR, DATE, JSONB, NAME, TIMESTAMP, TIMESTAMPTZ, VARCHAR};
 use crate::catalog::{Column, literal};
+use crate::config::ColumnStyle;
 
 /// How a protected column looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Style {
-    /// Character types: `***`.
+    /// Character types: `***`; arrays of them: one element, `***`.
     Redact,
     /// Character types: the last four characters of values of eight and more, `***` for shorter ones.
     Last4,
@@ -25,10 +31,12 @@ pub enum Style {
     /// Character types: the first three digits of a ZIP code; `000` for anything else and for sparse areas
     /// (45 CFR 164.514(b)(2)(i)(B)).
     Zip3,
-    /// Common types: a fixed value of the type.
+    /// A fixed value of the type: zeros, an empty array or range, an enum's first label; NULL for composite types.
     Constant,
     /// Any type: `redact` for character types, NULL for the others.
     Default,
+    /// `jsonb`: a document with the parts that are named, each with a style of its own.
+    Json(Arc<JsonMask>),
 }
 
 /// A style that does not exist, or may not be used.
@@ -40,6 +48,17 @@ pub enum StyleError {
     /// A keyed hash would show its key in plans and logs (rule 11).
     #[error("`hash` is refused: its key would appear in plans and server logs")]
     Hash,
+    /// A path into JSON documents.
+    #[error("path `{path}`: {problem}")]
+    Path {
+        /// As it is written.
+        path: String,
+        /// What was expected.
+        problem: String,
+    },
+    /// JSON paths as a whole.
+    #[error("{0}")]
+    Paths(&'static str),
 }
 
 /// A style that does not fit a column.
@@ -79,7 +98,30 @@ impl fmt::Display for Style {
             Self::Zip3 => "zip3",
             Self::Constant => "constant",
             Self::Default => "default",
+            Self::Json(_) => "json",
         })
+    }
+}
+
+impl Style {
+    /// The style that a classification states; nothing for `clear`.
+    ///
+    /// # Errors
+    /// [`StyleError`].
+    pub(crate) fn stated(written: &ColumnStyle) -> Result<Option<Self>, StyleError> {
+        match written {
+            written if written.is_clear() => Ok(None),
+            ColumnStyle::Whole(style) => style.parse().map(Some),
+            ColumnStyle::Json(paths) => JsonMask::new(paths).map(|mask| Some(Self::Json(Arc::new(mask)))),
+        }
+    }
+
+    /// As a classification states it.
+    pub(crate) fn written(&self) -> ColumnStyle {
+        match self {
+            Self::Json(mask) => ColumnStyle::Json(mask.written().clone()),
+            style => ColumnStyle::Whole(style.to_string()),
+        }
     }
 }
 
@@ -87,7 +129,7 @@ impl fmt::Display for Style {
 ///
 /// # Errors
 /// [`Misfit`].
-pub(crate) fn check(style: Style, column: &Column) -> Result<(), Misfit> {
+pub(crate) fn check(style: &Style, column: &Column) -> Result<(), Misfit> {
     expression(style, column, "").map(|_| ())
 }
 
@@ -95,37 +137,38 @@ pub(crate) fn check(style: Style, column: &Column) -> Result<(), Misfit> {
 ///
 /// # Errors
 /// [`Misfit`] when the style has no meaning for the column's type.
-pub(crate) fn expression(style: Style, column: &Column, reference: &str) -> Result<String, Misfit> {
-    let misfit = |fits| Misfit { style, type_name: column.base_name.clone(), fits };
+pub(crate) fn expression(style: &Style, column: &Column, reference: &str) -> Result<String, Misfit> {
+    let misfit = |fits| Misfit { style: style.clone(), type_name: column.base_name.clone(), fits };
     let character = is_character(column);
     let value = match style {
         Style::Default if character => literal(REDACTED),
         Style::Null | Style::Default => "NULL".to_owned(),
         Style::Redact if character => literal(REDACTED),
+        Style::Redact if is_character_array(column) => literal(&format!("{{{REDACTED}}}")),
+        Style::Redact if column.base == CHAR => literal("*"),
+        Style::Redact => return Err(misfit("character types and arrays of them")),
         Style::Last4 if character => {
             last4(column, reference).ok_or_else(|| misfit("types of at least 8 characters"))?
         }
-        Style::Zip3 if character => zip3(column, reference).ok_or_else(|| misfit("types of at least 3 characters"))?,
-        Style::Redact | Style::Last4 | Style::Zip3 => return Err(misfit("character types")),
+        Style::Zip3 if character => zip3(column, reference).ok_or_else(|| misfit("types of at least 5 characters"))?,
+        Style::Last4 | Style::Zip3 => return Err(misfit("character types")),
         Style::Year => year(column, reference).ok_or_else(|| misfit("dates and timestamps"))?,
-        Style::Constant => constant(column).map(|text| literal(&text)).ok_or_else(|| misfit("common types"))?,
+        Style::Constant => constant(column).ok_or_else(|| misfit("types that have a plain value"))?,
+        Style::Json(mask) if column.base == JSONB => mask.expression(reference),
+        Style::Json(_) => return Err(misfit(JSONB_ALONE)),
     };
     Ok(typed(column, &value, character))
 }
 
 /// The column's exact type and collation around a value.
 fn typed(column: &Column, value: &str, character: bool) -> String {
-    let cast = format!("CAST({value} AS {})", column.base_name);
+    let cast = format!("CAST({value} AS {})", qualified_type(&column.base_name));
     match &column.collation {
         Some(collation) => format!("({cast}) COLLATE {collation}"),
         None if column.base == NAME => format!("({cast}) COLLATE pg_catalog.\"C\""),
         None if character => format!("({cast}) COLLATE pg_catalog.\"default\""),
         None => cast,
     }
-}
-
-fn is_character(column: &Column) -> bool {
-    matches!(column.base, TEXT | VARCHAR | BPCHAR | NAME)
 }
 
 /// Characters the type can hold; `None` = no limit. A type modifier counts four bytes of header.
@@ -144,28 +187,48 @@ fn last4(column: &Column, reference: &str) -> Option<String> {
     }
     let room = capacity.saturating_sub(4);
     let prefix = if room >= LAST4_PREFIX.len() { LAST4_PREFIX.to_owned() } else { "*".repeat(room) };
-    let text = format!("CAST({reference} AS pg_catalog.text)");
-    Some(format!(
-        "CASE WHEN pg_catalog.char_length({text}) OPERATOR(pg_catalog.>=) {LAST4_VALUE_MIN} \
-         THEN {} OPERATOR(pg_catalog.||) pg_catalog.right({text}, 4) \
-         WHEN {reference} IS NOT NULL THEN {} END",
-        literal(&prefix),
-        literal(REDACTED),
-    ))
+    Some(last4_of(&as_text(reference), &prefix))
 }
 
 fn zip3(column: &Column, reference: &str) -> Option<String> {
-    if capacity(column).is_some_and(|characters| characters < 3) {
-        return None;
-    }
-    let area = format!("pg_catalog.left(CAST({reference} AS pg_catalog.text) COLLATE pg_catalog.\"C\", 3)");
+    let holds = |characters| characters >= ZIP_LENGTH;
+    capacity(column).is_none_or(holds).then(|| zip3_of(&as_text(reference)))
+}
+
+fn as_text(reference: &str) -> String {
+    format!("CAST({reference} AS pg_catalog.text)")
+}
+
+/// `last4` of an expression of type text.
+pub(super) fn last4_of(text: &str, prefix: &str) -> String {
+    format!(
+        "CASE WHEN pg_catalog.char_length({text}) OPERATOR(pg_catalog.>=) {LAST4_VALUE_MIN} \
+         THEN {} OPERATOR(pg_catalog.||) pg_catalog.right({text}, 4) \
+         WHEN {text} IS NOT NULL THEN {} END",
+        literal(prefix),
+        literal(REDACTED),
+    )
+}
+
+/// `zip3` of an expression of type text. What does not begin with five digits is no ZIP code: one that lost its leading
+/// zero must not show its first four digits.
+pub(super) fn zip3_of(text: &str) -> String {
     let sparse = SPARSE_ZIP3.iter().map(|zip| literal(zip)).collect::<Vec<_>>().join(", ");
-    Some(format!(
-        "CASE WHEN {reference} IS NULL THEN NULL \
-         WHEN pg_catalog.char_length({area}) OPERATOR(pg_catalog.=) 3 \
-         AND pg_catalog.translate({area}, '0123456789', '') OPERATOR(pg_catalog.=) '' \
-         AND {area} OPERATOR(pg_catalog.<>) ALL (ARRAY[{sparse}]) THEN {area} ELSE '000' END"
-    ))
+    let area = format!("pg_catalog.left({text} COLLATE pg_catalog.\"C\", 3)");
+    format!(
+        "CASE WHEN {text} IS NULL THEN NULL \
+         WHEN {} AND {area} OPERATOR(pg_catalog.<>) ALL (ARRAY[{sparse}]) THEN {area} ELSE '000' END",
+        begins_with_digits(text, ZIP_LENGTH),
+    )
+}
+
+/// Whether an expression of type text begins with so many of the ten digits of ASCII.
+pub(super) fn begins_with_digits(text: &str, digits: usize) -> String {
+    let beginning = format!("pg_catalog.left({text} COLLATE pg_catalog.\"C\", {digits})");
+    format!(
+        "pg_catalog.char_length({beginning}) OPERATOR(pg_catalog.=) {digits} \
+         AND pg_catalog.translate({beginning}, '0123456789', '') OPERATOR(pg_catalog.=) ''"
+    )
 }
 
 /// Bounds come first, in a CASE of their own: outside of them the functions of the inner one can fail.
@@ -197,64 +260,26 @@ fn year(column: &Column, reference: &str) -> Option<String> {
     Some(format!(
         "CASE WHEN {reference} OPERATOR(pg_catalog.>=) CAST('{first}' AS pg_catalog.{type_name}) \
          AND {reference} OPERATOR(pg_catalog.<=) CAST('{last}' AS pg_catalog.{type_name}) \
-         THEN CASE WHEN pg_catalog.date_part('year', {moment}) OPERATOR(pg_catalog.>) \
-         (pg_catalog.date_part('year', pg_catalog.timezone('UTC', pg_catalog.now())) OPERATOR(pg_catalog.-) {AGE_MAX}) \
+         THEN CASE WHEN pg_catalog.date_part('year', {moment}) OPERATOR(pg_catalog.>) {OLDEST_YEAR} \
          THEN {start} END END"
     ))
 }
 
-fn constant(column: &Column) -> Option<String> {
-    let value = match column.base {
-        _ if is_character(column) => "masked",
-        BOOL => "false",
-        INT2 | INT4 | INT8 | FLOAT4 | FLOAT8 | NUMERIC => "0",
-        DATE => "1900-01-01",
-        TIMESTAMP => "1900-01-01 00:00:00",
-        TIMESTAMPTZ => "1900-01-01 00:00:00+00",
-        TIME => "00:00:00",
-        INTERVAL => "0",
-        UUID => "00000000-0000-0000-0000-000000000000",
-        JSON | JSONB => "{}",
-        BYTEA => "",
-        INET | CIDR => "0.0.0.0",
-        _ if column.base_name.ends_with("[]") => "{}",
-        _ => return None,
-    };
-    Some(value.to_owned())
-}
-
-const REDACTED: &str = "***";
-const LAST4_PREFIX: &str = "***-**-";
+pub(super) const REDACTED: &str = "***";
+pub(super) const LAST4_PREFIX: &str = "***-**-";
 /// Four shown characters are at most half of the value.
 const LAST4_VALUE_MIN: usize = 8;
-/// A year is shown while nobody born in it is older than 89 before the year ends.
-const AGE_MAX: u32 = 90;
+/// A ZIP code without what may follow it.
+const ZIP_LENGTH: usize = 5;
+/// The last year that is hidden: whoever was born in a later one is no older than 89 before this year ends.
+pub(super) const OLDEST_YEAR: &str =
+    "(pg_catalog.date_part('year', pg_catalog.timezone('UTC', pg_catalog.now())) OPERATOR(pg_catalog.-) 90)";
+/// Why not `json`: it keeps texts that no function of PostgreSQL 15 takes apart without failing on some.
+const JSONB_ALONE: &str = "type jsonb alone: values of type json may hold keys twice, and escapes or numbers on which every \
+     function that reads them fails";
 /// Three-digit areas of 20,000 people or fewer, by the census of 2000 (as in the Office for Civil Rights' guidance on
 /// de-identification) and by that of 2010: areas of either list are hidden.
 const SPARSE_ZIP3: [&str; 21] = [
     "036", "059", "063", "102", "203", "205", "369", "556", "692", "753", "772", "790", "821", "823", "830", "831",
     "878", "879", "884", "890", "893",
 ];
-
-const BOOL: u32 = 16;
-const BYTEA: u32 = 17;
-const NAME: u32 = 19;
-const INT8: u32 = 20;
-const INT2: u32 = 21;
-const INT4: u32 = 23;
-const TEXT: u32 = 25;
-const JSON: u32 = 114;
-const CIDR: u32 = 650;
-const FLOAT4: u32 = 700;
-const FLOAT8: u32 = 701;
-const INET: u32 = 869;
-const BPCHAR: u32 = 1042;
-const VARCHAR: u32 = 1043;
-const DATE: u32 = 1082;
-const TIME: u32 = 1083;
-const TIMESTAMP: u32 = 1114;
-const TIMESTAMPTZ: u32 = 1184;
-const INTERVAL: u32 = 1186;
-const NUMERIC: u32 = 1700;
-const UUID: u32 = 2950;
-const JSONB: u32 = 3802;

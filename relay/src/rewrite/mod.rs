@@ -1,6 +1,7 @@
 //! Rewriting: whatever is read from a protected column is already masked when the statement first sees it.
 
 pub mod access;
+mod constant;
 mod copy;
 mod cursor;
 mod ddl;
@@ -9,6 +10,7 @@ mod expression;
 mod from;
 pub(crate) mod functions;
 mod grouping;
+mod json_mask;
 mod lock;
 mod mask;
 mod narrowed;
@@ -33,6 +35,7 @@ mod verify;
 mod view;
 mod write;
 
+pub use json_mask::JsonMask;
 pub use mask::{Misfit, Style, StyleError};
 pub use outcome::{ByName, Class, Copies, Cursor, Effects, EndsPrepared, OnTransaction, ReasonChange};
 pub use scan::ScanError;

@@ -242,7 +242,7 @@ fn touched(object: String, access: &RelationAccess, action: &str) -> Touched {
     let mut masked = Vec::new();
     let mut revealed = Vec::new();
     for column in &access.columns {
-        match column.treatment {
+        match &column.treatment {
             Treatment::Clear => {}
             Treatment::Revealed => revealed.push(column.name.clone()),
             Treatment::Masked(style) => {

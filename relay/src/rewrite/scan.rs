@@ -40,7 +40,7 @@ pub(crate) fn build(
     for access in columns {
         let reference = format!("{SCAN}.{}", quoted(&access.name));
         let column = relation.columns.iter().find(|c| c.number == access.number).ok_or(ScanError::Bug)?;
-        targets.push(match access.treatment {
+        targets.push(match &access.treatment {
             Treatment::Clear | Treatment::Revealed => reference,
             Treatment::Masked(style) => {
                 let mask = mask::expression(style, column, &reference)

@@ -16,6 +16,7 @@ use crate::channel::Channel;
 use crate::recorder::Recorded;
 
 pub use login::{Login, Logins};
+pub(crate) use query::Questions;
 pub use query::query_text;
 pub use target::Target;
 

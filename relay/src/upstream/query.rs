@@ -1,4 +1,4 @@
-//! The relay's own question to the target, on a connection of its own: never a client's text.
+//! The relay's own questions to the target, on a connection of their own: never a client's text.
 
 use bytes::BytesMut;
 use wire::postgres::{BackendMessage, Deframer, frontend};
@@ -26,6 +26,50 @@ pub async fn query_text(login: &Login, sql: &'static str) -> Result<String, Upst
     let answer = tokio::time::timeout(QUERY_LIMIT, one_text(&mut dialogue, sql)).await;
     dialogue.channel.shutdown().await;
     answer.map_err(|_| UpstreamError::TimedOut)?
+}
+
+/// A connection for several questions, none of which can write or take long.
+pub(crate) struct Questions {
+    dialogue: Dialogue,
+}
+
+impl Questions {
+    /// Logs in.
+    ///
+    /// # Errors
+    /// [`UpstreamError`].
+    pub(crate) async fn open(login: &Login) -> Result<Self, UpstreamError> {
+        let settings = [
+            ("application_name", "affidavit scan"),
+            ("client_encoding", "UTF8"),
+            ("search_path", "pg_catalog"),
+            ("default_transaction_read_only", "on"),
+            ("statement_timeout", "15000"),
+            ("lock_timeout", "2000"),
+            ("jit", "off"),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let upstream = login.connect(&settings).await?;
+        Ok(Self { dialogue: Dialogue { channel: upstream.channel, deframer: Deframer::new() } })
+    }
+
+    /// The text of one row's one column. The next question can be asked also when the target refused this one.
+    ///
+    /// # Errors
+    /// [`UpstreamError`].
+    pub(crate) async fn ask(&mut self, sql: &str) -> Result<String, UpstreamError> {
+        let answer = tokio::time::timeout(QUERY_LIMIT, one_text(&mut self.dialogue, sql)).await;
+        let answer = answer.map_err(|_| UpstreamError::TimedOut)?;
+        if matches!(answer, Err(UpstreamError::Refused(_))) {
+            while !matches!(BackendMessage::decode(&self.dialogue.hear().await?)?, BackendMessage::ReadyForQuery(_)) {}
+        }
+        answer
+    }
+
+    /// Leaves.
+    pub(crate) async fn close(mut self) {
+        self.dialogue.channel.shutdown().await;
+    }
 }
 
 async fn one_text(dialogue: &mut Dialogue, sql: &str) -> Result<String, UpstreamError> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::raw_values::RawValues;
 use relay::catalog::{SNAPSHOT_SQL, Snapshot};
 use relay::config::{Classification, Connection};
-use relay::policy::{AccessProfile, Context, Outcome, PolicySet, decide};
+use relay::policy::{AccessProfile, Context, Outcome, PolicySet, ProfileError, decide};
 use schemas::event::Path;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
@@ -40,12 +40,29 @@ impl Clinic {
     /// On the server that the tests share; `None` when the machine has none.
     pub(crate) async fn start() -> Option<Self> {
         static SHARED: OnceLock<Option<Arc<Server>>> = OnceLock::new();
-        Self::on(SHARED.get_or_init(Server::start).clone()?).await
+        Self::on(SHARED.get_or_init(|| Server::start(None)).clone()?).await
     }
 
     /// On a server of its own, for a test that changes definitions.
     pub(crate) async fn alone() -> Option<Self> {
-        Self::on(Server::start()?).await
+        Self::on(Server::start(None)?).await
+    }
+
+    /// The same, of this major version.
+    pub(crate) async fn of_version(version: &str) -> Option<Self> {
+        Self::on(Server::start(Some(version))?).await
+    }
+
+    /// Classified otherwise, over the catalog as it is now.
+    pub(crate) async fn classify(&mut self, classification: &str) -> Result<(), String> {
+        self.snapshot = snapshot(&self.relay).await;
+        self.reclassify(classification)
+    }
+
+    /// Classified otherwise, over the same catalog.
+    pub(crate) fn reclassify(&mut self, classification: &str) -> Result<(), String> {
+        self.profile = profile(&self.snapshot, classification).map_err(|error| error.to_string())?;
+        Ok(())
     }
 
     async fn on(server: Arc<Server>) -> Option<Self> {
@@ -53,7 +70,7 @@ impl Clinic {
         let superuser = connect(&env, "postgres", &secret(&env, "SUPERUSER_PASSWORD_FILE")).await;
         let relay = connect(&env, "affidavit_relay", &secret(&env, "RELAY_PASSWORD_FILE")).await;
         let snapshot = snapshot(&relay).await;
-        let profile = profile(&snapshot);
+        let profile = profile(&snapshot, CLASSIFICATION).unwrap();
         Some(Self { relay, superuser, snapshot, profile, server, search_path: vec!["public".to_owned()] })
     }
 
@@ -107,23 +124,24 @@ impl Clinic {
 }
 
 impl Server {
-    fn start() -> Option<Arc<Self>> {
+    /// Of this major version, or of the one that the environment says.
+    fn start(version: Option<&str>) -> Option<Arc<Self>> {
         // Two cores: one server is started at a time.
         static STARTING: Mutex<()> = Mutex::new(());
         let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/postgres.sh");
-        let found = Command::new(&script).arg("bindir").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let script = || {
+            let mut command = Command::new(&script);
+            command.envs(version.map(|version| ("AFFIDAVIT_TEST_POSTGRES", version)));
+            command
+        };
+        let found = script().arg("bindir").stdout(Stdio::null()).stderr(Stdio::null()).status();
         if !found.is_ok_and(|status| status.success()) {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let mut child = Command::new(&script)
-            .arg("hold")
-            .arg(folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            script().arg("hold").arg(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line.trim(), "ready");
@@ -189,7 +207,7 @@ pub(crate) fn text_rows(messages: &[SimpleQueryMessage]) -> Vec<Vec<Option<Strin
     messages.iter().filter_map(row).collect()
 }
 
-fn profile(snapshot: &Snapshot) -> AccessProfile {
+fn profile(snapshot: &Snapshot, classification: &str) -> Result<AccessProfile, ProfileError> {
     let policies =
         "permit(principal in Group::\"analysts\", action in [Action::\"connect\", Action::\"select\"], resource);";
     let policies = PolicySet::from_texts(&[("test.cedar".to_owned(), policies.to_owned())]).unwrap();
@@ -207,8 +225,8 @@ fn profile(snapshot: &Snapshot) -> AccessProfile {
          classification = 'c.toml'\ntls = { mode = 'disable' }",
     )
     .unwrap();
-    let classification: Classification = toml::from_str(CLASSIFICATION).unwrap();
-    policies.profile(&principal, &connection, &classification, snapshot).unwrap()
+    let classification: Classification = toml::from_str(classification).unwrap();
+    policies.profile(&principal, &connection, &classification, snapshot)
 }
 
 const CLASSIFICATION: &str = r#"

@@ -11,6 +11,8 @@
 
 mod catalog_queries;
 mod clinic;
+mod every_type;
+mod json_paths;
 mod raw_values;
 mod splices;
 mod types;

@@ -38,6 +38,8 @@ mod drivers;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod explaining;
+#[cfg(test)]
 mod full_spool;
 #[cfg(test)]
 mod functions;
@@ -67,6 +69,8 @@ mod protocol;
 mod refusals;
 #[cfg(test)]
 mod results;
+#[cfg(test)]
+mod scanning;
 #[cfg(test)]
 mod shredding;
 #[cfg(test)]

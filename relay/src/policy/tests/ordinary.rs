@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_plain_select_reads_masks_where_columns_are_protected() {
     let sql = Clinic::analyst().upstream("SELECT name, ssn FROM clinic.patients p WHERE id = 7");
-    assert!(sql.starts_with("SELECT name, ssn FROM (SELECT scan.id, '***'::text"), "{sql}");
+    assert!(sql.starts_with("SELECT name, ssn FROM (SELECT scan.id, '***'::pg_catalog.text"), "{sql}");
     assert!(
         sql.contains("'***-**-' OPERATOR(pg_catalog.||) pg_catalog.\"right\"(scan.ssn::pg_catalog.text, 4)"),
         "{sql}"

@@ -34,6 +34,57 @@ fn a_classification_that_does_not_fit_names_table_and_column() {
 }
 
 #[test]
+fn what_is_wrong_with_a_classification_whatever_the_database_is_told_without_one() {
+    let check = |columns: &str| {
+        let text = format!("[[table]]\nname = \"a.b\"\n[table.columns]\n{columns}");
+        check_classification(&toml::from_str(&text).unwrap()).map_err(|error| error.to_string())
+    };
+    assert_eq!(check("c = \"last4\"\nd = { json = { \"e.f\" = \"redact\" }, otherwise = \"clear\" }"), Ok(()));
+    for (columns, parts) in [
+        ("c = \"blur\"", ["a.b.c", "blur"]),
+        ("c = { json = { e = \"redact\", \"e.f\" = \"redact\" } }", ["a.b.c", "e.f"]),
+        ("c = { json = { \"e..f\" = \"redact\" } }", ["a.b.c", "keys with dots"]),
+    ] {
+        let problem = check(columns).unwrap_err();
+        assert!(parts.iter().all(|part| problem.contains(part)), "{columns}: {problem}");
+    }
+    // Of another form altogether: the file cannot be read, and says where and what was expected.
+    for columns in ["c = 7", "c = { json = { e = \"redact\" }, other = 1 }", "c = { otherwise = \"clear\" }"] {
+        let text = format!("[[table]]\nname = \"a.b\"\n[table.columns]\n{columns}");
+        let problem = toml::from_str::<Classification>(&text).unwrap_err().to_string();
+        assert!(problem.contains("expected") || problem.contains("missing field `json`"), "{columns}: {problem}");
+    }
+}
+
+#[test]
+fn documents_of_which_parts_are_classified_are_remembered_with_them() {
+    use crate::rewrite::access::Treatment;
+    let documents = |names: [&'static str; 2]| {
+        move |catalog: &mut Value| {
+            catalog["relations"][0]["columns"][6] = column(7, names[0], 3802, "jsonb");
+            catalog["relations"][0]["columns"][7] = column(8, names[1], 3802, "jsonb");
+        }
+    };
+    let classification: Classification = toml::from_str(
+        "[[table]]\nname = \"clinic.patients\"\n\
+         columns = { id = \"clear\", phone = \"clear\", email = { json = { \"a[].b\" = \"redact\" } } }",
+    )
+    .unwrap();
+    let before = Clinic::changed(&documents(["email", "phone"]));
+    let after = Clinic::changed(&documents(["phone", "email"]));
+    let mut remembered = Remembered::default();
+    remembered.kept(&classification, &before.snapshot).unwrap();
+    let kept = remembered.kept(&classification, &after.snapshot).unwrap();
+    let profile = policies().profile(&principal("analysts"), &connection(), &kept, &after.snapshot).unwrap();
+    for number in [7, 8] {
+        let columns = &profile.access().relations[&100].columns;
+        let treatment = &columns.iter().find(|column| column.number == number).unwrap().treatment;
+        let expected = crate::rewrite::Style::stated(&classification.table[0].columns["email"]).unwrap().unwrap();
+        assert_eq!(*treatment, Treatment::Masked(expected), "column {number}");
+    }
+}
+
+#[test]
 fn a_rename_never_declassifies_it_stops_the_connection() {
     let rename = |catalog: &mut Value| catalog["relations"][0]["name"] = json!("patients_v2");
     let classified = "[[table]]\nname = \"clinic.patients\"\ncolumns = { ssn = \"last4\" }";
@@ -138,7 +189,7 @@ fn treated(change: &dyn Fn(&mut Value), oid: u32) -> Option<Vec<(String, crate::
     let kept = remembered.kept(&given, &after.snapshot).unwrap();
     let profile = policies().profile(&principal("analysts"), &connection(), &kept, &after.snapshot).unwrap();
     let access = profile.access().relations.get(&oid)?;
-    access.protected.then(|| access.columns.iter().map(|c| (c.name.clone(), c.treatment)).collect())
+    access.protected.then(|| access.columns.iter().map(|c| (c.name.clone(), c.treatment.clone())).collect())
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(crate) struct Case {
     pub(crate) setup: String,
     /// Relations of the set-up that are protected.
     #[serde(default)]
-    pub(crate) protects: BTreeMap<String, BTreeMap<String, String>>,
+    pub(crate) protects: BTreeMap<String, BTreeMap<String, toml::Value>>,
     pub(crate) steps: Vec<Step>,
     /// What tells that it succeeded, where that is another text than a canary.
     #[serde(default)]
@@ -61,7 +61,7 @@ pub(crate) struct Schema {
     /// Planted values, by column.
     pub(crate) canaries: BTreeMap<String, String>,
     /// How the columns of protected relations are classified.
-    pub(crate) protects: BTreeMap<String, BTreeMap<String, String>>,
+    pub(crate) protects: BTreeMap<String, BTreeMap<String, toml::Value>>,
 }
 
 /// Everything.

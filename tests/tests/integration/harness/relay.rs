@@ -245,6 +245,11 @@ impl Relay {
         Said::by(&mut python(script, &self.connection(name)))
     }
 
+    /// Its configuration.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.data.path().join("relay.toml")
+    }
+
     /// The certificate that clients check the relay's against.
     pub(crate) fn ca(&self) -> PathBuf {
         self.data.path().join("tls/ca.pem")

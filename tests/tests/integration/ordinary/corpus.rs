@@ -67,7 +67,7 @@ pub(super) enum Answer {
 #[serde(deny_unknown_fields)]
 pub(super) struct Schema {
     /// How the columns of protected relations are classified.
-    pub(super) protects: BTreeMap<String, BTreeMap<String, String>>,
+    pub(super) protects: BTreeMap<String, BTreeMap<String, toml::Value>>,
 }
 
 /// Everything.

@@ -30,11 +30,11 @@ pub(crate) fn script(mut psql: Command, database: &str, sql: &str) {
 
 /// The relay's classification of these relations: the style of each column that is named.
 pub(crate) fn classification<'a>(
-    protects: impl IntoIterator<Item = (&'a String, &'a BTreeMap<String, String>)>,
+    protects: impl IntoIterator<Item = (&'a String, &'a BTreeMap<String, toml::Value>)>,
 ) -> String {
     let mut text = String::new();
     for (relation, columns) in protects {
-        let columns: Vec<String> = columns.iter().map(|(name, style)| format!("{name} = \"{style}\"")).collect();
+        let columns: Vec<String> = columns.iter().map(|(name, style)| format!("{name} = {style}")).collect();
         writeln!(text, "[[table]]\nname = \"{relation}\"\ncolumns = {{ {} }}", columns.join(", ")).unwrap();
     }
     text
