@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::catalog::{self, Snapshot};
 use crate::config::{Classification, Connection};
-use crate::policy::{AccessProfile, Context, PolicySet, ProfileError, Remembered, Resolved, Resource};
+use crate::policy::{AccessProfile, Context, Own, PolicySet, ProfileError, Remembered, Resolved, Resource};
 use crate::upstream::{Login, UpstreamError, query_text};
 use wire::postgres::SqlState;
 
@@ -209,8 +209,13 @@ impl Access {
     }
 
     /// What decisions are made from.
-    pub fn context<'a>(&'a self, search_path: &'a [String], token: &'a dyn Fn(&[u8]) -> String) -> Context<'a> {
-        Context { profile: &self.profile, snapshot: &self.snapshot, search_path, token }
+    pub fn context<'a>(
+        &'a self,
+        search_path: &'a [String],
+        own: &'a Arc<Own>,
+        token: &'a dyn Fn(&[u8]) -> String,
+    ) -> Context<'a> {
+        Context { profile: &self.profile, snapshot: &self.snapshot, search_path, own, token }
     }
 }
 

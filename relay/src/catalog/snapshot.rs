@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Deserialize;
 
-use super::relation::{ForeignKey, Relation, TriggerFunction, UserType};
+use super::relation::{Dependent, ForeignKey, Relation, TriggerFunction, UserType};
 
 /// The query whose single JSON text [`Snapshot::from_json`] reads. It names everything by schema, works with an
 /// unprivileged login on PostgreSQL 15 to 18, and leaves nothing behind.
@@ -31,6 +31,7 @@ pub struct Snapshot {
     opaque_operator_classes: Vec<String>,
     operators: Names,
     foreign_keys: Vec<ForeignKey>,
+    dependents: HashMap<(String, String), Dependent>,
     opaque_casts: Vec<String>,
     identifiers: HashSet<String>,
     login: String,
@@ -209,6 +210,12 @@ impl Snapshot {
         self.types.get(&(schema.to_owned(), name.to_owned())).copied()
     }
 
+    /// Whether any schema has a type of this name.
+    #[must_use]
+    pub fn has_type(&self, name: &str) -> bool {
+        self.types.keys().any(|(_, known)| known == name)
+    }
+
     /// `typtype` of a type outside `pg_catalog`, by OID.
     #[must_use]
     pub fn type_kind(&self, oid: u32) -> Option<char> {
@@ -219,6 +226,12 @@ impl Snapshot {
     #[must_use]
     pub fn foreign_keys(&self) -> &[ForeignKey] {
         &self.foreign_keys
+    }
+
+    /// An index or a sequence by its qualified name.
+    #[must_use]
+    pub fn dependent_named(&self, schema: &str, name: &str) -> Option<&Dependent> {
+        self.dependents.get(&(schema.to_owned(), name.to_owned()))
     }
 
     /// Casts that call user code wherever their types meet, as `type to type`.
@@ -314,6 +327,7 @@ struct Raw {
     system_relations: Option<Vec<String>>,
     relations: Option<Vec<Relation>>,
     foreign_keys: Option<Vec<ForeignKey>>,
+    dependents: Option<Vec<Dependent>>,
     types: Option<Vec<RawType>>,
     functions: Option<Vec<(String, String, bool)>>,
     added_to_pg_catalog: Option<Vec<String>>,
@@ -379,6 +393,9 @@ impl Raw {
             opaque_operator_classes: self.opaque_operator_classes.unwrap_or_default(),
             operators,
             foreign_keys: self.foreign_keys.unwrap_or_default(),
+            dependents: (self.dependents.unwrap_or_default().into_iter())
+                .map(|dependent| ((dependent.schema.clone(), dependent.name.clone()), dependent))
+                .collect(),
             opaque_casts: self.opaque_casts.unwrap_or_default(),
             login: self.login,
             server_version: self.server_version_num,
@@ -407,6 +424,6 @@ const PG_CATALOG: &str = "pg_catalog";
 /// OIDs below are assigned by PostgreSQL itself (`FirstNormalObjectId`).
 pub(crate) const FIRST_USER_OID: u32 = 16_384;
 /// Raised whenever `snapshot.sql` changes what it returns.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// The grammar is PostgreSQL 18's; allow-lists were made from the functions of 15.
 const SERVER_VERSIONS: std::ops::Range<u32> = 150_000..190_000;

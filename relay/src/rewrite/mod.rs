@@ -11,6 +11,7 @@ mod lock;
 mod mask;
 mod operators;
 mod outcome;
+mod own;
 mod prepared;
 mod query;
 mod rewriter;
@@ -29,6 +30,7 @@ mod write;
 
 pub use mask::{Misfit, Style, StyleError};
 pub use outcome::{ByName, Class, Copies, Cursor, Effects, EndsPrepared, OnTransaction, ReasonChange};
+pub use own::{Made, Own, OwnChange, Thing};
 pub use scan::ScanError;
 
 pub(crate) use mask::check as check_style;

@@ -276,6 +276,16 @@ impl Operation {
         effects.map_or(OnTransaction::Nothing, |effects| effects.on_transaction)
     }
 
+    /// Whether one of its statements takes locks behind which the catalog cannot be read.
+    pub(crate) fn locks_relations(&self) -> bool {
+        match self {
+            Self::Query { effects, .. } | Self::Execute { effects, .. } => {
+                effects.iter().any(|effects| effects.locks_relations)
+            }
+            _ => false,
+        }
+    }
+
     /// The current statement of a simple query has its outcome on record: what comes belongs to the next one.
     pub(crate) fn next_statement(&mut self) {
         if let Self::Query { answered, .. } = self {

@@ -4,6 +4,7 @@
 //! taken apart field by field, so a field that a newer grammar adds is a compile error and not a hole. Locations are
 //! zeroed on the way, so that trees of different texts compare.
 
+mod definition;
 mod expression;
 mod query;
 mod utility;
@@ -30,7 +31,11 @@ pub(crate) fn children(node: &mut Node, visit: Visit<'_>) -> Result<(), Refusal>
         None => Ok(()),
         Some(NodeEnum::SelectStmt(select)) => query::select(select, visit),
         Some(kind) => {
-            if expression::children(kind, visit)? || query::children(kind, visit)? || utility::children(kind, visit)? {
+            if expression::children(kind, visit)?
+                || query::children(kind, visit)?
+                || utility::children(kind, visit)?
+                || definition::children(kind, visit)?
+            {
                 Ok(())
             } else {
                 Err(not_admitted(kind))
