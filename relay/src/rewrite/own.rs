@@ -66,7 +66,10 @@ impl Own {
 
     /// A statement ran that changes it.
     pub(crate) fn apply(&mut self, change: &OwnChange) {
+        let full = self.len() >= KEPT_MAX;
         match change {
+            // Decided on before those in front of it were answered; the target knows it, and this session does not.
+            OwnChange::Relation(_) | OwnChange::Thing(..) if full => {}
             OwnChange::Relation(made) => {
                 let key = (made.relation.schema.clone(), made.relation.name.clone());
                 self.relations.insert(key, Arc::clone(made));
@@ -237,8 +240,10 @@ pub(super) const TEMPORARY: &str = "pg_temp";
 const OWN_OID: u32 = 0;
 /// Of one session at a time; more than reports and migrations make.
 pub(super) const OWN_MAX: usize = 256;
+/// Kept at most, also of what was sent in one pipeline.
+const KEPT_MAX: usize = 2 * OWN_MAX;
 /// Of wider tables the columns are not kept.
-const COLUMNS_MAX: usize = 64;
+const COLUMNS_MAX: usize = 32;
 
 #[cfg(test)]
 impl Own {

@@ -145,7 +145,7 @@ impl Session {
             self.portals_undone();
             self.own.undone();
         } else {
-            self.own.committed();
+            self.names_committed();
         }
         self.portals.forget_unless(|portal| {
             let kept = portal.lasts != Lasts::Transaction;

@@ -9,7 +9,7 @@ use wire::postgres::conversation::Incoming;
 use wire::postgres::{ErrorFields, HEADER, SqlState};
 
 use crate::approval::Turn;
-use crate::policy::{Admitted, Copies, Effects, OnTransaction, Refusal};
+use crate::policy::{Admitted, Copies, Effects, OnTransaction, OwnChange, Refusal};
 use crate::session::diagnostics::Exposure;
 use crate::session::kept::Kept;
 
@@ -282,6 +282,15 @@ impl Operation {
             Self::Query { effects, .. } | Self::Execute { effects, .. } => {
                 effects.iter().any(|effects| effects.locks_relations)
             }
+            _ => false,
+        }
+    }
+
+    /// Whether one of its statements makes a name, by which later ones may call what it stands for.
+    pub(crate) fn makes_names(&self) -> bool {
+        let made = |effects: &Effects| effects.own.iter().any(|change| *change != OwnChange::NoTemporary);
+        match self {
+            Self::Query { effects, .. } | Self::Execute { effects, .. } => effects.iter().any(made),
             _ => false,
         }
     }

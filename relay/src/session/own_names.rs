@@ -16,6 +16,8 @@ pub(super) struct OwnNames {
     settled: Arc<Own>,
     /// The transaction under way holds locks behind which the catalog cannot be read.
     locking: bool,
+    /// It has changed definitions.
+    defined: bool,
 }
 
 impl OwnNames {
@@ -27,6 +29,7 @@ impl OwnNames {
     /// A statement is done that does this.
     pub(super) fn took_effect(&mut self, effects: &Effects) {
         self.locking |= effects.locks_relations;
+        self.defined |= effects.changes_catalog;
         self.change(&effects.own);
     }
 
@@ -37,18 +40,19 @@ impl OwnNames {
         }
     }
 
-    /// The transaction has committed.
-    pub(super) fn committed(&mut self) {
-        self.locking = false;
+    /// The transaction has committed. Says whether it changed definitions.
+    pub(super) fn committed(&mut self) -> bool {
         if !Arc::ptr_eq(&self.now, &self.settled) {
             Arc::make_mut(&mut self.now).commit();
             self.settled = Arc::clone(&self.now);
         }
+        self.locking = false;
+        std::mem::take(&mut self.defined)
     }
 
     /// The transaction was undone.
     pub(super) fn undone(&mut self) {
-        self.locking = false;
+        (self.locking, self.defined) = (false, false);
         self.now = Arc::clone(&self.settled);
     }
 
@@ -61,6 +65,18 @@ impl OwnNames {
 }
 
 impl Session {
+    /// A transaction has committed: what it defined everybody is to know.
+    pub(super) fn names_committed(&mut self) {
+        if self.own.committed() {
+            self.guarded.outdate();
+        }
+    }
+
+    /// Whether a statement is on its way that makes a name, which only the target's answer tells to be there.
+    pub(super) fn waits_for_names(&self) -> bool {
+        self.operations.up_to(self.segment.after()).any(super::operation::Operation::makes_names)
+    }
+
     /// Whether the session's own transaction keeps the catalog from being read: it would wait for the session, and the
     /// session for it. What it decides until its end rests on the catalog that it began with.
     pub(super) fn keeps_catalog_locked(&self) -> bool {

@@ -234,7 +234,7 @@ impl Session {
             }
             Some("COMMIT") => {
                 self.undone = false;
-                self.own.committed();
+                self.names_committed();
             }
             _ => {}
         }

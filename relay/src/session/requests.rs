@@ -156,6 +156,10 @@ impl Session {
         {
             turn.lapse();
         }
+        let decides = matches!(decoded, FrontendMessage::Query { .. } | FrontendMessage::Parse { .. });
+        if decides && self.waits_for_names() {
+            return Ok(Taken::Delay);
+        }
         let permit = match decoded {
             FrontendMessage::Query { text } => return self.query(text, client).await,
             FrontendMessage::Parse { name, query, parameter_types } => {

@@ -18,7 +18,7 @@ impl Rewriter<'_> {
         match kind {
             ObjectType::ObjectSchema => {
                 let schema = name(object).ok_or_else(|| odd(what))?;
-                self.ask_schema(&schema, what)?;
+                self.ask_schema(&schema, crate::catalog::Readable(&schema).to_string(), what)?;
             }
             ObjectType::ObjectType => {
                 let Some(NodeEnum::TypeName(type_name)) = object.node.as_mut() else { return Err(odd(what)) };
@@ -44,7 +44,7 @@ impl Rewriter<'_> {
                 dependent.schema.clone_into(&mut range.schemaname);
                 match dependent.of.and_then(|oid| self.catalog.relation(oid)) {
                     Some(relation) => self.ask(relation, "ddl", what).map(|_| ())?,
-                    None => self.ask_schema(&dependent.schema, what)?,
+                    None => self.ask_schema(&dependent.schema, written(&range), what)?,
                 }
                 *object = list_of(&range, &[]);
             }

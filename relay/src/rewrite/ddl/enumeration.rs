@@ -51,8 +51,8 @@ impl Rewriter<'_> {
                 false => Refusal { sqlstate: "42704", ..Refusal::unknown_relation(written(&range)) },
             });
         };
-        self.ask_schema(&schema, what)?;
         range.schemaname = schema;
+        self.ask_schema(&range.schemaname, written(&range), what)?;
         self.note_created(QualifiedName { schema: &range.schemaname, name: &range.relname });
         Ok(range)
     }

@@ -39,7 +39,8 @@ impl Rewriter<'_> {
                 .ok_or_else(|| Refusal::forbidden("no schema of the search path is usable"))?
                 .clone_into(&mut range.schemaname);
         }
-        self.ask_schema(&range.schemaname, what)?;
+        let object = QualifiedName { schema: &range.schemaname, name: &range.relname }.to_string();
+        self.ask_schema(&range.schemaname, object, what)?;
         self.may_be_named(&range.schemaname, &range.relname, what)?;
         self.note_created(QualifiedName { schema: &range.schemaname, name: &range.relname });
         Ok(Place::Schema)

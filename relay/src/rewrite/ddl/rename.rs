@@ -33,7 +33,7 @@ impl Rewriter<'_> {
                     return Ok(Effects { own, ..Effects::default() });
                 }
                 // Policies go by names: it must be one that could be made.
-                self.ask_schema(&relation.schema, what)?;
+                self.ask_schema(&relation.schema, relation.qualified().to_string(), what)?;
                 self.may_be_named(&relation.schema, &statement.newname, "ALTER TABLE … RENAME TO")?;
                 Ok(changed_own(vec![away, self.renamed(relation, &statement.newname)]))
             }
@@ -58,7 +58,7 @@ impl Rewriter<'_> {
             Ok(ObjectType::ObjectView) => {
                 let view = self.changeable_view(range, what)?;
                 self.looks_at_rows(Some(view))?;
-                self.ask_schema(&view.schema, what)?;
+                self.ask_schema(&view.schema, view.qualified().to_string(), what)?;
                 self.may_be_named(&view.schema, &statement.newname, what)?;
                 Ok(changed())
             }
