@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::catalog::{self, Snapshot};
 use crate::config::{Classification, Connection};
-use crate::policy::{AccessProfile, Context, PolicySet, ProfileError, Remembered, Resolved, Resource};
+use crate::policy::{AccessProfile, Context, Own, PolicySet, ProfileError, Remembered, Resolved, Resource};
 use crate::upstream::{Login, UpstreamError, query_text};
 use wire::postgres::SqlState;
 
@@ -27,6 +27,8 @@ pub struct Guarded {
     remembered: std::sync::Mutex<Remembered>,
     policies: Arc<PolicySet>,
     snapshot: RwLock<Option<Taken>>,
+    /// When definitions were changed last, as far as sessions know.
+    changed: RwLock<Option<Instant>>,
     /// Held while the catalog is read.
     reading: Mutex<()>,
     /// What sessions use now: a profile is large, and those of one principal have the same.
@@ -71,6 +73,7 @@ impl Guarded {
             remembered: std::sync::Mutex::default(),
             policies,
             snapshot: RwLock::default(),
+            changed: RwLock::default(),
             reading: Mutex::default(),
             in_use: std::sync::Mutex::default(),
         }
@@ -137,6 +140,11 @@ impl Guarded {
         Ok(access)
     }
 
+    /// A session has changed definitions: what was read of the catalog before is too old for all of them.
+    pub(crate) fn outdate(&self) {
+        *self.changed.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
     /// One session reads the catalog, the others wait for it.
     async fn snapshot(&self, max_age: Duration) -> Result<Arc<Snapshot>, AccessError> {
         if let Some(known) = self.known(max_age) {
@@ -170,7 +178,10 @@ impl Guarded {
     /// The last snapshot, if it is young enough. Every statement asks.
     fn known(&self, max_age: Duration) -> Option<Arc<Snapshot>> {
         let taken = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
-        taken.as_ref().filter(|known| known.at.elapsed() < max_age).map(|known| Arc::clone(&known.snapshot))
+        let changed = *self.changed.read().unwrap_or_else(PoisonError::into_inner);
+        let is_young =
+            |known: &&Taken| known.at.elapsed() < max_age && changed.is_none_or(|changed| changed < known.at);
+        taken.as_ref().filter(is_young).map(|known| Arc::clone(&known.snapshot))
     }
 }
 
@@ -209,8 +220,13 @@ impl Access {
     }
 
     /// What decisions are made from.
-    pub fn context<'a>(&'a self, search_path: &'a [String], token: &'a dyn Fn(&[u8]) -> String) -> Context<'a> {
-        Context { profile: &self.profile, snapshot: &self.snapshot, search_path, token }
+    pub fn context<'a>(
+        &'a self,
+        search_path: &'a [String],
+        own: &'a Arc<Own>,
+        token: &'a dyn Fn(&[u8]) -> String,
+    ) -> Context<'a> {
+        Context { profile: &self.profile, snapshot: &self.snapshot, search_path, own, token }
     }
 }
 

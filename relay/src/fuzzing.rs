@@ -9,7 +9,7 @@ use schemas::session_key::SessionKey;
 
 use crate::catalog::Snapshot;
 use crate::config::{Classification, Connection};
-use crate::policy::{AccessProfile, Context, Outcome, PolicySet, decide};
+use crate::policy::{AccessProfile, Context, Outcome, Own, PolicySet, decide};
 use crate::spool::Contents;
 use crate::statement::parse_own;
 
@@ -80,7 +80,8 @@ impl Clinic {
         for path in [Path::Simple, Path::Extended] {
             let token = |bytes: &[u8]| format!("{:016x}", bytes.len());
             let (profile, snapshot, search_path) = (&self.profile, &self.snapshot, self.search_path.as_slice());
-            let ruling = decide(&Context { profile, snapshot, search_path, token: &token }, path, text, &[]);
+            let ruling =
+                decide(&Context { profile, snapshot, search_path, own: Own::none(), token: &token }, path, text, &[]);
             match &ruling.outcome {
                 Outcome::Permitted { upstream_sql } | Outcome::Held { upstream_sql, .. } => {
                     assert!(parse_own(upstream_sql).is_ok(), "what would be sent cannot be parsed");
@@ -133,6 +134,7 @@ mod tests {
             profile: &clinic.profile,
             snapshot: &clinic.snapshot,
             search_path: &clinic.search_path,
+            own: Own::none(),
             token: &token,
         };
         let permitted = |text: &String| {

@@ -128,6 +128,20 @@ pub struct ForeignKey {
     pub acts: bool,
 }
 
+/// An index or a sequence.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Dependent {
+    /// Schema.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+    /// It is a sequence.
+    pub sequence: bool,
+    /// The relation that it is an index of, or whose column it numbers.
+    #[serde(default)]
+    pub of: Option<u32>,
+}
+
 /// A type outside `pg_catalog`.
 #[derive(Debug, Clone, Copy)]
 pub struct UserType {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Deserialize;
 
-use super::relation::{ForeignKey, Relation, TriggerFunction, UserType};
+use super::relation::{Dependent, ForeignKey, Relation, TriggerFunction, UserType};
 use super::sequence::Sequence;
 
 /// The query whose single JSON text [`Snapshot::from_json`] reads. It names everything by schema, works with an
@@ -33,6 +33,7 @@ pub struct Snapshot {
     operators: Names,
     foreign_keys: Vec<ForeignKey>,
     sequences: Vec<Sequence>,
+    dependents: HashMap<(String, String), Dependent>,
     opaque_casts: Vec<String>,
     identifiers: HashSet<String>,
     login: String,
@@ -244,6 +245,12 @@ impl Snapshot {
         self.types.get(&(schema.to_owned(), name.to_owned())).copied()
     }
 
+    /// Whether any schema has a type of this name.
+    #[must_use]
+    pub fn has_type(&self, name: &str) -> bool {
+        self.types.keys().any(|(_, known)| known == name)
+    }
+
     /// `typtype` of a type outside `pg_catalog`, by OID.
     #[must_use]
     pub fn type_kind(&self, oid: u32) -> Option<char> {
@@ -254,6 +261,12 @@ impl Snapshot {
     #[must_use]
     pub fn foreign_keys(&self) -> &[ForeignKey] {
         &self.foreign_keys
+    }
+
+    /// An index or a sequence by its qualified name.
+    #[must_use]
+    pub fn dependent_named(&self, schema: &str, name: &str) -> Option<&Dependent> {
+        self.dependents.get(&(schema.to_owned(), name.to_owned()))
     }
 
     /// Casts that call user code wherever their types meet, as `type to type`.
@@ -350,6 +363,7 @@ struct Raw {
     relations: Option<Vec<Relation>>,
     foreign_keys: Option<Vec<ForeignKey>>,
     sequences: Option<Vec<Sequence>>,
+    dependents: Option<Vec<Dependent>>,
     types: Option<Vec<RawType>>,
     functions: Option<Vec<(String, String, bool)>>,
     added_to_pg_catalog: Option<Vec<String>>,
@@ -416,6 +430,9 @@ impl Raw {
             operators,
             foreign_keys: self.foreign_keys.unwrap_or_default(),
             sequences: self.sequences.unwrap_or_default(),
+            dependents: (self.dependents.unwrap_or_default().into_iter())
+                .map(|dependent| ((dependent.schema.clone(), dependent.name.clone()), dependent))
+                .collect(),
             opaque_casts: self.opaque_casts.unwrap_or_default(),
             login: self.login,
             server_version: self.server_version_num,

@@ -138,6 +138,17 @@ SELECT pg_catalog.json_build_object(
       'to', k.confrelid::pg_catalog.int8, 'to_columns', k.confkey,
       'acts', k.confupdtype OPERATOR(pg_catalog.<>) ALL ('{a,r}') OR k.confdeltype OPERATOR(pg_catalog.<>) ALL ('{a,r}')))
       FROM pg_catalog.pg_constraint k WHERE k.contype OPERATOR(pg_catalog.=) 'f'),
+  'dependents', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'schema', s.nspname, 'name', c.relname, 'sequence', c.relkind OPERATOR(pg_catalog.=) 'S',
+      'of', COALESCE((SELECT x.indrelid::pg_catalog.int8 FROM pg_catalog.pg_index x
+              WHERE x.indexrelid OPERATOR(pg_catalog.=) c.oid),
+          (SELECT pg_catalog.max(d.refobjid::pg_catalog.int8) FROM pg_catalog.pg_depend d
+            WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+              AND d.objid OPERATOR(pg_catalog.=) c.oid
+              AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+              AND d.deptype OPERATOR(pg_catalog.=) ANY ('{a,i}')))))
+      FROM pg_catalog.pg_class c JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) c.relnamespace
+     WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{i,I,S}')),
   'types', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
       'oid', t.oid::pg_catalog.int8, 'schema', s.nspname, 'name', t.typname, 'kind', t.typtype))
       FROM pg_catalog.pg_type t JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) t.typnamespace),

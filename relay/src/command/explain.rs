@@ -79,7 +79,10 @@ pub async fn explain(explain: &Explain, out: &mut (dyn Write + Send)) -> Result<
 /// Decided on a thread with the stack that sessions have: a statement may be nested deeply.
 fn ruling(access: Arc<Access>, search_path: Vec<String>, sql: String) -> Result<Ruling, CommandError> {
     // Nothing that holds a digest is shown.
-    let decided = move || decide(&access.context(&search_path, &|_| String::new()), Path::Simple, &sql, &[]);
+    let decided = move || {
+        let own = Arc::default();
+        decide(&access.context(&search_path, &own, &|_| String::new()), Path::Simple, &sql, &[])
+    };
     let thread = std::thread::Builder::new().stack_size(crate::cores::STACK).spawn(decided)?;
     thread.join().map_err(|_| CommandError::exchange("the statement", "deciding on it failed"))
 }

@@ -1,12 +1,14 @@
 //! The decision on a text: set algebra over a profile, nothing else.
 
+use std::sync::Arc;
+
 use pg_query::protobuf::{Node, ScanToken};
 use schemas::event::{Decision, Path, Statement, Verdict};
 
 use super::profile::AccessProfile;
 use super::ruling::{Outcome, Ruling, StatementRuling};
 use crate::catalog::{FIRST_USER_OID, Snapshot};
-use crate::rewrite::{self, ByName, Class, Effects, Found, Rewriter};
+use crate::rewrite::{self, ByName, Class, Effects, Found, Own, Rewriter};
 use crate::statement::{self, Parsed, Refusal, Tokenised, Vocabulary};
 
 /// What a decision depends on, beside the text. All of it belongs into the key of a cache of decisions (rule 1).
@@ -17,6 +19,8 @@ pub struct Context<'a> {
     pub snapshot: &'a Snapshot,
     /// The session's search path, fixed at its start; `pg_catalog` is implied and must not be in it.
     pub search_path: &'a [String],
+    /// What the session made that no snapshot tells of.
+    pub own: &'a Arc<Own>,
     /// Keyed digest of a value, 16 hex digits, under the session's own key.
     pub token: &'a dyn Fn(&[u8]) -> String,
 }
@@ -93,7 +97,13 @@ impl Batch {
                 return Some(Refusal::unsupported("PREPARE must be sent alone"));
             }
             let changes = |d: &Decided| d.result.as_ref().is_ok_and(|rewritten| rewritten.effects.changes_resolution());
-            let earlier = decided.split_last().is_some_and(|(_, earlier)| earlier.iter().any(changes));
+            // What only begins or ends a transaction means the same wherever it stands.
+            let depends = |d: &Decided| d.class != Class::Transaction;
+            let earlier = decided.iter().position(changes).is_some_and(|at| decided.iter().skip(at + 1).any(depends));
+            if decided.iter().any(|d| d.needs_approval() && d.found.temporary) {
+                let message = "a statement that needs approval cannot read or write a temporary table: nobody else sees what is in it";
+                return Some(Refusal::unsupported(message));
+            }
             if many && decided.iter().any(Decided::needs_approval) {
                 let refusal = Refusal::unsupported("a statement that needs approval must be sent alone");
                 return Some(refusal.hint("Send each statement of this text as a message of its own."));
@@ -139,7 +149,7 @@ impl Batch {
 
 fn one(context: &Context<'_>, parsed: Parsed) -> Decided {
     let Parsed { node, start, end } = parsed;
-    let rewriter = Rewriter::new(context.snapshot, context.search_path, context.profile.access());
+    let rewriter = Rewriter::new(context.snapshot, context.search_path, context.profile.access(), context.own);
     let (class, result, found) = match node {
         Err(refusal) => (Class::Other, Err(refusal), rewriter.into_found()),
         Ok(node) => rewritten(rewriter, node),

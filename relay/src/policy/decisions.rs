@@ -11,6 +11,7 @@ use schemas::event::Path;
 
 use super::decide::{Context, decide};
 use super::ruling::{Outcome, Ruling};
+use crate::rewrite::Own;
 
 /// A session's permitted texts and what was ruled on them.
 #[derive(Debug, Default)]
@@ -30,6 +31,7 @@ struct Grounds {
     epoch: String,
     policy_sha256: String,
     search_path: Vec<String>,
+    own: Arc<Own>,
 }
 
 #[derive(Debug)]
@@ -65,13 +67,16 @@ impl Decisions {
     /// Forgets everything that was decided on other grounds.
     fn stand_on(&mut self, context: &Context<'_>) {
         // In full, so that whatever a decision depends on next must be thought of here.
-        let Context { profile, snapshot, search_path, token: _ } = context;
-        let Grounds { epoch, policy_sha256, search_path: path } = &self.grounds;
-        if epoch != snapshot.epoch() || policy_sha256 != profile.policy_sha256() || path != search_path {
+        let Context { profile, snapshot, search_path, own, token: _ } = context;
+        let Grounds { epoch, policy_sha256, search_path: path, own: made } = &self.grounds;
+        // Nearly always it is the same one: there is nothing to compare.
+        let same = Arc::ptr_eq(made, own) || made == *own;
+        if epoch != snapshot.epoch() || policy_sha256 != profile.policy_sha256() || path != search_path || !same {
             let grounds = Grounds {
                 epoch: snapshot.epoch().to_owned(),
                 policy_sha256: profile.policy_sha256().to_owned(),
                 search_path: search_path.to_vec(),
+                own: Arc::clone(own),
             };
             *self = Self { grounds, ..Self::default() };
         }

@@ -10,7 +10,7 @@ mod ruling;
 mod set;
 
 pub use crate::rewrite::{
-    ByName, Copies, Cursor, Effects, EndsPrepared, OnTransaction, ReasonChange, Resolved, Resource,
+    ByName, Copies, Cursor, Effects, EndsPrepared, OnTransaction, Own, OwnChange, ReasonChange, Resolved, Resource,
 };
 pub use crate::statement::Refusal;
 pub use decide::{Context, decide};

@@ -194,6 +194,7 @@ fn answers(
         delete: desk.ask_held("delete", &table)?,
         ddl: desk.ask_held("ddl", &table)?,
         barred: protection.barred(relation.oid).map(str::to_owned),
+        classified: protection.names(relation.oid),
         ..RelationAccess::default()
     };
     let Some(styles) = protection.columns(relation.oid) else { return Ok(access) };

@@ -11,6 +11,7 @@ use crate::rewrite::{Misfit, Style, StyleError, check_style};
 pub(crate) struct Protection {
     relations: BTreeMap<u32, BTreeMap<i16, Option<Style>>>,
     barred: BTreeMap<u32, String>,
+    named: BTreeSet<u32>,
 }
 
 /// A classification that does not fit the database: nothing is served until it does.
@@ -79,7 +80,7 @@ impl Protection {
                 return Err(ClassificationError::Twice(table.name.clone()));
             }
         }
-        let mut protection = Self::default();
+        let mut protection = Self { named: explicit.keys().copied().collect(), ..Self::default() };
         let mut done = BTreeSet::new();
         for oid in explicit.keys() {
             if !done.contains(oid) {
@@ -95,6 +96,11 @@ impl Protection {
     /// Styles of a relation's columns by number, `None` = clear; nothing for a relation without protected columns.
     pub(crate) fn columns(&self, oid: u32) -> Option<&BTreeMap<i16, Option<Style>>> {
         self.relations.get(&oid)
+    }
+
+    /// Whether the classification names a relation.
+    pub(crate) fn names(&self, oid: u32) -> bool {
+        self.named.contains(&oid)
     }
 
     /// Why a relation may not be touched at all.

@@ -35,6 +35,8 @@ pub struct RelationAccess {
     pub ddl: Grant,
     /// The classification protects a column of it, whoever asks.
     pub protected: bool,
+    /// The classification names it, if only to say that all of it is clear.
+    pub classified: bool,
     /// Its columns, by position; only told for protected relations.
     pub columns: Vec<ColumnAccess>,
     /// The policies that reveal columns of it to this principal.

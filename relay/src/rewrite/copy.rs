@@ -8,6 +8,7 @@ use pg_query::protobuf::{CopyStmt, DefElem, List, Node, RangeVar, SelectStmt};
 
 use super::expression::name;
 use super::outcome::{Copies, Effects};
+use super::own::is_own;
 use super::rewriter::Rewriter;
 use super::scan;
 use crate::catalog::{Kind, Readable, Relation, literal, quoted};
@@ -54,13 +55,16 @@ impl Rewriter<'_> {
                 .hint("Write COPY (SELECT … FROM …) TO STDOUT."));
         }
         let named: Vec<String> = columns.iter().filter_map(name).collect();
-        if let Some(missing) = named.iter().find(|column| !can_be_copied(relation, column)) {
+        // Of the session's own the columns are not always known.
+        let unknown = is_own(relation) && relation.columns.is_empty();
+        if let Some(missing) = named.iter().find(|column| !unknown && !can_be_copied(relation, column)) {
             let message = format!("{} has no column {} to copy", relation.qualified(), Readable(missing));
             let reason = "COPY names a column that the relation does not have, or a generated one";
             return Err(Refusal { sqlstate: "42703", ..Refusal::unsupported(message) }.reason(reason));
         }
         let all = || relation.columns.iter().filter(|column| column.generated_from.is_none());
         let columns: Vec<String> = match named.is_empty() {
+            true if unknown => vec!["*".to_owned()],
             true => all().map(|column| quoted(&column.name)).collect(),
             false => named.iter().map(|column| quoted(column)).collect(),
         };

@@ -3,6 +3,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AExpr, AExprKind, ColumnRef, FuncCall, Node, SubLink, TypeCast, TypeName, a_const::Val};
 
+use super::own::Thing;
 use super::rewriter::Rewriter;
 use super::scope::{Item, Qualified};
 use super::setting_calls::{self, Call};
@@ -187,20 +188,30 @@ impl Rewriter<'_> {
         let parts: Vec<String> = type_name.names.iter().filter_map(name).collect();
         let (schema, local) = match parts.as_slice() {
             [local] if types::allowed(local) => ("pg_catalog", local.as_str()),
-            [local] => {
-                let is_enum = |schema: &&str| self.catalog.type_named(schema, local).is_some_and(|t| t.kind == 'e');
-                let schema = self.catalog.searched(self.path).find(is_enum).ok_or_else(|| self.refused_type(local))?;
-                (schema, local.as_str())
-            }
             [schema, local] if schema == "pg_catalog" && types::allowed(local) => ("pg_catalog", local.as_str()),
-            [schema, local] if self.catalog.type_named(schema, local).is_some_and(|t| t.kind == 'e') => {
-                (schema.as_str(), local.as_str())
+            [local] | [_, local] => {
+                let schema = if parts.len() == 1 { "" } else { parts.first().map_or("", String::as_str) };
+                let schema = self.enum_schema(schema, local).ok_or_else(|| self.refused_type(local))?;
+                type_name.names = vec![scan::text(&schema), scan::text(local)];
+                return Ok(());
             }
             [.., local] => return Err(self.refused_type(local)),
             [] => return Err(Refusal::unsupported("a type without a name")),
         };
         type_name.names = vec![scan::text(schema), scan::text(local)];
         Ok(())
+    }
+
+    /// The schema of an enum: the one that is named, or the first of the search path that has one of this name.
+    pub(super) fn enum_schema(&self, schema: &str, local: &str) -> Option<String> {
+        let is_enum = |schema: &str| self.catalog.type_named(schema, local).is_some_and(|t| t.kind == 'e');
+        let known = if schema.is_empty() {
+            self.catalog.searched(self.path).find(|searched| is_enum(searched))
+        } else {
+            Some(schema).filter(|schema| is_enum(schema))
+        };
+        let own = || self.own.thing(Thing::Enum, self.catalog.searched(self.path), schema, local);
+        known.map(str::to_owned).or_else(own)
     }
 
     fn refused_type(&self, local: &str) -> Refusal {
@@ -282,7 +293,6 @@ fn belongs_elsewhere(kind: &NodeEnum) -> bool {
             | NodeEnum::RangeTableSample(_)
             | NodeEnum::RangeTableFunc(_)
             | NodeEnum::JsonTable(_)
-            | NodeEnum::ConstraintsSetStmt(_)
             | NodeEnum::JoinExpr(_)
             | NodeEnum::CommonTableExpr(_)
             | NodeEnum::InsertStmt(_)
@@ -311,5 +321,20 @@ fn belongs_elsewhere(kind: &NodeEnum) -> bool {
             | NodeEnum::DeallocateStmt(_)
             | NodeEnum::ClosePortalStmt(_)
             | NodeEnum::UnlistenStmt(_)
+            | NodeEnum::CreateTableAsStmt(_)
+            | NodeEnum::TableLikeClause(_)
+            | NodeEnum::AlterTableStmt(_)
+            | NodeEnum::AlterTableCmd(_)
+            | NodeEnum::RenameStmt(_)
+            | NodeEnum::CreateSeqStmt(_)
+            | NodeEnum::AlterSeqStmt(_)
+            | NodeEnum::CreateEnumStmt(_)
+            | NodeEnum::AlterEnumStmt(_)
+            | NodeEnum::CommentStmt(_)
+            | NodeEnum::ViewStmt(_)
+            | NodeEnum::VacuumStmt(_)
+            | NodeEnum::VacuumRelation(_)
+            | NodeEnum::ReindexStmt(_)
+            | NodeEnum::ConstraintsSetStmt(_)
     )
 }

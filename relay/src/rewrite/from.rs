@@ -6,11 +6,12 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{Alias, ColumnRef, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar, SelectStmt};
 
 use super::access::{RelationAccess, Scan, Treatment};
+use super::own::{TEMPORARY, is_own, is_temporary};
 use super::rewriter::Rewriter;
 use super::scope::Item;
 use super::splice::Spliced;
 use super::{scan, setting_calls, unnest};
-use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, resolve};
+use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, literal, resolve};
 use crate::statement::Refusal;
 
 impl<'a> Rewriter<'a> {
@@ -109,11 +110,29 @@ impl<'a> Rewriter<'a> {
         if let Some(select) = self.replacement(relation, access)? {
             return Ok(Some(in_place_of(range, &relation.name, select)));
         }
-        if !self.scopes.is_guarded(relation.oid) {
+        self.guarded(relation, access)?;
+        Ok(None)
+    }
+
+    /// What is read unmasked carries a guard, once a level: it is the relation that was decided on, or where its OID is not
+    /// known yet, none of those that are protected.
+    fn guarded(&mut self, relation: &'a Relation, access: &RelationAccess) -> Result<(), Refusal> {
+        if self.unguarded || is_temporary(relation) {
+            return Ok(());
+        }
+        if is_own(relation) {
+            let protected = self.access.relations.iter().filter(|(_, access)| access.protected);
+            let oids: Vec<String> = protected.map(|(oid, _)| oid.to_string()).collect();
+            let oids = format!("{{{}}}", oids.join(","));
+            self.found.constants.insert(literal(&oids));
+            self.scopes.add_guard(relation.oid, scan::guard_against(relation, &oids));
+        } else if self.catalog.relation(relation.oid).is_some_and(|known| known.qualified() != relation.qualified()) {
+            self.scopes.add_guard(relation.oid, scan::guard(relation));
+        } else if !self.scopes.is_guarded(relation.oid) {
             let guard = self.guard(relation, access)?;
             self.scopes.add_guard(relation.oid, guard);
         }
-        Ok(None)
+        Ok(())
     }
 
     /// A readable relation of the system stands as it is, but for those of which a part is to be seen.
@@ -212,8 +231,17 @@ impl<'a> Rewriter<'a> {
         if !range.catalogname.is_empty() {
             return Err(Refusal::unsupported("names with a database in front are not supported by the relay"));
         }
-        if range.relpersistence == "t" {
-            return Err(Refusal::unsupported("temporary tables are not supported by the relay yet"));
+        if let Some(own) = self.own.find(self.catalog, self.path, &range.schemaname, &range.relname) {
+            // What the snapshot says is protected stays what the snapshot says.
+            let known = self.catalog.relation_named(&own.schema, &own.name);
+            if !known.is_some_and(|known| self.access.relations.get(&known.oid).is_none_or(|access| access.protected)) {
+                own.schema.clone_into(&mut range.schemaname);
+                return Ok(Some(own));
+            }
+        }
+        if range.schemaname == TEMPORARY {
+            let name = QualifiedName { schema: TEMPORARY, name: &range.relname };
+            return Err(Refusal::unknown_relation(name).hint("Temporary tables are those that this session has made."));
         }
         match resolve(self.catalog, self.path, &range.schemaname, &range.relname) {
             Ok(Resolved::Relation(relation)) => {

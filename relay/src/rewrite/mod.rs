@@ -16,6 +16,7 @@ mod mask;
 mod narrowed;
 mod operators;
 mod outcome;
+mod own;
 mod plain_settings;
 mod prepared;
 mod query;
@@ -38,6 +39,7 @@ mod write;
 pub use json_mask::JsonMask;
 pub use mask::{Misfit, Style, StyleError};
 pub use outcome::{ByName, Class, Copies, Cursor, Effects, EndsPrepared, OnTransaction, ReasonChange};
+pub use own::{Made, Own, OwnChange, Thing};
 pub use scan::ScanError;
 
 pub(crate) use mask::check as check_style;

@@ -1,5 +1,7 @@
 //! What kind of statement it was, and what it does beyond returning rows.
 
+use super::own::OwnChange;
+
 /// Class of a statement, as evidence names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -44,6 +46,10 @@ pub enum Class {
 pub struct Effects {
     /// The catalog snapshot is stale afterwards.
     pub changes_catalog: bool,
+    /// It takes locks behind which the catalog cannot be read until its transaction ends.
+    pub locks_relations: bool,
+    /// What becomes of the names that the session made.
+    pub own: Vec<OwnChange>,
     /// Prepared statements that exist no longer.
     pub ends_prepared: EndsPrepared,
     /// Open portals and cursors exist no longer.
@@ -146,7 +152,7 @@ impl Effects {
     /// resolution, so `SET` does not count.
     #[must_use]
     pub fn changes_resolution(&self) -> bool {
-        self.changes_catalog || self.resets_settings
+        self.changes_catalog || self.resets_settings || !self.own.is_empty()
     }
 }
 

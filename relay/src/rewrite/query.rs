@@ -19,6 +19,10 @@ impl Rewriter<'_> {
     }
 
     fn level(&mut self, select: &mut SelectStmt) -> Result<(), Refusal> {
+        // Taken out already where it may stand.
+        if select.into_clause.is_some() {
+            return Err(Refusal::syntax("SELECT … INTO stands alone, at the beginning of a statement"));
+        }
         if let Some(with) = &mut select.with_clause {
             self.with(with)?;
         }

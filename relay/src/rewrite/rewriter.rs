@@ -6,6 +6,7 @@ use std::sync::Arc;
 use schemas::event::{MaskedColumn, Touched};
 
 use super::access::{Access, Grant, RelationAccess, Treatment};
+use super::own::{self, Own};
 use super::scope::Scopes;
 use super::splice::{self, Splice, Spliced};
 use crate::catalog::{QualifiedName, Relation, Snapshot};
@@ -19,17 +20,32 @@ pub(crate) struct Rewriter<'a> {
     /// Where operators are looked up: always along the session's path, for a view's text runs there too.
     pub(super) operator_path: &'a [String],
     pub(super) access: &'a Access,
+    /// What the session made itself.
+    pub(super) own: &'a Own,
     pub(super) scopes: Scopes<'a>,
     /// How many views are around this point; zero in the client's own text.
     pub(super) view_depth: usize,
     /// A locking clause was met.
     pub(super) locks: bool,
+    /// It is a definition, to be kept without guards.
+    pub(super) unguarded: bool,
+    /// The targets of its writes.
+    pub(super) targets: Targets,
     pub(super) found: Found,
     /// Parts that the statements around this one have spliced in already.
     pub(super) spliced_before: usize,
     /// Parts are put into the tree itself, to compare with what splicing writes.
     #[cfg(test)]
     pub(crate) whole_trees: bool,
+}
+
+/// Where a statement writes.
+#[derive(Debug, Default)]
+pub(super) struct Targets {
+    /// A temporary table is among the targets.
+    pub(super) temporary: bool,
+    /// Something else is.
+    pub(super) lasting: bool,
 }
 
 /// What a statement was found to touch.
@@ -45,6 +61,8 @@ pub(crate) struct Found {
     pub(crate) protected: bool,
     /// A relation of the system is among them that is seen in part: a view of it must not be left as it is.
     pub(crate) narrowed: bool,
+    /// A temporary table is among them.
+    pub(crate) temporary: bool,
     /// A relation with triggers of users is among them.
     pub(crate) triggers: bool,
     /// A function that users made is called.
@@ -84,15 +102,18 @@ pub enum Resource {
 }
 
 impl<'a> Rewriter<'a> {
-    pub(crate) fn new(catalog: &'a Snapshot, path: &'a [String], access: &'a Access) -> Self {
+    pub(crate) fn new(catalog: &'a Snapshot, path: &'a [String], access: &'a Access, own: &'a Own) -> Self {
         Self {
             catalog,
             path,
             operator_path: path,
             access,
+            own,
             scopes: Scopes::default(),
             view_depth: 0,
             locks: false,
+            unguarded: false,
+            targets: Targets::default(),
             found: Found::default(),
             spliced_before: 0,
             #[cfg(test)]
@@ -118,6 +139,9 @@ impl<'a> Rewriter<'a> {
 
     /// The answers for a relation, unless it is barred.
     pub(super) fn answers(&self, relation: &Relation) -> Result<&'a RelationAccess, Refusal> {
+        if own::is_own(relation) {
+            return Ok(own::access());
+        }
         let access = self.access.relations.get(&relation.oid).ok_or_else(|| {
             Refusal::forbidden(format!("{} is not known to this session's access profile", relation.qualified()))
         })?;
@@ -192,7 +216,9 @@ impl<'a> Rewriter<'a> {
         self.found.relations.insert(relation.oid);
         self.found.protected |= access.protected;
         self.found.triggers |= relation.triggers;
-        self.found.extension_types |= self.catalog.has_extension_types(relation);
+        self.found.extension_types |=
+            self.catalog.has_extension_types(relation) || self.own.has_extension_types(relation);
+        self.found.temporary |= own::is_temporary(relation);
         if access.columns.iter().any(|column| column.treatment == Treatment::Revealed) {
             self.found.policies.extend(access.reveal_policies.iter().cloned());
         }
@@ -223,6 +249,7 @@ impl Found {
         self.relations.extend(other.relations);
         self.protected |= other.protected;
         self.narrowed |= other.narrowed;
+        self.temporary |= other.temporary;
         self.triggers |= other.triggers;
         self.calls |= other.calls;
         self.extension_types |= other.extension_types;

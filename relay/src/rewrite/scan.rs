@@ -104,9 +104,29 @@ pub(crate) fn regclass(name: QualifiedName<'_>) -> Node {
     cast(string(&name.to_string()), "regclass")
 }
 
-/// The guard of a statement's target, and those of what it reads.
+/// `'schema.name'::regclass::oid <> ALL ('{…}'::oid[])`: the name means none of these.
+pub(crate) fn guard_against(relation: &Relation, oids: &str) -> Node {
+    let name = cast(cast(string(&relation.qualified().to_string()), "regclass"), "oid");
+    let mut all = cast(string(oids), "oid");
+    if let Some(NodeEnum::TypeCast(cast)) = all.node.as_mut()
+        && let Some(type_name) = cast.type_name.as_mut()
+    {
+        let unbounded = NodeEnum::Integer(pg_query::protobuf::Integer { ival: -1 });
+        type_name.array_bounds = vec![node(unbounded)];
+    }
+    node(NodeEnum::AExpr(Box::new(AExpr {
+        kind: i32::from(AExprKind::AexprOpAll),
+        name: vec![text("pg_catalog"), text("<>")],
+        lexpr: Some(Box::new(name)),
+        rexpr: Some(Box::new(all)),
+        ..AExpr::default()
+    })))
+}
+
+/// The guard of a statement's target, and those of what it reads. The session's own can be nobody else's.
 pub(crate) fn guards(target: &Relation, others: Vec<(u32, Node)>) -> Vec<Node> {
-    std::iter::once(guard(target)).chain(others.into_iter().map(|(_, guard)| guard)).collect()
+    let own = super::own::is_own(target);
+    (!own).then(|| guard(target)).into_iter().chain(others.into_iter().map(|(_, guard)| guard)).collect()
 }
 
 /// Adds conditions to a `WHERE`, in the shape in which the parser would have read them.
@@ -140,12 +160,12 @@ pub(crate) fn node(kind: NodeEnum) -> Node {
     Node { node: Some(kind) }
 }
 
-fn string(value: &str) -> Node {
+pub(super) fn string(value: &str) -> Node {
     let val = Some(Val::Sval(Text { sval: value.to_owned() }));
     node(NodeEnum::AConst(AConst { isnull: false, location: 0, val }))
 }
 
-fn cast(arg: Node, type_name: &str) -> Node {
+pub(super) fn cast(arg: Node, type_name: &str) -> Node {
     let type_name = TypeName { names: vec![text("pg_catalog"), text(type_name)], typemod: -1, ..TypeName::default() };
     node(NodeEnum::TypeCast(Box::new(TypeCast { arg: Some(Box::new(arg)), type_name: Some(type_name), location: 0 })))
 }

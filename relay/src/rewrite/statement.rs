@@ -4,7 +4,9 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{DiscardMode, ExplainStmt, Node, TransactionStmt, TransactionStmtKind};
 
 use super::cursor;
+use super::ddl::{is_into, set_constraints, table_as, take_into};
 use super::outcome::{Class, Effects, EndsPrepared, OnTransaction, ReasonChange};
+use super::own::OwnChange;
 use super::rewriter::Rewriter;
 use super::settings;
 use crate::statement::Refusal;
@@ -12,6 +14,7 @@ use crate::statement::Refusal;
 /// Class of a statement by its kind, also when it is refused.
 pub(crate) fn class(node: &Node) -> Class {
     match &node.node {
+        Some(NodeEnum::SelectStmt(select)) if is_into(select) => Class::Ddl,
         Some(NodeEnum::SelectStmt(_)) => Class::Select,
         Some(NodeEnum::InsertStmt(_)) => Class::Insert,
         Some(NodeEnum::UpdateStmt(_)) => Class::Update,
@@ -27,9 +30,23 @@ pub(crate) fn class(node: &Node) -> Class {
         Some(NodeEnum::DeclareCursorStmt(_) | NodeEnum::FetchStmt(_)) => Class::Cursor,
         Some(NodeEnum::CopyStmt(copy)) if copy.is_from => Class::CopyIn,
         Some(NodeEnum::CopyStmt(_)) => Class::CopyOut,
-        Some(NodeEnum::DropStmt(_) | NodeEnum::TruncateStmt(_) | NodeEnum::CreateStmt(_) | NodeEnum::IndexStmt(_)) => {
-            Class::Ddl
-        }
+        Some(
+            NodeEnum::DropStmt(_)
+            | NodeEnum::TruncateStmt(_)
+            | NodeEnum::CreateStmt(_)
+            | NodeEnum::CreateTableAsStmt(_)
+            | NodeEnum::IndexStmt(_)
+            | NodeEnum::AlterTableStmt(_)
+            | NodeEnum::RenameStmt(_)
+            | NodeEnum::CreateSeqStmt(_)
+            | NodeEnum::AlterSeqStmt(_)
+            | NodeEnum::CreateEnumStmt(_)
+            | NodeEnum::AlterEnumStmt(_)
+            | NodeEnum::CommentStmt(_)
+            | NodeEnum::ViewStmt(_)
+            | NodeEnum::VacuumStmt(_)
+            | NodeEnum::ReindexStmt(_),
+        ) => Class::Ddl,
         Some(
             NodeEnum::DiscardStmt(_)
             | NodeEnum::DeallocateStmt(_)
@@ -43,6 +60,12 @@ pub(crate) fn class(node: &Node) -> Class {
 impl Rewriter<'_> {
     /// Rewrites a statement in place, or refuses it.
     pub(crate) fn statement(&mut self, node: &mut Node) -> Result<Effects, Refusal> {
+        if let Some(NodeEnum::SelectStmt(select)) = node.node.as_mut()
+            && let Some(into) = take_into(select)
+        {
+            let select = std::mem::take(select.as_mut());
+            node.node = Some(NodeEnum::CreateTableAsStmt(Box::new(table_as(select, into))));
+        }
         let effects = self.any(node)?;
         self.found.keeps_meaning()?;
         Ok(effects)
@@ -65,17 +88,27 @@ impl Rewriter<'_> {
             Some(NodeEnum::ClosePortalStmt(statement)) => Ok(cursor::close(statement)),
             Some(NodeEnum::PrepareStmt(statement)) => self.prepare(statement),
             Some(NodeEnum::ExecuteStmt(statement)) => self.execute(statement),
-            // When what is checked anyway is checked.
-            Some(NodeEnum::ConstraintsSetStmt(_)) => Ok(none),
             Some(NodeEnum::LockStmt(statement)) => self.lock(statement).map(|()| none),
             Some(NodeEnum::ExplainStmt(explain)) => self.explain(explain).map(|()| none),
             Some(NodeEnum::TransactionStmt(statement)) => transaction(statement),
             Some(NodeEnum::VariableSetStmt(statement)) => settings::set(statement),
             Some(NodeEnum::VariableShowStmt(statement)) => settings::show(&statement.name).map(|()| none),
-            Some(NodeEnum::DropStmt(statement)) => self.drop_tables(statement),
+            Some(NodeEnum::DropStmt(statement)) => self.drop_objects(statement),
             Some(NodeEnum::TruncateStmt(statement)) => self.truncate(statement),
             Some(NodeEnum::CreateStmt(statement)) => self.create_table(statement),
             Some(NodeEnum::IndexStmt(statement)) => self.create_index(statement),
+            Some(NodeEnum::CreateTableAsStmt(statement)) => self.create_table_as(statement),
+            Some(NodeEnum::AlterTableStmt(statement)) => self.alter_table(statement),
+            Some(NodeEnum::RenameStmt(statement)) => self.rename(statement),
+            Some(NodeEnum::CreateSeqStmt(statement)) => self.create_sequence(statement),
+            Some(NodeEnum::AlterSeqStmt(statement)) => self.alter_sequence(statement),
+            Some(NodeEnum::CreateEnumStmt(statement)) => self.create_enum(statement),
+            Some(NodeEnum::AlterEnumStmt(statement)) => self.alter_enum(statement),
+            Some(NodeEnum::CommentStmt(statement)) => self.comment(statement),
+            Some(NodeEnum::ViewStmt(statement)) => self.create_view(statement),
+            Some(NodeEnum::VacuumStmt(statement)) => self.vacuum(statement),
+            Some(NodeEnum::ReindexStmt(statement)) => self.reindex(statement),
+            Some(NodeEnum::ConstraintsSetStmt(statement)) => set_constraints(statement),
             Some(kind) => discard(kind),
             None => Err(Refusal::syntax("empty statement")),
         }
@@ -151,9 +184,13 @@ fn discard(kind: &NodeEnum) -> Result<Effects, Refusal> {
             ends_prepared: EndsPrepared::All,
             closes_portals: true,
             resets_settings: true,
+            own: vec![OwnChange::NoTemporary],
             reason: ReasonChange::Reset,
             ..Effects::default()
         }),
+        NodeEnum::DiscardStmt(statement) if statement.target == i32::from(DiscardMode::DiscardTemp) => {
+            Ok(Effects { own: vec![OwnChange::NoTemporary], ..Effects::default() })
+        }
         NodeEnum::DiscardStmt(_) => Ok(Effects::default()),
         // Nobody can listen, so there is nothing to end.
         NodeEnum::UnlistenStmt(_) => Ok(Effects::default()),

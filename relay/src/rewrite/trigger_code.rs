@@ -61,7 +61,7 @@ impl Rewriter<'_> {
     }
 
     /// An expression of the catalog's, such as a default: no name in it means code outside of the list.
-    fn computes(&self, expression: &str) -> bool {
+    pub(super) fn computes(&self, expression: &str) -> bool {
         let Ok(tokens) = tokens(expression) else { return false };
         let mut words = tokens.iter().filter_map(|token| word(expression, token.start, token.end));
         words.all(|word| word.is_some_and(|word| self.is_listed(&word)))

@@ -8,6 +8,56 @@ pub(crate) fn allowed(name: &str) -> bool {
     TYPES.contains(&name)
 }
 
+/// Whether PostgreSQL itself has a type of this name for columns, or makes an array of one: masks and casts name them.
+pub(crate) fn is_of_system(name: &str) -> bool {
+    let of = |name: &str| allowed(name) || OTHERS.contains(&name);
+    of(name) || name.strip_prefix('_').is_some_and(of)
+}
+
+/// Types of columns that may not be named, and words of the grammar's.
+const OTHERS: &[&str] = &[
+    "xml",
+    "point",
+    "line",
+    "lseg",
+    "box",
+    "path",
+    "polygon",
+    "circle",
+    "pg_lsn",
+    "txid_snapshot",
+    "xid8",
+    "cid",
+    "tid",
+    "refcursor",
+    "record",
+    "unknown",
+    "cstring",
+    "bool",
+    "int",
+    "integer",
+    "bigint",
+    "smallint",
+    "real",
+    "decimal",
+    "dec",
+    "float",
+    "boolean",
+    "character",
+    "serial",
+    "bigserial",
+    "smallserial",
+    "serial2",
+    "serial4",
+    "serial8",
+    "string",
+    "gtsvector",
+    "any",
+    "void",
+    "trigger",
+    "internal",
+];
+
 const TYPES: &[&str] = &[
     "bool",
     "int2",

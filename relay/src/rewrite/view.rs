@@ -7,6 +7,7 @@
 
 use pg_query::protobuf::SelectStmt;
 
+use super::own::Own;
 use super::rewriter::Rewriter;
 use super::scan;
 use crate::catalog::{Kind, Relation};
@@ -54,7 +55,7 @@ impl<'a> Rewriter<'a> {
         }
         let text = view.definition.as_deref().ok_or_else(|| about(Refusal::forbidden("it has no definition")))?;
         let mut select = scan::select_of(text).map_err(about)?;
-        let mut inside = Rewriter::new(self.catalog, &[], self.access);
+        let mut inside = Rewriter::new(self.catalog, &[], self.access, Own::none());
         inside.operator_path = self.operator_path;
         inside.view_depth = self.view_depth.saturating_add(1);
         inside.spliced_before = self.spliced_so_far();

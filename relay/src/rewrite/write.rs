@@ -7,6 +7,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{DeleteStmt, InsertStmt, Node, OnConflictClause, RangeVar, ReturningClause, UpdateStmt};
 
 use super::access::{RelationAccess, Treatment};
+use super::own::is_temporary;
 use super::rewriter::Rewriter;
 use super::scan;
 use super::scope::Item;
@@ -100,6 +101,9 @@ impl<'a> Rewriter<'a> {
             return Err(Refusal::forbidden("system relations are not written through the relay"));
         };
         let access = self.ask(relation, action, what)?;
+        let temporary = is_temporary(relation);
+        self.targets.temporary |= temporary;
+        self.targets.lasting |= !temporary;
         self.writable(relation, access, action)?;
         self.no_opaque_code(relation, action)?;
         self.scopes.add_item(Item {
@@ -139,7 +143,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Whether a foreign key carries a write over to protected rows, or tells by success or failure what they hold.
-    fn tells(&self, key: &ForeignKey, relation: &Relation, action: &str) -> bool {
+    pub(super) fn tells(&self, key: &ForeignKey, relation: &Relation, action: &str) -> bool {
         let (other, columns) = if key.from == relation.oid {
             (key.to, &key.to_columns)
         } else if key.to == relation.oid {
@@ -158,6 +162,10 @@ impl<'a> Rewriter<'a> {
     pub(super) fn nothing_protected(&self, statement: &str) -> Result<(), Refusal> {
         if !self.found.protected {
             return Ok(());
+        }
+        // Masks may be kept for as long as the session lasts.
+        if self.targets.temporary && !self.targets.lasting {
+            return self.nothing_revealed(statement);
         }
         let protected: Vec<String> = self
             .found

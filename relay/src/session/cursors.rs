@@ -143,6 +143,9 @@ impl Session {
     pub(super) fn transaction_over(&mut self) {
         if std::mem::take(&mut self.undone) {
             self.portals_undone();
+            self.own.undone();
+        } else {
+            self.names_committed();
         }
         self.portals.forget_unless(|portal| {
             let kept = portal.lasts != Lasts::Transaction;

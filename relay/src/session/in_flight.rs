@@ -49,6 +49,11 @@ impl InFlight {
         self.0.iter().map(|(_, operation)| operation)
     }
 
+    /// Those up to this ticket, oldest first.
+    pub(super) fn up_to(&self, ticket: u64) -> impl Iterator<Item = &Operation> {
+        self.0.iter().take_while(move |(sent, _)| *sent <= ticket).map(|(_, operation)| operation)
+    }
+
     /// As [`InFlight::iter`], to be changed.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Operation> {
         self.0.iter_mut().map(|(_, operation)| operation)

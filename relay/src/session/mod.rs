@@ -16,6 +16,7 @@ mod leaving;
 mod names;
 mod open;
 mod operation;
+mod own_names;
 mod pressure;
 mod pump;
 mod release;
@@ -46,6 +47,7 @@ use in_flight::InFlight;
 use interrupts::{Interrupt, Interrupts};
 use names::Names;
 use operation::Prepared;
+use own_names::OwnNames;
 use pump::{Activity, Pump};
 use segment::Segment;
 use uncommitted::Uncommitted;
@@ -76,6 +78,7 @@ struct Session {
     from_client: Deframer<Frontend>,
     from_target: Deframer<Backend>,
     catalog_changed: bool,
+    own: OwnNames,
     /// Something failed or was rolled back since the last transaction, and no COMMIT came after it.
     undone: bool,
     uncommitted: Uncommitted,

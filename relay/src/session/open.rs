@@ -29,6 +29,7 @@ use crate::upstream::Upstream;
 
 use super::in_flight::InFlight;
 use super::names::Names;
+use super::own_names::OwnNames;
 use super::pump::Pump;
 use super::segment::Segment;
 use super::settings::{Settings, is_for_reading};
@@ -365,6 +366,7 @@ impl Opened {
             from_client: greeted.deframer,
             from_target: Deframer::new(),
             catalog_changed: false,
+            own: OwnNames::default(),
             undone: false,
             uncommitted: Uncommitted::default(),
             copied_ahead: 0,

@@ -9,7 +9,7 @@ use wire::postgres::conversation::Incoming;
 use wire::postgres::{ErrorFields, HEADER, SqlState};
 
 use crate::approval::Turn;
-use crate::policy::{Admitted, Copies, Effects, OnTransaction, Refusal};
+use crate::policy::{Admitted, Copies, Effects, OnTransaction, OwnChange, Refusal};
 use crate::session::diagnostics::Exposure;
 use crate::session::kept::Kept;
 
@@ -274,6 +274,25 @@ impl Operation {
             _ => None,
         };
         effects.map_or(OnTransaction::Nothing, |effects| effects.on_transaction)
+    }
+
+    /// Whether one of its statements takes locks behind which the catalog cannot be read.
+    pub(crate) fn locks_relations(&self) -> bool {
+        match self {
+            Self::Query { effects, .. } | Self::Execute { effects, .. } => {
+                effects.iter().any(|effects| effects.locks_relations)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether one of its statements makes a name, by which later ones may call what it stands for.
+    pub(crate) fn makes_names(&self) -> bool {
+        let made = |effects: &Effects| effects.own.iter().any(|change| *change != OwnChange::NoTemporary);
+        match self {
+            Self::Query { effects, .. } | Self::Execute { effects, .. } => effects.iter().any(made),
+            _ => false,
+        }
     }
 
     /// The current statement of a simple query has its outcome on record: what comes belongs to the next one.

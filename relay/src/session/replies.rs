@@ -227,8 +227,15 @@ impl Session {
             Some("ROLLBACK") => {
                 self.undone = true;
                 self.portals_undone();
+                match on {
+                    OnTransaction::UndoesPart => self.own.partly_undone(),
+                    _ => self.own.undone(),
+                }
             }
-            Some("COMMIT") => self.undone = false,
+            Some("COMMIT") => {
+                self.undone = false;
+                self.names_committed();
+            }
             _ => {}
         }
         if let Some(execution) = self.execution(answer)
@@ -327,6 +334,7 @@ impl Session {
             if failed.is_some() {
                 continue;
             }
+            self.own.took_effect(effect);
             if effect.closes_portals {
                 self.portals.forget_all();
             }

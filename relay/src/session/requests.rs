@@ -110,12 +110,18 @@ impl Session {
 
     /// Nothing is decided on a stale catalog, and nothing runs that was decided on one (rules 1 and 8).
     async fn refresh_for_request(&mut self) -> Result<(), Ending> {
+        if self.keeps_catalog_locked() {
+            return Ok(());
+        }
         let changed = std::mem::take(&mut self.catalog_changed);
         self.refresh(if changed { Duration::ZERO } else { MAX_AGE }).await
     }
 
     /// A catalog of another epoch: decided anew is what comes; what was prepared must be prepared again.
     pub(super) async fn refresh(&mut self, max_age: Duration) -> Result<(), Ending> {
+        if self.keeps_catalog_locked() {
+            return Ok(());
+        }
         match self.guarded.newer(&self.principal, &self.access, max_age).await {
             Ok(None) => Ok(()),
             Ok(Some(access)) => {
@@ -149,6 +155,10 @@ impl Session {
             && let Some(turn) = self.turn.take()
         {
             turn.lapse();
+        }
+        let decides = matches!(decoded, FrontendMessage::Query { .. } | FrontendMessage::Parse { .. });
+        if decides && self.waits_for_names() {
+            return Ok(Taken::Delay);
         }
         let permit = match decoded {
             FrontendMessage::Query { text } => return self.query(text, client).await,

@@ -44,6 +44,11 @@ impl Segment {
         }
     }
 
+    /// The ticket of the `Sync` or simple query before it: the target answers that, whatever comes.
+    pub(super) fn after(&self) -> u64 {
+        self.after
+    }
+
     /// Whether there is one.
     pub(super) fn is_open(&self) -> bool {
         self.open

@@ -41,7 +41,9 @@ fn ddl(kind: &NodeEnum) -> Option<&'static str> {
         NodeEnum::DefineStmt(_) | NodeEnum::CreateCastStmt(_) => "a definition of an operator, aggregate, type or cast",
         NodeEnum::CreateStatsStmt(_) => "CREATE STATISTICS",
         NodeEnum::TableLikeClause(_) => "CREATE TABLE (LIKE …)",
-        NodeEnum::AlterTableStmt(_) => "ALTER TABLE",
+        NodeEnum::AlterTableStmt(_) | NodeEnum::PartitionCmd(_) | NodeEnum::ReplicaIdentityStmt(_) => {
+            "this form of ALTER TABLE"
+        }
         NodeEnum::RenameStmt(_) => "ALTER … RENAME",
         NodeEnum::AlterObjectSchemaStmt(_) => "ALTER … SET SCHEMA",
         NodeEnum::AlterOwnerStmt(_) => "ALTER … OWNER",
@@ -51,7 +53,10 @@ fn ddl(kind: &NodeEnum) -> Option<&'static str> {
         }
         NodeEnum::CreateRoleStmt(_) | NodeEnum::AlterRoleStmt(_) | NodeEnum::AlterRoleSetStmt(_) => "a change of roles",
         NodeEnum::DropRoleStmt(_) | NodeEnum::ReassignOwnedStmt(_) | NodeEnum::DropOwnedStmt(_) => "a change of roles",
-        NodeEnum::CreatedbStmt(_) | NodeEnum::DropdbStmt(_) | NodeEnum::AlterDatabaseStmt(_) => "a change of databases",
+        NodeEnum::CreatedbStmt(_)
+        | NodeEnum::DropdbStmt(_)
+        | NodeEnum::AlterDatabaseStmt(_)
+        | NodeEnum::AlterDatabaseSetStmt(_) => "a change of databases",
         _ => return None,
     })
 }

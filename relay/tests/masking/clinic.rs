@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::raw_values::RawValues;
 use relay::catalog::{SNAPSHOT_SQL, Snapshot};
 use relay::config::{Classification, Connection};
-use relay::policy::{AccessProfile, Context, Outcome, PolicySet, ProfileError, decide};
+use relay::policy::{AccessProfile, Context, Outcome, Own, PolicySet, ProfileError, decide};
 use schemas::event::Path;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
@@ -84,8 +84,13 @@ impl Clinic {
 
     pub(crate) fn decide(&self, sql: &str) -> Result<String, String> {
         let token = |bytes: &[u8]| format!("{:016x}", bytes.len());
-        let context =
-            Context { profile: &self.profile, snapshot: &self.snapshot, search_path: &self.search_path, token: &token };
+        let context = Context {
+            profile: &self.profile,
+            snapshot: &self.snapshot,
+            search_path: &self.search_path,
+            own: Own::none(),
+            token: &token,
+        };
         match decide(&context, Path::Simple, sql, &[]).outcome {
             Outcome::Permitted { upstream_sql } | Outcome::Held { upstream_sql, .. } => Ok(upstream_sql),
             Outcome::Refused { refusal } => Err(refusal.message),

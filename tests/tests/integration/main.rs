@@ -30,6 +30,8 @@ mod crash;
 #[cfg(test)]
 mod cursors;
 #[cfg(test)]
+mod defining;
+#[cfg(test)]
 mod definition;
 #[cfg(test)]
 mod delivery;

@@ -23,7 +23,12 @@ fn held() -> PolicySet {
 fn clinic(principal: &identity::Principal) -> Clinic {
     let snapshot = Snapshot::from_json(&catalog().to_string()).unwrap();
     let profile = held().profile(principal, &connection(), &classification(), &snapshot).unwrap();
-    Clinic { snapshot, profile, search_path: vec!["public".to_owned(), "clinic".to_owned()] }
+    Clinic { snapshot, profile, search_path: vec!["public".to_owned(), "clinic".to_owned()], own: Arc::default() }
+}
+
+/// An analyst's, whose changes of invoices are held.
+pub(super) fn held_clinic() -> Clinic {
+    clinic(&principal("analysts"))
 }
 
 fn objects(ruling: &Ruling) -> Vec<Resolved> {

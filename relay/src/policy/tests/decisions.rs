@@ -10,8 +10,13 @@ use super::*;
 
 impl Clinic {
     fn known(&self, decisions: &mut Decisions, path: Path, sql: &str, types: &[u32]) -> Arc<Ruling> {
-        let context =
-            Context { profile: &self.profile, snapshot: &self.snapshot, search_path: &self.search_path, token: &token };
+        let context = Context {
+            profile: &self.profile,
+            snapshot: &self.snapshot,
+            search_path: &self.search_path,
+            own: Own::none(),
+            token: &token,
+        };
         let ruling = decisions.decide(&context, path, sql, types);
         let anew = decide(&context, path, sql, types);
         assert_eq!(format!("{ruling:?}"), format!("{anew:?}"), "{sql}");

@@ -7,9 +7,13 @@ mod decisions;
 mod depth;
 mod evidence;
 mod functions;
+mod migrations;
 mod ordinary;
 mod profile;
 mod set_off;
+mod temporary;
+
+use std::sync::Arc;
 
 use schemas::event::Path;
 use serde_json::{Value, json};
@@ -24,6 +28,7 @@ pub(super) struct Clinic {
     pub(super) snapshot: Snapshot,
     pub(super) profile: AccessProfile,
     search_path: Vec<String>,
+    own: Arc<Own>,
 }
 
 impl Clinic {
@@ -42,7 +47,7 @@ impl Clinic {
         change(&mut catalog);
         let snapshot = Snapshot::from_json(&catalog.to_string()).unwrap();
         let profile = policies().profile(&principal(group), &connection(), &classification(), &snapshot).unwrap();
-        Self { snapshot, profile, search_path: vec!["public".to_owned(), "clinic".to_owned()] }
+        Self { snapshot, profile, search_path: vec!["public".to_owned(), "clinic".to_owned()], own: Arc::default() }
     }
 
     pub(super) fn decide(&self, sql: &str) -> Ruling {
@@ -50,8 +55,13 @@ impl Clinic {
     }
 
     pub(super) fn decide_by(&self, path: Path, sql: &str) -> Ruling {
-        let context =
-            Context { profile: &self.profile, snapshot: &self.snapshot, search_path: &self.search_path, token: &token };
+        let context = Context {
+            profile: &self.profile,
+            snapshot: &self.snapshot,
+            search_path: &self.search_path,
+            own: &self.own,
+            token: &token,
+        };
         let ruling = decide(&context, path, sql, &[]);
         if let Outcome::Permitted { upstream_sql } | Outcome::Held { upstream_sql, .. } = &ruling.outcome {
             assert_eq!(*upstream_sql, self.written_whole(sql), "{sql}\nis not spliced as it would be written");
@@ -62,7 +72,7 @@ impl Clinic {
     /// The text upstream when every masked scan is put into the tree itself, and all of it written and read again.
     fn written_whole(&self, sql: &str) -> String {
         let one = |parsed: crate::statement::Parsed| {
-            let mut rewriter = Rewriter::new(&self.snapshot, &self.search_path, self.profile.access());
+            let mut rewriter = Rewriter::new(&self.snapshot, &self.search_path, self.profile.access(), &self.own);
             rewriter.whole_trees = true;
             let mut node = parsed.node.unwrap();
             rewriter.statement(&mut node).unwrap();
@@ -77,6 +87,15 @@ impl Clinic {
             Outcome::Held { .. } => panic!("{sql}\nwas held"),
             Outcome::Refused { refusal } => panic!("{sql}\nwas refused: {}", refusal.message),
         }
+    }
+
+    /// The text upstream; the session is then one that has run it.
+    pub(super) fn run(&mut self, sql: &str) -> String {
+        let ruling = self.decide(sql);
+        let text = self.upstream(sql);
+        let own = Arc::make_mut(&mut self.own);
+        ruling.statements.iter().flat_map(|ruled| &ruled.effects.own).for_each(|change| own.apply(change));
+        text
     }
 
     pub(super) fn refusal(&self, sql: &str) -> crate::statement::Refusal {
@@ -215,6 +234,12 @@ fn catalog() -> Value {
             view(503, "billing", "opaque", 301, " SELECT public.leak(invoices.id) AS x\n   FROM billing.invoices;",
                 &[column(1, "x", 25, "text")]),
         ],
+        "dependents": [
+            {"schema": "billing", "name": "invoices_pkey", "sequence": false, "of": 301},
+            {"schema": "billing", "name": "invoices_id_seq", "sequence": true, "of": 301},
+            {"schema": "billing", "name": "numbers", "sequence": true, "of": null},
+            {"schema": "clinic", "name": "patients_ssn", "sequence": false, "of": 100},
+            {"schema": "clinic", "name": "patients_id_seq", "sequence": true, "of": 100}],
         "foreign_keys": [
             {"from": 200, "from_columns": [2], "to": 100, "to_columns": [1], "acts": false},
             {"from": 301, "from_columns": [2], "to": 100, "to_columns": [1], "acts": false},

@@ -4,6 +4,7 @@
 //! taken apart field by field, so a field that a newer grammar adds is a compile error and not a hole. Locations are
 //! zeroed on the way, so that trees of different texts compare.
 
+mod definition;
 mod documents;
 mod expression;
 mod query;
@@ -35,6 +36,7 @@ pub(crate) fn children(node: &mut Node, visit: Visit<'_>) -> Result<(), Refusal>
                 || query::children(kind, visit)?
                 || utility::children(kind, visit)?
                 || documents::children(kind, visit)?
+                || definition::children(kind, visit)?
             {
                 Ok(())
             } else {

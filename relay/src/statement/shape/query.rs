@@ -3,11 +3,11 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     CommonTableExpr, CteCycleClause, CteSearchClause, DeleteStmt, GroupingSet, IndexElem, InferClause, InsertStmt,
-    JoinExpr, LockingClause, OnConflictClause, RangeFunction, RangeSubselect, RangeTableSample, ResTarget,
+    JoinExpr, LockingClause, Node, OnConflictClause, RangeFunction, RangeSubselect, RangeTableSample, ResTarget,
     ReturningClause, SelectStmt, UpdateStmt, WithClause,
 };
 
-use super::{Visit, alias, each, one, range_var};
+use super::{Visit, alias, definition, each, one, range_var};
 use crate::statement::refusal::Refusal;
 
 pub(super) fn select(select: &mut SelectStmt, visit: Visit<'_>) -> Result<(), Refusal> {
@@ -33,9 +33,7 @@ pub(super) fn select(select: &mut SelectStmt, visit: Visit<'_>) -> Result<(), Re
         larg,
         rarg,
     } = select;
-    if into_clause.is_some() {
-        return Err(Refusal::unsupported("SELECT INTO is not supported by the relay: it would copy rows out of reach"));
-    }
+    definition::into(into_clause.as_deref_mut(), visit)?;
     with(with_clause, visit)?;
     for arm in [larg, rarg].into_iter().flatten() {
         self::select(arm, visit)?;
@@ -176,11 +174,27 @@ fn common_table(expr: &mut CommonTableExpr, visit: Visit<'_>) -> Result<(), Refu
 pub(super) fn index_element(element: &mut IndexElem, visit: Visit<'_>) -> Result<(), Refusal> {
     let IndexElem { name: _, expr, indexcolname: _, collation, opclass, opclassopts, ordering: _, nulls_ordering: _ } =
         element;
-    if expr.is_some() || !opclass.is_empty() || !opclassopts.is_empty() || !collation.is_empty() {
-        return Err(Refusal::unsupported("index expressions, operator classes and collations are not supported yet")
-            .hint("Name plain columns."));
+    if !opclassopts.is_empty() {
+        return Err(Refusal::unsupported("parameters of operator classes are not supported by the relay"));
     }
-    one(expr, visit)
+    one(expr, visit)?;
+    each(collation, visit)?;
+    each(opclass, visit)
+}
+
+/// Of an index the rewriter looks at what it is made of, of a conflict's target it does not.
+fn plain_index_element(node: &Node) -> Result<(), Refusal> {
+    match &node.node {
+        Some(NodeEnum::IndexElem(element))
+            if element.expr.is_none() && element.opclass.is_empty() && element.collation.is_empty() =>
+        {
+            Ok(())
+        }
+        _ => Err(Refusal::unsupported(
+            "ON CONFLICT with expressions, operator classes or collations is not supported yet",
+        )
+        .hint("Name plain columns.")),
+    }
 }
 
 fn insert(statement: &mut InsertStmt, visit: Visit<'_>) -> Result<(), Refusal> {
@@ -196,6 +210,7 @@ fn insert(statement: &mut InsertStmt, visit: Visit<'_>) -> Result<(), Refusal> {
         if let Some(clause) = infer {
             let InferClause { index_elems, where_clause, conname: _, location } = clause.as_mut();
             *location = 0;
+            index_elems.iter().try_for_each(plain_index_element)?;
             each(index_elems, visit)?;
             one(where_clause, visit)?;
         }

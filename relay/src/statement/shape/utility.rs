@@ -2,9 +2,9 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    ClosePortalStmt, ColumnDef, Constraint, ConstraintsSetStmt, CopyStmt, CreateStmt, DeallocateStmt,
-    DeclareCursorStmt, DefElem, DiscardStmt, DropStmt, ExecuteStmt, ExplainStmt, FetchStmt, IndexStmt, LockStmt,
-    PrepareStmt, TransactionStmt, TruncateStmt, UnlistenStmt, VariableSetStmt, VariableShowStmt,
+    ClosePortalStmt, ColumnDef, Constraint, CopyStmt, CreateStmt, DeallocateStmt, DeclareCursorStmt, DefElem,
+    DiscardStmt, DropStmt, ExecuteStmt, ExplainStmt, FetchStmt, IndexStmt, LockStmt, PrepareStmt, TransactionStmt,
+    TruncateStmt, UnlistenStmt, VariableSetStmt, VariableShowStmt,
 };
 
 use super::{Visit, each, expression, one, range_var, type_name};
@@ -43,7 +43,6 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
             one(query, visit)?;
         }
         NodeEnum::ExecuteStmt(ExecuteStmt { name: _, params }) => each(params, visit)?,
-        NodeEnum::ConstraintsSetStmt(ConstraintsSetStmt { constraints, deferred: _ }) => each(constraints, visit)?,
         NodeEnum::LockStmt(LockStmt { relations, mode: _, nowait: _ }) => each(relations, visit)?,
         // Of a parameter of PREPARE; everywhere else it is a field of what it belongs to.
         NodeEnum::TypeName(name) => {
@@ -140,17 +139,16 @@ fn column(definition: &mut ColumnDef, visit: Visit<'_>) -> Result<(), Refusal> {
     *location = 0;
     let special = !compression.is_empty()
         || !storage_name.is_empty()
-        || raw_default.is_some()
         || cooked_default.is_some()
         || identity_sequence.is_some()
         || !fdwoptions.is_empty();
     if special {
-        return Err(Refusal::unsupported(
-            "storage, defaults and options of columns are not supported by the relay yet",
-        ));
+        return Err(Refusal::unsupported("storage and options of columns are not supported by the relay yet"));
     }
     type_name(name, visit)?;
     coll_clause.as_deref_mut().map_or(Ok(()), |clause| expression::collate(clause, visit))?;
+    // What ALTER … TYPE makes of the values.
+    one(raw_default, visit)?;
     each(constraints, visit)
 }
 
@@ -193,21 +191,18 @@ fn constraint(definition: &mut Constraint, visit: Visit<'_>) -> Result<(), Refus
         location,
     } = definition;
     *location = 0;
-    let special = raw_expr.is_some()
-        || *without_overlaps
+    let special = *without_overlaps
         || *fk_with_period
         || *pk_with_period
-        || !including.is_empty()
         || !exclusions.is_empty()
-        || !options.is_empty()
         || !indexspace.is_empty()
-        || !fk_del_set_cols.is_empty()
         || where_clause.is_some();
     if special {
-        return Err(Refusal::unsupported("constraints and defaults with expressions or options are not supported yet"));
+        return Err(Refusal::unsupported("EXCLUDE, WITHOUT OVERLAPS, PERIOD and tablespaces are not supported yet"));
     }
     pktable.as_mut().map_or(Ok(()), |relation| range_var(relation, visit))?;
-    for nodes in [keys, fk_attrs, pk_attrs] {
+    one(raw_expr, visit)?;
+    for nodes in [keys, fk_attrs, pk_attrs, fk_del_set_cols, including, options] {
         each(nodes, visit)?;
     }
     Ok(())
@@ -241,10 +236,11 @@ fn index(statement: &mut IndexStmt, visit: Visit<'_>) -> Result<(), Refusal> {
         if_not_exists: _,
         reset_default_tblspc: _,
     } = statement;
-    if !table_space.is_empty() || !options.is_empty() || where_clause.is_some() || !exclude_op_names.is_empty() {
-        return Err(Refusal::unsupported("partial indexes and index options are not supported by the relay yet"));
+    if !table_space.is_empty() || !options.is_empty() || !exclude_op_names.is_empty() {
+        return Err(Refusal::unsupported("index options are not supported by the relay yet"));
     }
     relation.as_mut().map_or(Ok(()), |relation| range_var(relation, visit))?;
     each(index_params, visit)?;
-    each(index_including_params, visit)
+    each(index_including_params, visit)?;
+    one(where_clause, visit)
 }
