@@ -94,10 +94,14 @@ impl Answer {
         for message in said {
             match message.tag {
                 'T' => self.parts.push(Part::Columns(columns(&message.body))),
-                'D' | 'd' => match self.parts.last_mut() {
-                    Some(Part::Rows(rows)) => rows.push(message.body),
-                    _ => self.parts.push(Part::Rows(vec![message.body])),
-                },
+                'D' => self.row(message.body),
+                // The first row of a binary copy comes with what is in front of all.
+                'd' if message.body.starts_with(COPY_SIGNATURE) => {
+                    let (header, row) = message.body.split_at(COPY_HEADER);
+                    self.row(header.to_vec());
+                    self.row(row.to_vec());
+                }
+                'd' => self.row(message.body),
                 'E' if self.error.is_none() => {
                     let fields = message.fields();
                     let field = |name| fields.get(&name).cloned().unwrap_or_default();
@@ -107,6 +111,13 @@ impl Answer {
                 'E' | 'N' | 'S' | '1' | '2' | '3' | 's' => {}
                 tag => self.parts.push(Part::Told(tag, message.body)),
             }
+        }
+    }
+
+    fn row(&mut self, row: Vec<u8>) {
+        match self.parts.last_mut() {
+            Some(Part::Rows(rows)) => rows.push(row),
+            _ => self.parts.push(Part::Rows(vec![row])),
         }
     }
 
@@ -223,6 +234,9 @@ fn columns(body: &[u8]) -> Vec<(String, u32, i32, i16)> {
     columns
 }
 
+const COPY_SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+/// With flags and the length of what may follow.
+const COPY_HEADER: usize = 19;
 /// States of the relay's own.
 const REFUSALS: [&str; 3] = ["0A000", "42501", "54000"];
 const RECORD: u32 = 2249;

@@ -10,8 +10,9 @@ use super::compare::Verdict;
 pub(super) struct Coverage {
     kinds: BTreeMap<String, Counts>,
     all: Counts,
-    reasons: BTreeMap<String, usize>,
-    failures: BTreeMap<String, (usize, String)>,
+    /// With an example.
+    reasons: BTreeMap<String, Counted>,
+    failures: BTreeMap<String, Counted>,
 }
 
 /// Of the statements that have something in them.
@@ -35,7 +36,9 @@ impl Coverage {
             self.kinds.entry(kind).or_default().add(uses_protected, verdict);
         }
         match verdict {
-            Verdict::Refused(reason) => *self.reasons.entry(reason.clone()).or_default() += 1,
+            Verdict::Refused(reason) => {
+                self.reasons.entry(reason.clone()).or_insert_with(|| (0, sql.to_owned())).0 += 1;
+            }
             Verdict::FailsAlike(error) => {
                 self.failures.entry(error.clone()).or_insert_with(|| (0, sql.to_owned())).0 += 1;
             }
@@ -83,11 +86,11 @@ impl Coverage {
             .unwrap();
         }
         writeln!(text, "\nrefused because").unwrap();
-        for (reason, count) in most(&self.reasons, |count| *count) {
-            writeln!(text, "{count:>6} {reason}").unwrap();
+        for (reason, (count, sql)) in most(&self.reasons) {
+            writeln!(text, "{count:>6} {reason}: {}", sql.chars().take(EXAMPLE_SHOWN).collect::<String>()).unwrap();
         }
         writeln!(text, "\nfailed alike with").unwrap();
-        for (error, (count, sql)) in most(&self.failures, |(count, _)| *count) {
+        for (error, (count, sql)) in most(&self.failures) {
             writeln!(text, "{count:>6} {error}: {}", sql.chars().take(EXAMPLE_SHOWN).collect::<String>()).unwrap();
         }
         text
@@ -113,9 +116,11 @@ impl Counts {
     }
 }
 
-fn most<T>(counts: &BTreeMap<String, T>, of: impl Fn(&T) -> usize) -> Vec<(&String, &T)> {
-    let mut most: Vec<(&String, &T)> = counts.iter().collect();
-    most.sort_by_key(|(_, count)| std::cmp::Reverse(of(count)));
+type Counted = (usize, String);
+
+fn most(counts: &BTreeMap<String, Counted>) -> Vec<(&String, &Counted)> {
+    let mut most: Vec<(&String, &Counted)> = counts.iter().collect();
+    most.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
     most.truncate(REASONS_SHOWN);
     most
 }

@@ -48,7 +48,7 @@ impl Generator<'_> {
         let kind =
             *self.random.one_of(&["JOIN", "JOIN", "INNER JOIN", "LEFT JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"]);
         let sees_left = matches!(kind, "JOIN" | "INNER JOIN" | "LEFT JOIN");
-        let item = if sees_left && since == 0 { self.sideways(depth) } else { self.item(depth) };
+        let item = if sees_left && since == 0 && !on { self.sideways(depth) } else { self.item(depth) };
         let before = self.level().columns.len();
         let lefts: Vec<Visible> = self.level().columns[since..].to_vec();
         let single = !on && lefts.iter().all(|column| column.item == lefts[0].item);

@@ -297,7 +297,7 @@ impl<'a> Generator<'a> {
     /// Of the relations, one that is protected mostly.
     pub(super) fn some_relation(&mut self) -> &'a Relation {
         let protected: Vec<&Relation> = self.relations.iter().filter(|relation| relation.protected).collect();
-        if self.random.chance(70) { *self.random.one_of(&protected) } else { self.random.one_of(self.relations) }
+        if self.random.chance(70) { self.random.pick(&protected) } else { self.random.one_of(self.relations) }
     }
 
     /// The kind of a column that is there, or any.

@@ -15,23 +15,19 @@ pub(super) struct Select {
     complete: bool,
 }
 
-/// Views over the tables and over each other, and the statements that make them.
-pub(super) fn views(random: &mut Random, tables: &[Relation]) -> (Vec<Relation>, String) {
-    let (mut views, mut definitions): (Vec<Relation>, String) = (Vec::new(), String::new());
-    for number in 0..VIEWS {
-        // The last ones read views alone.
-        let below: Vec<Relation> = if number < VIEWS - 3 { tables.to_vec() } else { views.clone() };
-        let mut generator = Generator::new(random.next(), &below);
-        generator.subqueries = 1;
-        let select = generator.select(None, 1);
-        let name = format!("view{number}");
-        let option = generator.random.pick(&["", "", " WITH (security_invoker)"]);
-        definitions.push_str(&format!("CREATE VIEW app.{name}{option} AS {};\n", select.sql));
-        let columns: Vec<Column> = select.columns.iter().map(column).collect();
-        let protected = columns.iter().any(|column| column.style.is_some());
-        views.push(Relation { name, columns, is: Is::View, protected });
-    }
-    (views, definitions)
+/// The view of this number over tables and views before it, and the statement that makes it.
+pub(super) fn view(random: &mut Random, number: usize, tables: &[Relation], views: &[Relation]) -> (Relation, String) {
+    // The last ones read views alone.
+    let below = if number < VIEWS - 3 || views.is_empty() { tables } else { views };
+    let mut generator = Generator::new(random.next(), below);
+    generator.subqueries = 1;
+    let select = generator.select(None, 1);
+    let name = format!("view{number}");
+    let option = generator.random.pick(&["", "", " WITH (security_invoker)"]);
+    let definition = format!("CREATE VIEW app.{name}{option} AS {}", select.sql);
+    let columns: Vec<Column> = select.columns.iter().map(column).collect();
+    let protected = columns.iter().any(|column| column.style.is_some());
+    (Relation { name, columns, is: Is::View, protected }, definition)
 }
 
 impl Generator<'_> {
@@ -431,4 +427,4 @@ fn column(shown: &Shown) -> Column {
 }
 
 /// Of a schema.
-const VIEWS: usize = 8;
+pub(super) const VIEWS: usize = 8;
