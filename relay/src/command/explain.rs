@@ -39,6 +39,9 @@ pub struct Explain {
     /// It is a service or a CI job, and no person.
     #[arg(long)]
     pub service: bool,
+    /// It is an agent that acts for a person in this group, and needs that person's permission too; may be given several times.
+    #[arg(long = "acts-for-group", value_name = "GROUP", conflicts_with = "service")]
+    pub acts_for_groups: Vec<String>,
     /// Schemas that names without one are looked for in; without it, the connection's.
     #[arg(long = "search-path", value_name = "SCHEMA")]
     pub search_path: Vec<String>,
@@ -54,18 +57,7 @@ pub async fn explain(explain: &Explain, out: &mut (dyn Write + Send)) -> Result<
     let policies = PolicySet::read(&config.policies).map_err(|error| problem("policies")(&error))?;
     let guarded = serve::guard(&connection, &Arc::new(policies)).map_err(|error| problem("configuration")(&error))?;
     let issuer = explain.issuer.clone().or_else(|| config.issuer.first().map(|issuer| issuer.issuer.clone()));
-    let mut groups = explain.groups.clone();
-    groups.sort();
-    groups.dedup();
-    let principal = Principal {
-        kind: if explain.service { Kind::Service } else { Kind::User },
-        issuer: issuer.unwrap_or_default(),
-        subject: explain.subject.clone(),
-        name: explain.subject.clone(),
-        groups,
-        expires_at: u64::MAX,
-        acts_for: None,
-    };
+    let principal = explain.principal(&issuer.unwrap_or_default());
     let access = guarded.access(&principal).await.map_err(|error| problem("the target")(&error))?;
     let search_path =
         if explain.search_path.is_empty() { connection.search_path.clone() } else { explain.search_path.clone() };
@@ -74,6 +66,23 @@ pub async fn explain(explain: &Explain, out: &mut (dyn Write + Send)) -> Result<
         Classification::read(&connection.classification).map_err(|error| problem("configuration")(&error))?;
     show(&Shown { connection: &connection, classification: &classification, access: &access, ruling: &ruling }, out)?;
     Ok(())
+}
+
+impl Explain {
+    fn principal(&self, issuer: &str) -> Principal {
+        let person = |subject: &str, groups: &[String], kind| {
+            let mut groups = groups.to_vec();
+            groups.sort();
+            groups.dedup();
+            let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
+            Principal { kind, issuer, name: subject.clone(), subject, groups, expires_at: u64::MAX, acts_for: None }
+        };
+        if self.acts_for_groups.is_empty() {
+            return person(&self.subject, &self.groups, if self.service { Kind::Service } else { Kind::User });
+        }
+        let human = person("somebody-it-acts-for", &self.acts_for_groups, Kind::User);
+        Principal { acts_for: Some(Box::new(human)), ..person(&self.subject, &self.groups, Kind::Agent) }
+    }
 }
 
 /// Decided on a thread with the stack that sessions have: a statement may be nested deeply.

@@ -5,9 +5,22 @@ use std::process::Command;
 use crate::harness::{Database, Programs, Relay, Said};
 
 fn explain(group: &str, sql: &str) -> String {
+    explain_to(&["--group", group], sql)
+}
+
+fn explain_to(whom: &[&str], sql: &str) -> String {
     let mut relay = Command::new(Programs::built().executable("relay"));
-    relay.args(["explain", "--connection", "clinic", "--group", group, sql, "--config"]);
+    relay.args(["explain", "--connection", "clinic", sql]).args(whom).arg("--config");
     Said::by(relay.arg(Relay::shared().config())).ok()
+}
+
+#[test]
+fn an_agent_is_explained_with_whom_it_acts_for() {
+    let sql = "SELECT name FROM clinic.patients";
+    let told = |whom: &[&str]| explain_to(whom, sql).contains("Revealed:   clinic.patients.name");
+    assert!(told(&["--group", "clinicians", "--acts-for-group", "clinicians"]));
+    assert!(!told(&["--group", "clinicians", "--acts-for-group", "strangers"]), "the person may not see it");
+    assert!(!told(&["--group", "strangers", "--acts-for-group", "clinicians"]), "the agent may not see it");
 }
 
 #[test]
