@@ -23,8 +23,11 @@ impl Session {
         parameter_types: &[u32],
     ) -> Result<Arc<Ruling>, Ending> {
         let ruling = self.decide_once(path, text, parameter_types);
-        let policy::Outcome::Refused { refusal } = &ruling.outcome else { return Ok(ruling) };
-        if !refusal.unknown_name {
+        let misses_name = match &ruling.outcome {
+            policy::Outcome::Refused { refusal } => refusal.unknown_name,
+            _ => ruling.statements.iter().any(|ruled| ruled.effects.assumes_absent),
+        };
+        if !misses_name {
             return Ok(ruling);
         }
         self.refresh(UNKNOWN_NAME_MAX_AGE).await?;

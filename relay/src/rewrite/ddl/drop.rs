@@ -41,7 +41,7 @@ impl Rewriter<'_> {
                     effects.own.push(gone(&range));
                 }
                 ObjectType::ObjectView => match self.changeable_view(&mut range, what) {
-                    Err(refusal) if missing_ok && refusal.unknown_name => TEMPORARY.clone_into(&mut range.schemaname),
+                    Err(refusal) if missing_ok && refusal.unknown_name => self.absent(&mut range),
                     other => drop(other?),
                 },
                 kind => {
@@ -66,7 +66,7 @@ impl Rewriter<'_> {
         let range = match self.changeable_enum(&parts, "DROP TYPE") {
             Err(refusal) if missing_ok && refusal.unknown_name => {
                 let mut range = range_of(&parts)?;
-                TEMPORARY.clone_into(&mut range.schemaname);
+                self.absent(&mut range);
                 range
             }
             other => other?,
