@@ -15,7 +15,8 @@ use super::requests::impossible;
 use super::{Ending, Session};
 
 impl Session {
-    /// Decides; a name that the catalog snapshot does not know may be younger than it, so then it is read anew.
+    /// Decides; a name that the catalog snapshot does not know may be younger than it, so then it is read anew, and so it is
+    /// before definitions change.
     pub(super) async fn decide(
         &mut self,
         path: Path,
@@ -25,7 +26,8 @@ impl Session {
         let ruling = self.decide_once(path, text, parameter_types);
         let misses_name = match &ruling.outcome {
             policy::Outcome::Refused { refusal } => refusal.unknown_name,
-            _ => ruling.statements.iter().any(|ruled| ruled.effects.assumes_absent),
+            // What comes behind a lock on definitions rests on the catalog from before it.
+            _ => (ruling.statements.iter()).any(|ruled| ruled.effects.assumes_absent || ruled.effects.locks_relations),
         };
         if !misses_name {
             return Ok(ruling);
