@@ -140,7 +140,7 @@ impl Guarded {
         Ok(access)
     }
 
-    /// A session has changed definitions: what was read of the catalog before is too old for all of them.
+    /// A session has changed definitions: that a name is unknown what was read of the catalog before does not tell.
     pub(crate) fn outdate(&self) {
         *self.changed.write().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
@@ -179,8 +179,9 @@ impl Guarded {
     fn known(&self, max_age: Duration) -> Option<Arc<Snapshot>> {
         let taken = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
         let changed = *self.changed.read().unwrap_or_else(PoisonError::into_inner);
-        let is_young =
-            |known: &&Taken| known.at.elapsed() < max_age && changed.is_none_or(|changed| changed < known.at);
+        // Whoever misses a name is told of all; the others go on as long as they may with what they were decided on.
+        let is_of_now = |known: &Taken| max_age >= MAX_AGE || changed.is_none_or(|changed| changed < known.at);
+        let is_young = |known: &&Taken| known.at.elapsed() < max_age && is_of_now(known);
         taken.as_ref().filter(is_young).map(|known| Arc::clone(&known.snapshot))
     }
 }
@@ -230,10 +231,10 @@ impl Access {
     }
 }
 
-/// "cache lookup failed", "could not open relation", or a name that is gone.
+/// "cache lookup failed", "could not open relation", a name that is gone, or locks that were taken in another order.
 fn is_of_a_drop(sqlstate: &SqlState) -> bool {
     let code = sqlstate.as_str();
-    code == "XX000" || code.starts_with("42")
+    code == "XX000" || code == "40P01" || code.starts_with("42")
 }
 
 /// A principal without its token's end: all that policies know of it.

@@ -23,8 +23,8 @@ pub(crate) enum Unresolved {
     SchemaRefused,
 }
 
-/// Resolves `schema.name`, or `name` along the search path. `pg_catalog` comes first, as on the server; a temporary
-/// schema would come before it, but no session can make temporary objects.
+/// Resolves `schema.name`, or `name` along the search path. `pg_catalog` comes first, as on the server. What the
+/// session made itself comes before that and is no part of a snapshot: the rewriter looks there first.
 pub(crate) fn resolve<'a>(
     catalog: &'a Snapshot,
     path: &[String],

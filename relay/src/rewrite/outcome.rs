@@ -48,6 +48,8 @@ pub struct Effects {
     pub changes_catalog: bool,
     /// It takes locks behind which the catalog cannot be read until its transaction ends.
     pub locks_relations: bool,
+    /// A name in it was taken for one of nothing (`IF EXISTS`): a newer snapshot may know it.
+    pub assumes_absent: bool,
     /// What becomes of the names that the session made.
     pub own: Vec<OwnChange>,
     /// Prepared statements that exist no longer.

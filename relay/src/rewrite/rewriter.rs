@@ -29,6 +29,8 @@ pub(crate) struct Rewriter<'a> {
     pub(super) locks: bool,
     /// It is a definition, to be kept without guards.
     pub(super) unguarded: bool,
+    /// A name in it was taken for one of nothing.
+    pub(super) assumes_absent: bool,
     /// The targets of its writes.
     pub(super) targets: Targets,
     pub(super) found: Found,
@@ -113,6 +115,7 @@ impl<'a> Rewriter<'a> {
             view_depth: 0,
             locks: false,
             unguarded: false,
+            assumes_absent: false,
             targets: Targets::default(),
             found: Found::default(),
             spliced_before: 0,

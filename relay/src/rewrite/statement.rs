@@ -66,7 +66,8 @@ impl Rewriter<'_> {
             let select = std::mem::take(select.as_mut());
             node.node = Some(NodeEnum::CreateTableAsStmt(Box::new(table_as(select, into))));
         }
-        let effects = self.any(node)?;
+        let mut effects = self.any(node)?;
+        effects.assumes_absent = self.assumes_absent;
         self.found.keeps_meaning()?;
         Ok(effects)
     }

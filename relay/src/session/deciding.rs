@@ -15,7 +15,8 @@ use super::requests::impossible;
 use super::{Ending, Session};
 
 impl Session {
-    /// Decides; a name that the catalog snapshot does not know may be younger than it, so then it is read anew.
+    /// Decides; a name that the catalog snapshot does not know may be younger than it, so then it is read anew, and so it is
+    /// before definitions change.
     pub(super) async fn decide(
         &mut self,
         path: Path,
@@ -23,8 +24,12 @@ impl Session {
         parameter_types: &[u32],
     ) -> Result<Arc<Ruling>, Ending> {
         let ruling = self.decide_once(path, text, parameter_types);
-        let policy::Outcome::Refused { refusal } = &ruling.outcome else { return Ok(ruling) };
-        if !refusal.unknown_name {
+        let misses_name = match &ruling.outcome {
+            policy::Outcome::Refused { refusal } => refusal.unknown_name,
+            // What comes behind a lock on definitions rests on the catalog from before it.
+            _ => (ruling.statements.iter()).any(|ruled| ruled.effects.assumes_absent || ruled.effects.locks_relations),
+        };
+        if !misses_name {
             return Ok(ruling);
         }
         self.refresh(UNKNOWN_NAME_MAX_AGE).await?;

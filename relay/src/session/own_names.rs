@@ -4,6 +4,9 @@
 //! undone, temporary tables stay: a name too many leads to the target's own error.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::policy::{Effects, Own, OwnChange};
 
@@ -16,6 +19,8 @@ pub(super) struct OwnNames {
     settled: Arc<Own>,
     /// The transaction under way holds locks behind which the catalog cannot be read.
     locking: bool,
+    /// Since when the session is known to decide on a catalog that it does not read anew.
+    since: Option<Instant>,
     /// It has changed definitions.
     defined: bool,
 }
@@ -46,13 +51,13 @@ impl OwnNames {
             Arc::make_mut(&mut self.now).commit();
             self.settled = Arc::clone(&self.now);
         }
-        self.locking = false;
+        (self.locking, self.since) = (false, None);
         std::mem::take(&mut self.defined)
     }
 
     /// The transaction was undone.
     pub(super) fn undone(&mut self) {
-        (self.locking, self.defined) = (false, false);
+        (self.locking, self.defined, self.since) = (false, false, None);
         self.now = Arc::clone(&self.settled);
     }
 
@@ -78,11 +83,17 @@ impl Session {
     }
 
     /// Whether the session's own transaction keeps the catalog from being read: it would wait for the session, and the
-    /// session for it. What it decides until its end rests on the catalog that it began with.
-    pub(super) fn keeps_catalog_locked(&self) -> bool {
-        self.own.locking || self.operations.iter().any(super::operation::Operation::locks_relations)
+    /// session for it. What it decides until its end rests on the catalog that it began with, though not for ever.
+    pub(super) fn keeps_catalog_locked(&mut self) -> bool {
+        if !self.own.locking && !self.operations.iter().any(super::operation::Operation::locks_relations) {
+            return false;
+        }
+        self.own.since.get_or_insert_with(Instant::now).elapsed() < LOCKED_MAX
     }
 }
+
+/// After this the catalog is read all the same, and where the session's locks are in the way it ends.
+const LOCKED_MAX: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {

@@ -298,7 +298,9 @@ fn what_does_not_exist_is_written_so_that_it_does_not() {
         ("ALTER TABLE IF EXISTS nothing DROP COLUMN x", "ALTER TABLE IF EXISTS pg_temp.nothing DROP x"),
     ] {
         assert_eq!(clinic.upstream(sql), upstream);
+        assert!(clinic.decide(sql).statements[0].effects.assumes_absent, "{sql}");
     }
+    assert!(!clinic.decide("DROP TABLE IF EXISTS invoices").statements[0].effects.assumes_absent);
     assert_eq!(clinic.refusal("DROP TABLE nothing").sqlstate, "42P01");
 }
 

@@ -6,7 +6,7 @@ use pg_query::protobuf::{DropStmt, Node, ObjectType, TruncateStmt, TypeName};
 use super::{changed, gone, list_of, names_in, odd, range_of, restricted};
 use crate::rewrite::expression::name;
 use crate::rewrite::outcome::{Effects, OnTransaction};
-use crate::rewrite::own::TEMPORARY;
+use crate::rewrite::own::{TEMPORARY, is_temporary};
 use crate::rewrite::rewriter::Rewriter;
 use crate::rewrite::scan;
 use crate::statement::Refusal;
@@ -41,7 +41,7 @@ impl Rewriter<'_> {
                     effects.own.push(gone(&range));
                 }
                 ObjectType::ObjectView => match self.changeable_view(&mut range, what) {
-                    Err(refusal) if missing_ok && refusal.unknown_name => TEMPORARY.clone_into(&mut range.schemaname),
+                    Err(refusal) if missing_ok && refusal.unknown_name => self.absent(&mut range),
                     other => drop(other?),
                 },
                 kind => {
@@ -66,7 +66,7 @@ impl Rewriter<'_> {
         let range = match self.changeable_enum(&parts, "DROP TYPE") {
             Err(refusal) if missing_ok && refusal.unknown_name => {
                 let mut range = range_of(&parts)?;
-                TEMPORARY.clone_into(&mut range.schemaname);
+                self.absent(&mut range);
                 range
             }
             other => other?,
@@ -82,10 +82,11 @@ impl Rewriter<'_> {
 
     pub(in crate::rewrite) fn truncate(&mut self, statement: &mut TruncateStmt) -> Result<Effects, Refusal> {
         restricted(statement.behavior, "TRUNCATE")?;
+        let mut lasting = false;
         for node in &mut statement.relations {
             let Some(NodeEnum::RangeVar(range)) = node.node.as_mut() else { return Err(odd("TRUNCATE")) };
-            self.changeable(range, "TRUNCATE")?;
+            lasting |= !is_temporary(self.changeable(range, "TRUNCATE")?);
         }
-        Ok(Effects { locks_relations: true, ..Effects::default() })
+        Ok(Effects { locks_relations: lasting, ..Effects::default() })
     }
 }

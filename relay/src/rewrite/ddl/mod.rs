@@ -50,11 +50,17 @@ impl<'a> Rewriter<'a> {
     ) -> Result<Option<&'a Relation>, Refusal> {
         match self.changeable(range, what) {
             Err(refusal) if missing_ok && refusal.unknown_name => {
-                TEMPORARY.clone_into(&mut range.schemaname);
+                self.absent(range);
                 Ok(None)
             }
             other => other.map(Some),
         }
+    }
+
+    /// Writes a name as that of something that is not there.
+    fn absent(&mut self, range: &mut RangeVar) {
+        self.assumes_absent = true;
+        TEMPORARY.clone_into(&mut range.schemaname);
     }
 
     fn changeable_relation(&mut self, relation: &Relation, what: &str) -> Result<(), Refusal> {
@@ -123,7 +129,7 @@ impl<'a> Rewriter<'a> {
     ) -> Result<Option<&'a Dependent>, Refusal> {
         let Some(dependent) = self.dependent(range, sequence) else {
             if missing_ok {
-                TEMPORARY.clone_into(&mut range.schemaname);
+                self.absent(range);
                 return Ok(None);
             }
             return Err(Refusal::unknown_relation(written(range)));

@@ -5,6 +5,7 @@ use pg_query::protobuf::{ConstraintsSetStmt, Node, ReindexObjectType, ReindexStm
 
 use super::odd;
 use crate::rewrite::outcome::{Effects, OnTransaction};
+use crate::rewrite::own::is_temporary;
 use crate::rewrite::rewriter::Rewriter;
 use crate::rewrite::statement::definition;
 use crate::statement::Refusal;
@@ -17,13 +18,14 @@ impl Rewriter<'_> {
             return Err(Refusal::unsupported(format!("{what} of everything is not supported by the relay"))
                 .hint("Name the tables."));
         }
+        let mut lasting = false;
         for node in &mut statement.rels {
             let Some(NodeEnum::VacuumRelation(relation)) = node.node.as_mut() else { return Err(odd(what)) };
             let range = relation.relation.as_mut().ok_or_else(|| odd(what))?;
-            self.changeable(range, what)?;
+            lasting |= !is_temporary(self.changeable(range, what)?);
         }
         let on_transaction = if statement.is_vacuumcmd { OnTransaction::Commits } else { OnTransaction::Nothing };
-        Ok(Effects { on_transaction, locks_relations: true, ..Effects::default() })
+        Ok(Effects { on_transaction, locks_relations: lasting, ..Effects::default() })
     }
 
     pub(in crate::rewrite) fn reindex(&mut self, statement: &mut ReindexStmt) -> Result<Effects, Refusal> {
