@@ -7,7 +7,7 @@ mod snapshot;
 mod system;
 
 pub use name::QualifiedName;
-pub use relation::{Column, ForeignKey, Kind, Relation, TriggerFunction, UserType};
+pub use relation::{Check, Column, ForeignKey, Index, Kind, Relation, TriggerFunction, UserType};
 pub use snapshot::{SNAPSHOT_SQL, Snapshot, SnapshotError};
 
 pub(crate) use name::{Readable, literal, quoted};

@@ -7,7 +7,7 @@ use pg_query::protobuf::{Alias, ColumnRef, JoinExpr, Node, RangeFunction, RangeS
 
 use super::access::{RelationAccess, Scan, Treatment};
 use super::rewriter::Rewriter;
-use super::scope::Item;
+use super::scope::{Item, Role};
 use super::splice::Spliced;
 use super::{scan, setting_calls, unnest};
 use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, quoted, resolve};
@@ -36,6 +36,9 @@ impl<'a> Rewriter<'a> {
     fn join(&mut self, join: &mut JoinExpr) -> Result<(), Refusal> {
         for side in [&mut join.larg, &mut join.rarg].into_iter().flatten() {
             self.item_of_from(side)?;
+        }
+        if join.is_natural {
+            self.natural_join()?;
         }
         if join.is_natural || !join.using_clause.is_empty() {
             self.operator("=")?;
@@ -77,16 +80,18 @@ impl<'a> Rewriter<'a> {
             return self.system_relation(range);
         };
         let access = self.ask(relation, "select", "reading")?;
+        let renamed = range.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty());
         self.scopes.add_item(Item {
             name: range.alias.as_ref().map_or(&range.relname, |alias| &alias.aliasname).clone(),
             relation: Some(relation),
             system: None,
             aliased: range.alias.is_some(),
-            renamed: range.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()),
+            renamed,
+            role: Role::Read,
         });
-        if let Some(scan) = &access.scan {
+        if let Some(scan) = self.scan(relation, access, renamed)? {
             self.tells_no_key(relation, access)?;
-            return Ok(Some(self.scan_of(range, &relation.name, scan)));
+            return Ok(Some(self.scan_of(range, &relation.name, &scan)));
         }
         if let Some(select) = self.replacement(relation, access)? {
             return Ok(Some(in_place_of(range, &relation.name, select)));
@@ -107,6 +112,7 @@ impl<'a> Rewriter<'a> {
             system: Some(if in_catalog { "pg_catalog" } else { "information_schema" }),
             aliased: range.alias.is_some(),
             renamed: true,
+            role: Role::Read,
         });
         let (select, constants) = match range.relname.as_str() {
             "pg_settings" if in_catalog => setting_calls::view()?,
@@ -168,7 +174,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// In which partition a row is tells what it is partitioned by: a part is not read by its own name where that is masked.
-    fn tells_no_key(&self, relation: &Relation, access: &RelationAccess) -> Result<(), Refusal> {
+    pub(super) fn tells_no_key(&self, relation: &Relation, access: &RelationAccess) -> Result<(), Refusal> {
         let masked = |name: &str| {
             let mut columns = access.columns.iter();
             columns.any(|column| column.name == name && matches!(column.treatment, Treatment::Masked(_)))
@@ -232,6 +238,7 @@ impl<'a> Rewriter<'a> {
                 system: None,
                 aliased: true,
                 renamed: true,
+                role: Role::Read,
             });
         }
     }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use schemas::event::{MaskedColumn, Touched};
 
 use super::access::{Access, Grant, RelationAccess, Treatment};
+use super::returning::Returning;
 use super::scope::Scopes;
 use super::splice::{self, Splice, Spliced};
+use super::withheld::Mode;
 use crate::catalog::{Relation, Snapshot};
 use crate::statement::Refusal;
 
@@ -22,6 +24,18 @@ pub(crate) struct Rewriter<'a> {
     pub(super) scopes: Scopes<'a>,
     /// How many views are around this point; zero in the client's own text.
     pub(super) view_depth: usize,
+    /// What becomes of what is read at this point.
+    pub(super) mode: Mode,
+    /// Inside of a condition that chooses rows of the target.
+    pub(super) chooses: bool,
+    /// The protected column of the target whose new value is being computed.
+    pub(super) assigning: Option<String>,
+    /// What is returned of a write, where that is what is being rewritten.
+    pub(super) returning: Option<Returning<'a>>,
+    /// Common table expressions of the outermost level may write.
+    pub(super) writes_admitted: bool,
+    /// How many writes the statement has.
+    pub(super) writes: usize,
     /// A locking clause was met.
     pub(super) locks: bool,
     pub(super) found: Found,
@@ -90,6 +104,12 @@ impl<'a> Rewriter<'a> {
             access,
             scopes: Scopes::default(),
             view_depth: 0,
+            mode: Mode::default(),
+            chooses: false,
+            assigning: None,
+            returning: None,
+            writes_admitted: false,
+            writes: 0,
             locks: false,
             found: Found::default(),
             spliced_before: 0,

@@ -6,8 +6,8 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, VariableSetKind, VariableSetStmt, a_const::Val};
 
+use super::explain::definition;
 use super::outcome::{Effects, ReasonChange};
-use super::statement::definition;
 use crate::statement::Refusal;
 
 /// `SET`, `RESET`, `SET TRANSACTION`.

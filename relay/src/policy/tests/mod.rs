@@ -9,6 +9,7 @@ mod evidence;
 mod ordinary;
 mod profile;
 mod set_off;
+mod writes;
 
 use schemas::event::Path;
 use serde_json::{Value, json};
@@ -185,7 +186,7 @@ fn catalog() -> Value {
     let mut old = relation(202, "clinic", "visits_old", "r", &visits());
     old["parents"] = json!([200]);
     json!({
-        "format": 2, "server_version_num": 150018, "login": "relay", "encoding": "UTF8",
+        "format": 3, "server_version_num": 150018, "login": "relay", "encoding": "UTF8",
         "schemas": [{"name": "public", "usable": true}, {"name": "clinic", "usable": true},
                     {"name": "billing", "usable": true}, {"name": "hidden", "usable": false}],
         "system_relations": ["pg_class", "pg_stats", "pg_statistic", "pg_stat_activity", "pg_authid", "pg_shadow",
