@@ -24,13 +24,14 @@ fn assert_masked(scans: &[String], attack: &str, upstream: &str) {
 /// The words before a point, back to the parenthesis that is open there: a comma in a call lists no relations.
 fn same_level<'a>(before: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
     let mut closed = 0_usize;
-    let inside = before.iter().rev().take_while(move |word| {
-        closed += usize::from(**word == ")");
-        let open = **word == "(" && closed == 0;
-        closed -= usize::from(**word == "(" && !open);
-        !open
+    let inside = before.iter().rev().map_while(move |word| {
+        closed += usize::from(*word == ")");
+        let within = closed > 0;
+        let open = *word == "(" && closed == 0;
+        closed -= usize::from(*word == "(" && !open);
+        (!open).then_some((*word, within))
     });
-    inside.copied()
+    inside.filter(|(_, within)| !within).map(|(word, _)| word)
 }
 
 /// Protected relations and views over them, as they are written back.

@@ -5,12 +5,24 @@ use super::*;
 
 /// May write everything; sees masks.
 fn operator() -> Clinic {
-    Clinic::of("operators", &|_| {})
+    changed(&|_| {})
+}
+
+/// As [`operator`], with changes to the database. No key refers to an SSN there.
+fn changed(change: &dyn Fn(&mut Value)) -> Clinic {
+    Clinic::of("operators", &|catalog| {
+        without_keys_to_masks(catalog);
+        change(catalog);
+    })
+}
+
+fn without_keys_to_masks(catalog: &mut Value) {
+    catalog["foreign_keys"].as_array_mut().unwrap().retain(|key| key["to_columns"] != json!([4]));
 }
 
 /// As [`operator`], where the clinic's patients have this beside.
 fn with(name: &'static str, value: Value) -> Clinic {
-    Clinic::of("operators", &move |catalog| catalog["relations"][0][name] = value.clone())
+    changed(&move |catalog| catalog["relations"][0][name] = value.clone())
 }
 
 /// Sees names, may write.
@@ -21,13 +33,15 @@ fn revealer() -> Clinic {
         permit(principal, action == Action::"reveal", resource == Column::"clinic/clinic.patients.name");
     "#;
     let policies = PolicySet::from_texts(&[("p.cedar".to_owned(), text.to_owned())]).unwrap();
-    let snapshot = Snapshot::from_json(&catalog().to_string()).unwrap();
+    let mut catalog = catalog();
+    without_keys_to_masks(&mut catalog);
+    let snapshot = Snapshot::from_json(&catalog.to_string()).unwrap();
     let profile = policies.profile(&principal("x"), &connection(), &classification(), &snapshot).unwrap();
     Clinic { snapshot, profile, search_path: vec!["public".to_owned(), "clinic".to_owned()] }
 }
 
 fn on_server(version: u32) -> Clinic {
-    Clinic::of("operators", &move |catalog| catalog["server_version_num"] = json!(version))
+    changed(&move |catalog| catalog["server_version_num"] = json!(version))
 }
 
 const GUARD: &str =
@@ -283,7 +297,7 @@ fn merge_returns_masks_where_the_server_knows_how() {
         "MERGE INTO clinic.patients p USING billing.payers b ON p.id = b.id WHEN NOT MATCHED BY SOURCE THEN DELETE \
          RETURNING merge_action(), p.name, b.name AS payer",
     );
-    assert!(sql.contains("RETURNING MERGE_ACTION(), '***'") && sql.ends_with("AS name, b.name AS payer"), "{sql}");
+    assert!(sql.contains("RETURNING merge_action() , '***'") && sql.ends_with("AS name, b.name AS payer"), "{sql}");
     clinic.refusal("SELECT merge_action()");
     clinic.refusal("UPDATE clinic.patients SET ssn = '1' RETURNING merge_action()");
     clinic.refusal(
@@ -299,8 +313,8 @@ fn merge_returns_masks_where_the_server_knows_how() {
 fn a_plan_of_what_is_protected_has_no_costs() {
     let clinic = operator();
     let sql = clinic.upstream("EXPLAIN (COSTS on, VERBOSE) SELECT id FROM clinic.patients");
-    assert!(sql.starts_with("EXPLAIN (VERBOSE, COSTS off) SELECT id FROM (SELECT scan.id"), "{sql}");
-    assert!(clinic.upstream("EXPLAIN DELETE FROM clinic.visits").starts_with("EXPLAIN (COSTS off) DELETE FROM"));
+    assert!(sql.starts_with("EXPLAIN (VERBOSE, COSTS OFF) SELECT id FROM (SELECT scan.id"), "{sql}");
+    assert!(clinic.upstream("EXPLAIN DELETE FROM clinic.visits").starts_with("EXPLAIN (COSTS OFF) DELETE FROM"));
     assert!(!clinic.upstream("EXPLAIN SELECT id FROM billing.payers").contains("COSTS"));
 }
 
@@ -372,7 +386,7 @@ fn what_is_revealed_chooses_rows_of_its_own_relation_and_goes_nowhere() {
 
 #[test]
 fn who_sees_everything_writes_everything_and_moves_nothing() {
-    let owner = Clinic::of("owners", &|_| {});
+    let owner = Clinic::of("owners", &without_keys_to_masks);
     let held = |sql: &str| assert!(matches!(owner.decide(sql).outcome, Outcome::Held { .. }), "{sql}");
     held("UPDATE clinic.patients SET visited = now() WHERE ssn = '1' RETURNING *");
     held("DELETE FROM clinic.visits WHERE notes IS NULL RETURNING notes");
@@ -450,7 +464,7 @@ fn a_guess_is_not_tried_on_a_unique_index() {
 #[test]
 fn a_default_meets_no_row_only_if_it_is_a_number_of_its_own() {
     let defaulted = |default: Value| {
-        Clinic::of("operators", &move |catalog| {
+        changed(&move |catalog| {
             catalog["relations"][0]["indexes"] = json!([index(true, &[9, 4])]);
             catalog["relations"][0]["columns"][3]["default"] = default.clone();
         })
@@ -459,7 +473,7 @@ fn a_default_meets_no_row_only_if_it_is_a_number_of_its_own() {
     defaulted(json!("nextval('clinic.numbers'::regclass)")).upstream(sql);
     defaulted(json!(null)).upstream(sql);
     told(&defaulted(json!("'none'::text")), sql);
-    let triggered = Clinic::of("operators", &|catalog| {
+    let triggered = changed(&|catalog| {
         catalog["relations"][0]["indexes"] = json!([index(true, &[9, 4])]);
         catalog["relations"][0]["trigger_functions"] =
             json!([{"source": "BEGIN NEW.visited := now(); RETURN NEW; END", "conditional": false}]);
@@ -489,10 +503,7 @@ fn stored_values_do_not_meet_given_ones_in_checks_indexes_keys_and_generated_col
     }
     for (name, value) in [
         ("checks", check("(visited > '1900-01-01'::date)")),
-        (
-            "checks",
-            check("((birth_date > '1900-01-01'::date) AND (ssn ~ '^9'::text) AND (length(ssn) = ANY (ARRAY[11, 9])))"),
-        ),
+        ("checks", check("((ssn ~ '^9'::text) AND (length((phone)::text) = ANY (ARRAY[11, 9])))")),
         ("checks", check("(birth_date <= CURRENT_DATE)")),
         ("indexes", json!([index(false, &[9, 4])])),
         ("partition_key", json!([9])),
@@ -506,7 +517,7 @@ fn stored_values_do_not_meet_given_ones_in_checks_indexes_keys_and_generated_col
         .upstream("INSERT INTO clinic.patients (visited, birth_date) VALUES (now(), now())");
     // How long both are together.
     told(&with("indexes", json!([index(false, &[2, 4])])), "UPDATE clinic.patients SET mrn = 'x' WHERE id = 7");
-    let generated = Clinic::of("operators", &|catalog| {
+    let generated = changed(&|catalog| {
         catalog["relations"][0]["columns"][2]["generated_from"] = json!([9, 4]);
     });
     told(&generated, sql);
@@ -515,7 +526,7 @@ fn stored_values_do_not_meet_given_ones_in_checks_indexes_keys_and_generated_col
 #[test]
 fn a_foreign_key_tells_only_what_is_clear() {
     let keyed = |key: Value| {
-        Clinic::of("operators", &move |catalog| {
+        changed(&move |catalog| {
             let keys = catalog["foreign_keys"].as_array_mut().unwrap();
             *keys = vec![key.clone()];
         })
@@ -533,10 +544,10 @@ fn a_foreign_key_tells_only_what_is_clear() {
 
 #[test]
 fn a_part_is_held_to_its_own_constraints_and_not_chosen_by_what_cuts_it() {
-    let indexed = Clinic::of("operators", &|catalog| catalog["relations"][2]["indexes"] = json!([index(true, &[5])]));
+    let indexed = changed(&|catalog| catalog["relations"][2]["indexes"] = json!([index(true, &[5])]));
     told(&indexed, "UPDATE clinic.visits SET reason = 'x'");
     indexed.upstream("UPDATE clinic.visits_old SET reason = 'x'");
-    let cut = Clinic::of("operators", &|catalog| catalog["relations"][1]["partition_key"] = json!([5]));
+    let cut = changed(&|catalog| catalog["relations"][1]["partition_key"] = json!([5]));
     for sql in ["DELETE FROM clinic.visits_2024 WHERE id = 7", "UPDATE clinic.visits_2024 SET department = 'x'"] {
         assert!(cut.refusal(sql).message.contains("cut by a protected column"), "{sql}");
     }
