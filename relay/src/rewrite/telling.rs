@@ -61,12 +61,15 @@ impl<'a> Part<'a> {
     fn new(relation: &'a Relation, access: &RelationAccess, assigned: &Assigned) -> Self {
         let is_masked = |treatment| matches!(treatment, Treatment::Masked(_));
         let masked = access.columns.iter().filter(|column| is_masked(column.treatment)).map(|column| column.number);
+        let masked: BTreeSet<i16> = masked.collect();
+        // A trigger may hand what is given on to other clear columns.
+        let hands_on = !relation.trigger_functions.is_empty();
         let given = |column: &&Column| match assigned {
             Assigned::All => true,
-            Assigned::These(names) => names.contains(&column.name),
+            Assigned::These(names) => names.contains(&column.name) || hands_on && !masked.contains(&column.number),
         };
-        let assigned = relation.columns.iter().filter(given).map(|column| column.number);
-        Self { relation, masked: masked.collect(), assigned: assigned.collect() }
+        let assigned = relation.columns.iter().filter(given).map(|column| column.number).collect();
+        Self { relation, masked, assigned }
     }
 
     fn told_by(&self, action: &str) -> Option<String> {

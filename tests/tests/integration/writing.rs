@@ -308,8 +308,14 @@ impl Grown {
 
     fn condition(&mut self, row: &str) -> String {
         let guess = self.one(&["Person 3", "900-03-0003", "B-4", "north", "2", "1980-01-04"]);
-        match self.below(9) {
-            0 => format!("{row}.id = {}", 1 + self.below(12)),
+        match self.below(13) {
+            0 | 9 => format!("{row}.id = {}", 1 + self.below(12)),
+            10 => format!("{row} = (SELECT q FROM ward.people q WHERE q.id = 3)"),
+            11 => format!(
+                "EXISTS (SELECT FROM ward.people q JOIN ward.people r USING ({}) WHERE q.id < r.id AND q.id = {row}.id)",
+                self.one(&["ssn", "room", "pay"])
+            ),
+            12 => format!("EXISTS (SELECT FROM ward.people q NATURAL JOIN ward.notes n WHERE n.person = {row}.id)"),
             1 => format!("{row}.id < 5 AND {} IS NOT NULL", self.text(row)),
             2 => format!("{} LIKE '%{guess}%'", self.text(row)),
             3 => format!("EXISTS (SELECT * FROM ward.people q WHERE q.id = {row}.id AND q.ssn = '{guess}')"),

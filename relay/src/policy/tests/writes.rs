@@ -515,6 +515,15 @@ fn stored_values_do_not_meet_given_ones_in_checks_indexes_keys_and_generated_col
         .upstream("UPDATE clinic.patients SET visited = now(), birth_date = now()");
     with("checks", check("(visited > birth_date)"))
         .upstream("INSERT INTO clinic.patients (visited, birth_date) VALUES (now(), now())");
+    // By way of a trigger.
+    told(
+        &changed(&|catalog| {
+            let trigger = "BEGIN NEW.visited := NEW.id + date '1970-01-01'; RETURN NEW; END";
+            catalog["relations"][0]["trigger_functions"] = json!([{"source": trigger, "conditional": false}]);
+            catalog["relations"][0]["checks"] = check("(visited > birth_date)");
+        }),
+        "UPDATE clinic.patients SET id = 8 WHERE id = 7",
+    );
     // How long both are together.
     told(&with("indexes", json!([index(false, &[2, 4])])), "UPDATE clinic.patients SET mrn = 'x' WHERE id = 7");
     let generated = changed(&|catalog| {
