@@ -37,9 +37,7 @@ impl<'a> Rewriter<'a> {
         for side in [&mut join.larg, &mut join.rarg].into_iter().flatten() {
             self.item_of_from(side)?;
         }
-        if join.is_natural {
-            self.natural_join()?;
-        }
+        self.joined_by_name(join.is_natural, &join.using_clause)?;
         if join.is_natural || !join.using_clause.is_empty() {
             self.operator("=")?;
         }

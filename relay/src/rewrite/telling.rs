@@ -29,11 +29,11 @@ impl Rewriter<'_> {
         assigned: &Assigned,
     ) -> Result<(), Refusal> {
         for oid in self.catalog.written_with(target.oid, false) {
-            let (Some(relation), Some(access)) = (self.catalog.relation(oid), self.access.relations.get(&oid)) else {
-                continue;
-            };
-            let part = Part::new(relation, access, assigned);
-            let told = if relation.kind == Kind::Foreign {
+            let Some(relation) = self.catalog.relation(oid) else { continue };
+            let part = Part::new(relation, self.answers(relation)?, assigned);
+            let told = if part.masked.is_empty() {
+                None
+            } else if relation.kind == Kind::Foreign {
                 Some("another server holds rows of it to constraints that the relay does not know".to_owned())
             } else if relation.row_security {
                 Some("its row-level security may read masked columns".to_owned())

@@ -128,12 +128,18 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    /// Joins by all columns of the same name, of which some are not there.
-    pub(super) fn natural_join(&self) -> Result<(), Refusal> {
-        match self.scopes.innermost().iter().find(|item| self.is_partial(item)) {
-            Some(item) => Err(all_of(item)),
-            None => Ok(()),
+    /// Joins by columns of these names, or by all that both have.
+    pub(super) fn joined_by_name(&self, all: bool, columns: &[Node]) -> Result<(), Refusal> {
+        for item in self.scopes.innermost() {
+            if all && self.is_partial(item) {
+                return Err(all_of(item));
+            }
+            if let Some(column) = columns.iter().filter_map(name).find(|name| self.is_item_column_withheld(item, name))
+            {
+                return Err(self.withheld(item, &column));
+            }
         }
+        Ok(())
     }
 
     /// Whether some column of an item is withheld.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use crate::harness::approvals::{Pending, said_by};
 use crate::harness::{Database, Relay};
 
 #[test]
@@ -21,6 +22,25 @@ fn nothing_that_is_told_depends_on_what_is_masked() {
     if let Some(database) = Database::eighteen() {
         Twins::new(database, "told").tell_the_same();
     }
+}
+
+#[test]
+fn a_held_write_of_a_protected_relation_runs_as_it_was_approved_and_returns_masks() {
+    let ward = Ward::new(Database::shared(), "ward_held", VALUES);
+    let sql = "WITH u AS (UPDATE ward.letters SET body = 'dear sir' WHERE id = 1 RETURNING id, body) SELECT * FROM u";
+    let mut client = Command::new("psql");
+    client.args(["--no-psqlrc", "--command", sql, &ward.relay.connection("alice")]);
+    let client = client.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pending = Pending::about(&ward.relay, "ward.letters");
+    assert!(pending.details.text.contains("SET body = 'dear sir' WHERE id = 1 AND 'ward.letters'::"));
+    assert_eq!(ward.rows("SELECT body FROM ward.letters"), "a letter", "nothing ran yet");
+    pending.approve();
+    let said = said_by(client).ok();
+    assert!(said.contains("1 | ***") && !said.contains("sir"), "{said}");
+    assert_eq!(ward.rows("SELECT body FROM ward.letters"), "dear sir");
+    // A plan changes nothing, so nobody is asked.
+    assert!(ward.ok("EXPLAIN UPDATE ward.letters SET body = 'x'").contains("Update on letters"));
+    ward.refused("COPY ward.letters FROM STDIN", "needs approval");
 }
 
 /// A database with the ward in it, and a relay in front that logs in as a superuser.
@@ -423,6 +443,8 @@ CREATE TABLE ward.people (
 );
 CREATE INDEX ON ward.people ((pay / (id - 1000)));
 CREATE TABLE ward.notes (id integer PRIMARY KEY, person integer NOT NULL REFERENCES ward.people, day date NOT NULL, body text);
+CREATE TABLE ward.letters (id integer PRIMARY KEY, body text);
+INSERT INTO ward.letters VALUES (1, 'a letter');
 CREATE TABLE ward.labels (id integer PRIMARY KEY, label text);
 INSERT INTO ward.labels VALUES (1, 'one'), (2, 'two');
 ";
@@ -443,6 +465,9 @@ const CLASSIFICATION: &str = r#"
 name = "ward.people"
 columns = { id = "clear", room = "clear", seen = "clear", name = "redact", ssn = "last4", born = "null", pay = "null", badge = "redact", tags = "null", note = "redact" }
 [[table]]
+name = "ward.letters"
+columns = { id = "clear", body = "redact" }
+[[table]]
 name = "ward.notes"
 columns = { id = "clear", person = "clear", day = "clear", body = "redact" }
 "#;
@@ -451,6 +476,10 @@ const POLICIES: &str = r#"
     @id("everything but seeing")
     permit(principal, action in [Action::"connect", Action::"select", Action::"insert", Action::"update",
            Action::"delete"], resource);
+    @id("letters are held")
+    permit(principal, action == Action::"approve_required", resource == Table::"clinic/ward.letters");
+    @id("letters are approved")
+    permit(principal in Group::"approvers", action == Action::"approve", resource);
     @id("names")
     permit(principal in Group::"clinicians", action == Action::"reveal", resource == Column::"clinic/ward.people.name");
 "#;

@@ -168,6 +168,10 @@ const REFUSED: &[(&str, &str)] = &[
         "DELETE FROM billing.payers WHERE EXISTS (SELECT FROM clinic.patients a NATURAL JOIN clinic.patients b)",
         "whole row",
     ),
+    (
+        "DELETE FROM billing.payers WHERE EXISTS (SELECT FROM clinic.patients a JOIN clinic.patients b USING (ssn))",
+        "ssn",
+    ),
     ("DELETE FROM billing.payers WHERE id IN (SELECT a FROM clinic.patients p(a, b))", "other names"),
     // What is returned from inside of a subquery or as a row.
     ("UPDATE clinic.patients p SET visited = now() RETURNING p", "whole row"),
@@ -563,6 +567,17 @@ fn a_part_is_held_to_its_own_constraints_and_not_chosen_by_what_cuts_it() {
     cut.upstream("DELETE FROM clinic.visits WHERE id = 7");
     let secured = with("row_security", json!(true));
     assert!(secured.refusal("UPDATE clinic.patients SET visited = now()").message.contains("row-level security"));
+    let owner = Clinic::of("owners", &|catalog| {
+        without_keys_to_masks(catalog);
+        catalog["relations"][0]["row_security"] = json!(true);
+        catalog["relations"][0]["indexes"] = json!([index(true, &[4])]);
+    });
+    let ruling = owner.decide("UPDATE clinic.patients SET ssn = '1' WHERE ssn = '2'");
+    assert!(
+        matches!(ruling.outcome, Outcome::Held { .. }),
+        "nothing is masked for who sees everything: {:?}",
+        ruling.outcome
+    );
 }
 
 #[test]
