@@ -268,7 +268,7 @@ impl Twins {
         let (one, other) = (self.one.direct(&script), self.other.direct(&script));
         let differ = parts(&one).iter().zip(parts(&other)).filter(|(one, other)| **one != *other).count();
         println!("{} statements: {ran} ran through the relay, {differ} tell at the database", statements.len());
-        assert!(differ > statements.len() / 5, "{differ} of {} tell", statements.len());
+        assert!(differ > statements.len() / 8, "{differ} of {} tell", statements.len());
         assert!(ran > statements.len() / 12, "{ran} of {} ran", statements.len());
     }
 }
@@ -310,7 +310,13 @@ impl Grown {
     /// A reference, mostly clear.
     fn text(&mut self, row: &str) -> String {
         let column = self.one(&["room", "room", "seen", "id", "ssn", "name", "born", "pay", "badge", "note"]);
-        match self.below(16) {
+        match self.below(20) {
+            16 => format!(
+                "(SELECT string_agg(x, ',') FROM (SELECT {column}::text AS x FROM ward.people UNION SELECT body FROM ward.notes) u)"
+            ),
+            17 => format!("(SELECT l.x FROM ward.labels b, LATERAL (SELECT {row}.{column}::text AS x) l LIMIT 1)"),
+            18 => format!("(SELECT x::text FROM (SELECT {row}.*) x)"),
+            19 => format!("(WITH c AS (SELECT * FROM ward.people) SELECT max(c.{column}::text) FROM c)"),
             0 => format!("to_jsonb({row}) ->> '{column}'"),
             1 => format!("({row}).{column}::text"),
             2 => format!("(SELECT {row}.{column}::text)"),
@@ -328,7 +334,23 @@ impl Grown {
 
     fn condition(&mut self, row: &str) -> String {
         let guess = self.one(&["Person 3", "900-03-0003", "B-4", "north", "2", "1980-01-04"]);
-        match self.below(13) {
+        match self.below(17) {
+            13 => format!(
+                "{row}.id IN (SELECT id FROM ward.people GROUP BY id HAVING max({}) > '{guess}')",
+                self.one(&["ssn", "room", "name"])
+            ),
+            14 => format!(
+                "{row}.id = ANY (ARRAY(SELECT rank() OVER (ORDER BY {})::int FROM ward.people))",
+                self.one(&["pay", "seen"])
+            ),
+            15 => format!(
+                "{row}.id IN (SELECT q.id FROM ward.people q WHERE q.{} IS NOT NULL FOR UPDATE SKIP LOCKED)",
+                self.one(&["note", "room"])
+            ),
+            16 => format!(
+                "({row}.id, {row}.room) IN (SELECT id, {} FROM ward.people)",
+                self.one(&["room", "name", "ssn"])
+            ),
             0 | 9 => format!("{row}.id = {}", 1 + self.below(12)),
             10 => format!("{row} = (SELECT q FROM ward.people q WHERE q.id = 3)"),
             11 => format!(
@@ -374,43 +396,68 @@ impl Grown {
 
     fn write(&mut self) -> String {
         let (condition, returning) = (self.condition("people"), self.returning("people"));
-        match self.below(8) {
+        let text = self.text("people");
+        match self.below(10) {
             0 | 1 => format!("UPDATE ward.people SET {} WHERE {condition}{returning}", self.assignment("people")),
             2 => {
                 format!("DELETE FROM ward.notes USING ward.people WHERE people.id = person AND {condition}{returning}")
             }
             3 => format!(
-                "UPDATE ward.labels SET label = {} FROM ward.people WHERE people.id = labels.id AND {condition}",
-                self.text("people")
+                "UPDATE ward.labels SET label = {text} FROM ward.people WHERE people.id = labels.id AND {condition}"
             ),
-            4 => {
-                let (id, badge) = (1 + self.below(40), self.one(&["DEFAULT", "DEFAULT", "'B-4'", "'none'"]));
-                let conflict = match self.below(4) {
-                    0 => " ON CONFLICT DO NOTHING".to_owned(),
-                    1 => format!(" ON CONFLICT (id) DO UPDATE SET {}", self.assignment("people")),
-                    2 => format!(" ON CONFLICT (id) DO UPDATE SET name = excluded.name WHERE {condition}"),
-                    _ => String::new(),
-                };
-                let columns = if badge == "DEFAULT" { ("", "") } else { (", badge", badge) };
-                let given = if columns.0.is_empty() { String::new() } else { format!(", {}", columns.1) };
-                format!(
-                    "INSERT INTO ward.people (id, room, name{}) VALUES ({id}, 'x', 'Person 3'{given}){conflict}{returning}",
-                    columns.0
-                )
-            }
-            5 => format!(
-                "INSERT INTO ward.labels SELECT 500 + people.id, {} FROM ward.people WHERE {condition} ORDER BY people.id",
-                self.text("people")
+            4 => format!(
+                "UPDATE ward.notes SET body = {text}, day = day + 1 FROM ward.people WHERE people.id = person AND {condition}"
             ),
+            5 => format!("DELETE FROM ward.people WHERE {condition}{returning}"),
             6 => {
                 let (on, action) = (self.condition("people"), self.assignment("people"));
                 format!(
-                    "MERGE INTO ward.people USING ward.labels ON labels.id = people.id AND {on} WHEN MATCHED AND {condition} THEN UPDATE SET {action} \
-                         WHEN NOT MATCHED THEN INSERT (id, room, name) VALUES (labels.id + 600, labels.label, {})",
+                    "MERGE INTO ward.people USING ward.labels ON labels.id = people.id AND {on} WHEN MATCHED AND {condition} \
+                     THEN UPDATE SET {action} WHEN NOT MATCHED THEN INSERT (id, room, name) \
+                     VALUES (labels.id + 600, labels.label, {})",
                     self.text("labels")
                 )
             }
-            _ => format!("DELETE FROM ward.people WHERE {condition}{returning}"),
+            _ => self.insert(&condition, &returning),
+        }
+    }
+
+    fn insert(&mut self, condition: &str, returning: &str) -> String {
+        let conflict = match self.below(5) {
+            0 => " ON CONFLICT DO NOTHING".to_owned(),
+            1 => format!(" ON CONFLICT (id) DO UPDATE SET {}", self.assignment("people")),
+            2 => format!(" ON CONFLICT (id) DO UPDATE SET name = excluded.name WHERE {condition}"),
+            _ => String::new(),
+        };
+        let (id, from) = (1 + self.below(40), self.one(&["500", "0"]));
+        match self.below(4) {
+            0 => {
+                let badge = self.one(&["B-4", "none"]);
+                format!(
+                    "INSERT INTO ward.people (id, room, name, badge) VALUES ({id}, 'x', 'y', '{badge}'){conflict}{returning}"
+                )
+            }
+            1 => {
+                format!("INSERT INTO ward.people (id, room, name) VALUES ({id}, 'x', 'Person 3'){conflict}{returning}")
+            }
+            2 => {
+                let (room, name) = (self.one(&["q.room", "q.name", "'x'"]), self.text("q"));
+                format!(
+                    "INSERT INTO ward.people (id, room, name) SELECT q.id + 300, {room}, {name} FROM ward.people q ORDER BY q.id{returning}"
+                )
+            }
+            _ => {
+                let onto = self.one(&[
+                    "",
+                    "",
+                    " ON CONFLICT (id) DO NOTHING",
+                    " ON CONFLICT (id) DO UPDATE SET label = 'again'",
+                ]);
+                let label = self.text("people");
+                format!(
+                    "INSERT INTO ward.labels SELECT {from} + people.id, {label} FROM ward.people WHERE {condition} ORDER BY people.id{onto} RETURNING *"
+                )
+            }
         }
     }
 
@@ -424,8 +471,10 @@ impl Grown {
                     self.write()
                 )
             }
-            2 => format!("EXPLAIN {}", self.write()),
-            3 => format!("SELECT id, room FROM ward.people WHERE {} ORDER BY id FOR UPDATE", self.condition("people")),
+            2 | 3 => {
+                format!("SELECT id, room FROM ward.people WHERE {} ORDER BY id FOR UPDATE", self.condition("people"))
+            }
+            4 => format!("{};\n{}", self.write(), self.write()),
             _ => self.write(),
         }
     }
@@ -440,12 +489,13 @@ CREATE TABLE ward.people (
     id integer PRIMARY KEY, room text NOT NULL, seen date,
     name text NOT NULL, ssn text, born date, pay numeric, badge text UNIQUE, tags text[], note text,
     CHECK (born < seen), CHECK (note <> 'forbidden')
-);
+) WITH (autovacuum_enabled = off);
 CREATE INDEX ON ward.people ((pay / (id - 1000)));
-CREATE TABLE ward.notes (id integer PRIMARY KEY, person integer NOT NULL REFERENCES ward.people, day date NOT NULL, body text);
+CREATE TABLE ward.notes (id integer PRIMARY KEY, person integer NOT NULL REFERENCES ward.people, day date NOT NULL, body text)
+    WITH (autovacuum_enabled = off);
 CREATE TABLE ward.letters (id integer PRIMARY KEY, body text);
 INSERT INTO ward.letters VALUES (1, 'a letter');
-CREATE TABLE ward.labels (id integer PRIMARY KEY, label text);
+CREATE TABLE ward.labels (id integer PRIMARY KEY, label text) WITH (autovacuum_enabled = off);
 INSERT INTO ward.labels VALUES (1, 'one'), (2, 'two');
 ";
 const NOTES: &str = "
