@@ -100,8 +100,8 @@ const CONNECTION: &str = "name = 'clinic'\nhost = 'localhost'\ndatabase = 'clini
     password = { file = 'p' }\nclassification = 'c.toml'\ntls = { mode = 'disable' }";
 const POLICIES: &str = r#"
     @id("read") permit(principal in Group::"analysts", action in [Action::"connect", Action::"select"], resource);
-    @id("bill") permit(principal in Group::"analysts", action in [Action::"insert", Action::"update", Action::"delete"],
-                       resource in Schema::"clinic/billing");
+    @id("write") permit(principal in Group::"analysts", action in [Action::"insert", Action::"update", Action::"delete"],
+                        resource);
 "#;
 const CLASSIFICATION: &str = r#"
     [[table]]

@@ -160,8 +160,8 @@ pub struct Statement {
     pub statement: u64,
     /// How it came.
     pub path: Path,
-    /// Class of the statement: `select`, `insert`, `update`, `delete`, `ddl`, `transaction`, `set`, `show`,
-    /// `copy`, …, or `unparsed`.
+    /// Class of the statement: `select`, `insert`, `update`, `delete`, `merge`, `ddl`, `transaction`, `set`,
+    /// `show`, `copy`, …, or `unparsed`.
     pub class: String,
     /// The text with every literal replaced by its token's index (`?1`), comments dropped; absent when the text
     /// could not be tokenised.

@@ -9,7 +9,7 @@ mod system;
 pub(crate) mod types;
 
 pub use name::QualifiedName;
-pub use relation::{Column, Dependent, ForeignKey, Kind, Relation, TriggerFunction, UserType};
+pub use relation::{Check, Column, Dependent, ForeignKey, Index, Kind, Relation, TriggerFunction, UserType};
 pub use sequence::Sequence;
 pub use snapshot::{SNAPSHOT_SQL, Snapshot, SnapshotError};
 

@@ -43,6 +43,12 @@ pub struct Relation {
     /// Its defaults, generated columns, checks, and what its indexes compute.
     #[serde(default, deserialize_with = "or_empty")]
     pub write_expressions: Vec<String>,
+    /// Its indexes.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub indexes: Vec<Index>,
+    /// What its rows must satisfy.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub checks: Vec<Check>,
     /// Columns that it is partitioned by; 0 stands for an expression.
     #[serde(default, deserialize_with = "or_empty")]
     pub partition_key: Vec<i16>,
@@ -62,6 +68,40 @@ pub struct TriggerFunction {
     pub source: Option<String>,
     /// Its WHEN calls a function that users made.
     pub conditional: bool,
+    /// It has a WHEN, or transition tables: it reads rows in other ways than by NEW and OLD in its text.
+    #[serde(default)]
+    pub sees_rows: bool,
+}
+
+/// An index.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Index {
+    /// No two rows may have the same in it, or it belongs to an exclusion constraint.
+    pub unique: bool,
+    /// Rows with NULL in it are not the same.
+    pub nulls_distinct: bool,
+    /// Its plain columns, without those it only includes.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub columns: Vec<i16>,
+    /// Expressions that it is over, as SQL text.
+    #[serde(default)]
+    pub expressions: Option<String>,
+    /// Which rows are in it, as SQL text.
+    #[serde(default)]
+    pub predicate: Option<String>,
+}
+
+/// A CHECK constraint, or a NOT NULL that older rows were not held to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Check {
+    /// Columns that it reads.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub columns: Vec<i16>,
+    /// Every row was held to it.
+    pub validated: bool,
+    /// The condition, as SQL text.
+    #[serde(default)]
+    pub expression: Option<String>,
 }
 
 /// `pg_class.relkind`.
@@ -108,6 +148,12 @@ pub struct Column {
     /// Qualified collation as SQL text, where it is not the type's own.
     #[serde(default)]
     pub collation: Option<String>,
+    /// Its default, as SQL text.
+    #[serde(default)]
+    pub default: Option<String>,
+    /// It numbers its rows itself.
+    #[serde(default)]
+    pub identity: bool,
     /// For a generated column, the columns it is made from.
     #[serde(default)]
     pub generated_from: Option<Vec<i16>>,

@@ -65,7 +65,8 @@ SELECT pg_catalog.json_build_object(
               WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_trigger'::pg_catalog.regclass
                 AND d.objid OPERATOR(pg_catalog.=) t.oid
                 AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
-                AND d.refobjid OPERATOR(pg_catalog.<>) t.tgfoid)))
+                AND d.refobjid OPERATOR(pg_catalog.<>) t.tgfoid),
+          'sees_rows', t.tgqual IS NOT NULL OR t.tgoldtable IS NOT NULL OR t.tgnewtable IS NOT NULL))
           FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid OPERATOR(pg_catalog.=) t.tgfoid
           JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) f.prolang
          WHERE t.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT t.tgisinternal
@@ -80,6 +81,23 @@ SELECT pg_catalog.json_build_object(
           UNION SELECT pg_catalog.pg_get_expr(x.indpred, x.indrelid) FROM pg_catalog.pg_index x
            WHERE x.indrelid OPERATOR(pg_catalog.=) c.oid AND x.indpred IS NOT NULL) e
          WHERE p.path OPERATOR(pg_catalog.=) 'pg_catalog'),
+      'indexes', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+          'unique', x.indisunique OR x.indisexclusion,
+          'nulls_distinct', NOT x.indnullsnotdistinct,
+          'columns', (SELECT pg_catalog.json_agg(k.number)
+              FROM pg_catalog.unnest(x.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k (number, place)
+             WHERE k.place OPERATOR(pg_catalog.<=) x.indnkeyatts AND k.number OPERATOR(pg_catalog.>) 0),
+          'expressions', pg_catalog.pg_get_expr(x.indexprs, x.indrelid),
+          'predicate', pg_catalog.pg_get_expr(x.indpred, x.indrelid)))
+          FROM pg_catalog.pg_index x WHERE x.indrelid OPERATOR(pg_catalog.=) c.oid
+           AND p.path OPERATOR(pg_catalog.=) 'pg_catalog'),
+      -- Also NOT NULL, where older rows were not held to it.
+      'checks', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+          'columns', k.conkey, 'validated', k.convalidated,
+          'expression', pg_catalog.pg_get_expr(k.conbin, k.conrelid)))
+          FROM pg_catalog.pg_constraint k WHERE k.conrelid OPERATOR(pg_catalog.=) c.oid
+           AND (k.contype OPERATOR(pg_catalog.=) 'c' OR k.contype OPERATOR(pg_catalog.=) 'n' AND NOT k.convalidated)
+           AND p.path OPERATOR(pg_catalog.=) 'pg_catalog'),
       'partition_key', (SELECT pg_catalog.json_agg(n.number) FROM pg_catalog.pg_partitioned_table k,
           pg_catalog.unnest(k.partattrs::pg_catalog.int2[]) AS n (number) WHERE k.partrelid OPERATOR(pg_catalog.=) c.oid),
       'opaque_writes', EXISTS (SELECT FROM opaque_check) AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
@@ -117,6 +135,10 @@ SELECT pg_catalog.json_build_object(
                       FROM pg_catalog.pg_collation l
                       JOIN pg_catalog.pg_namespace k ON k.oid OPERATOR(pg_catalog.=) l.collnamespace
                      WHERE l.oid OPERATOR(pg_catalog.=) a.attcollation) END,
+          'default', CASE WHEN a.attgenerated OPERATOR(pg_catalog.=) '' AND p.path OPERATOR(pg_catalog.=) 'pg_catalog' THEN
+              (SELECT pg_catalog.pg_get_expr(g.adbin, g.adrelid) FROM pg_catalog.pg_attrdef g
+                WHERE g.adrelid OPERATOR(pg_catalog.=) a.attrelid AND g.adnum OPERATOR(pg_catalog.=) a.attnum) END,
+          'identity', a.attidentity OPERATOR(pg_catalog.<>) '',
           'generated_from', CASE WHEN a.attgenerated OPERATOR(pg_catalog.<>) '' THEN
               (SELECT pg_catalog.json_agg(d.refobjsubid) FROM pg_catalog.pg_attrdef g
                  JOIN pg_catalog.pg_depend d

@@ -43,6 +43,10 @@ pub struct RelationAccess {
     pub reveal_policies: Vec<String>,
     /// What replaces it in a `FROM`, when a column must be masked.
     pub scan: Option<Scan>,
+    /// The scan without any protected column; written when it is first needed.
+    pub(crate) narrow: OnceLock<Scan>,
+    /// The scan without revealed columns; written when it is first needed.
+    pub(crate) unrevealed: OnceLock<Scan>,
     /// The guard that it carries where it is read unmasked; written when it is first needed.
     pub(crate) guard: OnceLock<Arc<Spliced>>,
     /// Why it may not be touched at all, whatever policy says.

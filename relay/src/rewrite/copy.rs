@@ -11,6 +11,9 @@ use super::outcome::{Copies, Effects};
 use super::own::is_own;
 use super::rewriter::Rewriter;
 use super::scan;
+use super::scope::Role;
+use super::telling::Assigned;
+use super::withheld::Mode;
 use crate::catalog::{Kind, Readable, Relation, literal, quoted};
 use crate::statement::Refusal;
 
@@ -74,13 +77,18 @@ impl Rewriter<'_> {
     }
 
     fn copy_in(&mut self, copy: &mut CopyStmt) -> Result<(), Refusal> {
+        self.mode = Mode::Writes;
         self.scopes.push();
-        let target = self.target(copy.relation.as_mut(), "insert", "copying into")?;
+        let target = self.target(copy.relation.as_mut())?;
+        let columns = copy.attlist.iter().filter_map(name).collect();
+        let given = if copy.attlist.is_empty() { Assigned::All } else { Assigned::These(columns) };
+        self.may(target, "insert", "copying into", &given)?;
+        // The condition is on rows as the client sends them.
+        self.enter(target, copy.relation.as_ref(), Role::Own);
         self.maybe(&mut copy.where_clause)?;
         let level = self.scopes.pop();
         // As in any statement: after a change of names no row goes where nobody decided that it may.
         scan::and_where(&mut copy.where_clause, scan::guards(target, level.guards));
-        self.nothing_protected("COPY")?;
         if self.found.resolved.iter().any(|resolved| resolved.held) {
             let message = format!("COPY into {} needs approval, for which COPY data cannot wait", target.qualified());
             return Err(Refusal::unsupported(message).hint("An INSERT can be held for approval."));

@@ -1,13 +1,15 @@
 //! Expressions: every name in them is looked up, every name that computes is on a list.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AExpr, AExprKind, ColumnRef, FuncCall, Node, SubLink, TypeCast, TypeName, a_const::Val};
+use pg_query::protobuf::{
+    AExpr, AExprKind, ColumnRef, FuncCall, Node, SubLink, SubLinkType, TypeCast, TypeName, a_const::Val,
+};
 
 use super::own::Thing;
 use super::rewriter::Rewriter;
 use super::scope::{Item, Qualified};
 use super::setting_calls::{self, Call};
-use super::{functions, operators, scan, types};
+use super::{functions, operators, scan, types, withheld};
 use crate::catalog::{QualifiedName, Readable, literal};
 use crate::statement::{Refusal, shape};
 
@@ -17,7 +19,12 @@ impl Rewriter<'_> {
         match node.node.as_mut() {
             Some(NodeEnum::SelectStmt(select)) => return self.select(select),
             Some(NodeEnum::SubLink(link)) => return self.sublink(link),
-            Some(NodeEnum::ColumnRef(reference)) => return self.column(reference),
+            Some(NodeEnum::ColumnRef(_)) if self.returning.is_some() => return self.returned(node),
+            Some(NodeEnum::ColumnRef(reference)) => {
+                self.column(reference)?;
+                return self.withhold(reference);
+            }
+            Some(NodeEnum::MergeSupportFunc(_)) => return self.merge_action(),
             Some(NodeEnum::AExpr(operation)) => self.operation(operation)?,
             Some(NodeEnum::FuncCall(call)) => self.function(call)?,
             Some(NodeEnum::TypeCast(cast)) => {
@@ -50,7 +57,17 @@ impl Rewriter<'_> {
                 false => self.named_operator(&link.oper_name)?,
             }
         }
-        self.subquery(&mut link.subselect)
+        // What exists does not depend on the columns of it.
+        let exists = link.sub_link_type == i32::from(SubLinkType::ExistsSublink);
+        match link.subselect.as_mut().and_then(|query| query.node.as_mut()) {
+            Some(NodeEnum::SelectStmt(select)) if exists && withheld::is_star(select) => {
+                let star = std::mem::take(&mut select.target_list);
+                let result = self.select(select);
+                select.target_list = star;
+                result
+            }
+            _ => self.subquery(&mut link.subselect),
+        }
     }
 
     fn operation(&mut self, operation: &AExpr) -> Result<(), Refusal> {
@@ -222,7 +239,7 @@ impl Rewriter<'_> {
 
     /// `relation.column`: also the spelling of a call `column(relation)`, so a name that a user's function has must be
     /// a column for certain. `schema.relation.column`: the schema is dropped where the relation is replaced.
-    fn column(&mut self, reference: &mut ColumnRef) -> Result<(), Refusal> {
+    pub(super) fn column(&mut self, reference: &mut ColumnRef) -> Result<(), Refusal> {
         let parts: Vec<Option<String>> = reference.fields.iter().map(name).collect();
         match parts.as_slice() {
             [_] => Ok(()),
@@ -298,6 +315,8 @@ fn belongs_elsewhere(kind: &NodeEnum) -> bool {
             | NodeEnum::InsertStmt(_)
             | NodeEnum::UpdateStmt(_)
             | NodeEnum::DeleteStmt(_)
+            | NodeEnum::MergeStmt(_)
+            | NodeEnum::MergeWhenClause(_)
             | NodeEnum::LockingClause(_)
             | NodeEnum::Constraint(_)
             | NodeEnum::DefElem(_)

@@ -8,7 +8,7 @@ use pg_query::protobuf::{Alias, ColumnRef, JoinExpr, Node, RangeFunction, RangeS
 use super::access::{RelationAccess, Scan, Treatment};
 use super::own::{TEMPORARY, is_own, is_temporary};
 use super::rewriter::Rewriter;
-use super::scope::Item;
+use super::scope::{Item, Role};
 use super::splice::Spliced;
 use super::{scan, setting_calls, unnest};
 use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, literal, resolve};
@@ -53,6 +53,7 @@ impl<'a> Rewriter<'a> {
         for side in [&mut join.larg, &mut join.rarg].into_iter().flatten() {
             self.item_of_from(side)?;
         }
+        self.joined_by_name(join.is_natural, &join.using_clause)?;
         if join.is_natural || !join.using_clause.is_empty() {
             self.operator("=")?;
         }
@@ -96,16 +97,18 @@ impl<'a> Rewriter<'a> {
             return self.system_relation(range);
         };
         let access = self.ask(relation, "select", "reading")?;
+        let renamed = range.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty());
         self.scopes.add_item(Item {
             name: range.alias.as_ref().map_or(&range.relname, |alias| &alias.aliasname).clone(),
             relation: Some(relation),
             system: None,
             aliased: range.alias.is_some(),
-            renamed: range.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()),
+            renamed,
+            role: Role::Read,
         });
-        if let Some(scan) = &access.scan {
+        if let Some(scan) = self.scan(relation, access, renamed)? {
             self.tells_no_key(relation, access)?;
-            return Ok(Some(self.scan_of(range, &relation.name, scan)));
+            return Ok(Some(self.scan_of(range, &relation.name, &scan)));
         }
         if let Some(select) = self.replacement(relation, access)? {
             return Ok(Some(in_place_of(range, &relation.name, select)));
@@ -144,6 +147,7 @@ impl<'a> Rewriter<'a> {
             system: Some(if in_catalog { "pg_catalog" } else { "information_schema" }),
             aliased: range.alias.is_some(),
             renamed: true,
+            role: Role::Read,
         });
         if in_catalog && range.relname == "pg_sequences" {
             self.every_sequence()?;
@@ -203,7 +207,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// In which partition a row is tells what it is partitioned by: a part is not read by its own name where that is masked.
-    fn tells_no_key(&self, relation: &Relation, access: &RelationAccess) -> Result<(), Refusal> {
+    pub(super) fn tells_no_key(&self, relation: &Relation, access: &RelationAccess) -> Result<(), Refusal> {
         let masked = |name: &str| {
             let mut columns = access.columns.iter();
             columns.any(|column| column.name == name && matches!(column.treatment, Treatment::Masked(_)))
@@ -266,6 +270,7 @@ impl<'a> Rewriter<'a> {
                 system: None,
                 aliased: true,
                 renamed: true,
+                role: Role::Read,
             });
         }
     }

@@ -13,6 +13,8 @@ pub enum Class {
     Update,
     /// `DELETE`.
     Delete,
+    /// `MERGE`.
+    Merge,
     /// A change of definitions.
     Ddl,
     /// `BEGIN`, `COMMIT`, `SAVEPOINT`, `LOCK`, ….
@@ -167,6 +169,7 @@ impl Class {
             Self::Insert => "insert",
             Self::Update => "update",
             Self::Delete => "delete",
+            Self::Merge => "merge",
             Self::Ddl => "ddl",
             Self::Transaction => "transaction",
             Self::Set => "set",

@@ -188,6 +188,8 @@ impl Made {
             write_expressions: Vec::new(),
             partition_key: Vec::new(),
             primary_key: Vec::new(),
+            indexes: Vec::new(),
+            checks: Vec::new(),
             columns: if columns.len() > COLUMNS_MAX { Vec::new() } else { columns },
         };
         Self { relation, extension_types: false, until_commit: false }
@@ -232,6 +234,8 @@ pub(super) fn column(number: usize, name: &str, generated: bool) -> Column {
         base_name: String::new(),
         label: None,
         collation: None,
+        default: None,
+        identity: false,
         generated_from: generated.then(Vec::new),
     }
 }

@@ -19,7 +19,9 @@ impl Rewriter<'_> {
             }
         }
         let Some(query) = prepare.query.as_deref_mut().filter(|query| reads_or_writes(query.node.as_ref())) else {
-            return Err(Refusal::unsupported("PREPARE takes SELECT, INSERT, UPDATE and DELETE through the relay"));
+            return Err(Refusal::unsupported(
+                "PREPARE takes SELECT, INSERT, UPDATE, DELETE and MERGE through the relay",
+            ));
         };
         self.any(query)?;
         // Approval is for one run with its values: EXECUTE would run without being asked about.
@@ -37,8 +39,8 @@ impl Rewriter<'_> {
 }
 
 fn reads_or_writes(kind: Option<&NodeEnum>) -> bool {
-    use NodeEnum::{DeleteStmt, InsertStmt, SelectStmt, UpdateStmt};
-    matches!(kind, Some(SelectStmt(_) | InsertStmt(_) | UpdateStmt(_) | DeleteStmt(_)))
+    use NodeEnum::{DeleteStmt, InsertStmt, MergeStmt, SelectStmt, UpdateStmt};
+    matches!(kind, Some(SelectStmt(_) | InsertStmt(_) | UpdateStmt(_) | DeleteStmt(_) | MergeStmt(_)))
 }
 
 fn of(by_name: ByName) -> Effects {

@@ -5,14 +5,17 @@ use pg_query::protobuf::{CommonTableExpr, Node, SelectStmt, WithClause};
 
 use super::rewriter::Rewriter;
 use super::scan;
+use super::withheld::{self, Mode};
 use crate::statement::Refusal;
 
 impl Rewriter<'_> {
     /// Rewrites a query in place: relations resolved, protected ones replaced, every expression checked.
     pub(crate) fn select(&mut self, select: &mut SelectStmt) -> Result<(), Refusal> {
+        let returning = self.returning.take();
         self.scopes.push();
         let result = self.level(select);
         let level = self.scopes.pop();
+        self.returning = returning;
         result?;
         scan::and_where(&mut select.where_clause, level.guards.into_iter().map(|(_, guard)| guard).collect());
         Ok(())
@@ -24,7 +27,13 @@ impl Rewriter<'_> {
             return Err(Refusal::syntax("SELECT … INTO stands alone, at the beginning of a statement"));
         }
         if let Some(with) = &mut select.with_clause {
+            // What goes into a write is read as for one; what the query itself reads is returned.
+            let mode = self.mode;
+            if withheld::first_write(Some(with)).is_some() {
+                self.mode = Mode::Writes;
+            }
             self.with(with)?;
+            self.mode = mode;
         }
         for arm in [&mut select.larg, &mut select.rarg].into_iter().flatten() {
             self.select(arm)?;
@@ -79,9 +88,15 @@ impl Rewriter<'_> {
             self.maybe(&mut cycle.cycle_mark_value)?;
             self.maybe(&mut cycle.cycle_mark_default)?;
         }
+        // PostgreSQL, too, has it at the outermost level alone.
+        let admitted = self.writes_admitted && self.scopes.depth() == 1;
         match cte.ctequery.as_mut().and_then(|query| query.node.as_mut()) {
             Some(NodeEnum::SelectStmt(select)) => self.select(select),
-            _ => Err(Refusal::unsupported("a WITH clause that changes rows is not supported by the relay yet")
+            Some(NodeEnum::InsertStmt(insert)) if admitted => self.insert(insert),
+            Some(NodeEnum::UpdateStmt(update)) if admitted => self.update(update),
+            Some(NodeEnum::DeleteStmt(delete)) if admitted => self.delete(delete),
+            Some(NodeEnum::MergeStmt(merge)) if admitted => self.merge(merge),
+            _ => Err(Refusal::unsupported("a WITH clause that changes rows is not supported by the relay here")
                 .hint("Write the change as a statement of its own.")),
         }
     }

@@ -7,8 +7,10 @@ use schemas::event::{MaskedColumn, Touched};
 
 use super::access::{Access, Grant, RelationAccess, Treatment};
 use super::own::{self, Own};
+use super::returning::Returning;
 use super::scope::Scopes;
 use super::splice::{self, Splice, Spliced};
+use super::withheld::Mode;
 use crate::catalog::{QualifiedName, Relation, Snapshot};
 use crate::statement::Refusal;
 
@@ -25,29 +27,30 @@ pub(crate) struct Rewriter<'a> {
     pub(super) scopes: Scopes<'a>,
     /// How many views are around this point; zero in the client's own text.
     pub(super) view_depth: usize,
+    /// What becomes of what is read at this point.
+    pub(super) mode: Mode,
+    /// Inside of a condition that chooses rows of the target.
+    pub(super) chooses: bool,
+    /// The protected column of the target whose new value is being computed.
+    pub(super) assigning: Option<String>,
+    /// What is returned of a write, where that is what is being rewritten.
+    pub(super) returning: Option<Returning<'a>>,
+    /// Common table expressions of the outermost level may write.
+    pub(super) writes_admitted: bool,
+    /// How many writes the statement has.
+    pub(super) writes: usize,
     /// A locking clause was met.
     pub(super) locks: bool,
     /// It is a definition, to be kept without guards.
     pub(super) unguarded: bool,
     /// A name in it was taken for one of nothing.
     pub(super) assumes_absent: bool,
-    /// The targets of its writes.
-    pub(super) targets: Targets,
     pub(super) found: Found,
     /// Parts that the statements around this one have spliced in already.
     pub(super) spliced_before: usize,
     /// Parts are put into the tree itself, to compare with what splicing writes.
     #[cfg(test)]
     pub(crate) whole_trees: bool,
-}
-
-/// Where a statement writes.
-#[derive(Debug, Default)]
-pub(super) struct Targets {
-    /// A temporary table is among the targets.
-    pub(super) temporary: bool,
-    /// Something else is.
-    pub(super) lasting: bool,
 }
 
 /// What a statement was found to touch.
@@ -113,10 +116,15 @@ impl<'a> Rewriter<'a> {
             own,
             scopes: Scopes::default(),
             view_depth: 0,
+            mode: Mode::default(),
+            chooses: false,
+            assigning: None,
+            returning: None,
+            writes_admitted: false,
+            writes: 0,
             locks: false,
             unguarded: false,
             assumes_absent: false,
-            targets: Targets::default(),
             found: Found::default(),
             spliced_before: 0,
             #[cfg(test)]

@@ -27,6 +27,20 @@ pub(super) struct Item<'a> {
     pub(super) aliased: bool,
     /// Its columns have other names than the relation's.
     pub(super) renamed: bool,
+    /// Whose values it has.
+    pub(super) role: Role,
+}
+
+/// Whose values an item has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Stored ones, by way of a scan where they are protected.
+    #[default]
+    Read,
+    /// Stored ones of the relation that is written: no scan stands before them.
+    Target,
+    /// The client's own: `excluded`.
+    Own,
 }
 
 /// The levels around a point, innermost last.
@@ -66,9 +80,26 @@ impl<'a> Scopes<'a> {
         }
     }
 
-    /// Items of FROM of the innermost level.
+    /// Every item that can be seen from here, and those of levels between.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Item<'a>> {
+        self.levels.iter().flat_map(|level| &level.items)
+    }
+
+    /// Items of the innermost level.
     pub(super) fn innermost(&self) -> &[Item<'a>] {
-        self.levels.last().map_or(&[], |level| level.items.as_slice())
+        self.levels.last().map(|level| level.items.as_slice()).unwrap_or_default()
+    }
+
+    /// Takes the newest items of the innermost level away again.
+    pub(super) fn keep_items(&mut self, count: usize) {
+        if let Some(level) = self.levels.last_mut() {
+            level.items.truncate(count);
+        }
+    }
+
+    /// How many levels there are.
+    pub(super) fn depth(&self) -> usize {
+        self.levels.len()
     }
 
     /// Whether the innermost level guards this relation.

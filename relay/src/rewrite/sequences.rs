@@ -47,10 +47,10 @@ impl<'a> Rewriter<'a> {
 
     /// Whether all of them may be looked at at once.
     pub(super) fn every_sequence(&self) -> Result<(), Refusal> {
-        self.catalog.sequences().iter().try_for_each(|sequence| self.tells_nothing(sequence))
+        self.catalog.sequences().iter().try_for_each(|sequence| self.counts_nothing_protected(sequence))
     }
 
-    fn tells_nothing(&self, sequence: &Sequence) -> Result<(), Refusal> {
+    fn counts_nothing_protected(&self, sequence: &Sequence) -> Result<(), Refusal> {
         let name = sequence.qualified();
         let told = |(oid, number): &(u32, i16)| {
             let masked = |access: &super::access::RelationAccess| {
@@ -74,7 +74,7 @@ impl<'a> Rewriter<'a> {
     }
 
     fn ask_sequence(&mut self, sequence: &'a Sequence, action: &'static str, what: &str) -> Result<(), Refusal> {
-        self.tells_nothing(sequence)?;
+        self.counts_nothing_protected(sequence)?;
         for (oid, _) in &sequence.columns {
             let relation = self.catalog.relation(*oid).ok_or_else(unnamed)?;
             self.ask(relation, action, what)?;

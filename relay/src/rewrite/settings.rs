@@ -6,9 +6,9 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, VariableSetKind, VariableSetStmt, a_const::Val};
 
+use super::explain::definition;
 use super::outcome::{Effects, ReasonChange};
 use super::plain_settings;
-use super::statement::definition;
 use crate::statement::Refusal;
 
 /// `SET`, `RESET`, `SET TRANSACTION`.

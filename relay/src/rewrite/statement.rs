@@ -1,7 +1,7 @@
 //! One statement of any admitted kind.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{DiscardMode, ExplainStmt, Node, TransactionStmt, TransactionStmtKind};
+use pg_query::protobuf::{DiscardMode, Node, TransactionStmt, TransactionStmtKind};
 
 use super::cursor;
 use super::ddl::{is_into, set_constraints, table_as, take_into};
@@ -9,16 +9,21 @@ use super::outcome::{Class, Effects, EndsPrepared, OnTransaction, ReasonChange};
 use super::own::OwnChange;
 use super::rewriter::Rewriter;
 use super::settings;
+use super::withheld;
 use crate::statement::Refusal;
 
 /// Class of a statement by its kind, also when it is refused.
 pub(crate) fn class(node: &Node) -> Class {
     match &node.node {
         Some(NodeEnum::SelectStmt(select)) if is_into(select) => Class::Ddl,
-        Some(NodeEnum::SelectStmt(_)) => Class::Select,
+        // What it changes is what matters of it.
+        Some(NodeEnum::SelectStmt(select)) => {
+            withheld::first_write(select.with_clause.as_ref()).map_or(Class::Select, class)
+        }
         Some(NodeEnum::InsertStmt(_)) => Class::Insert,
         Some(NodeEnum::UpdateStmt(_)) => Class::Update,
         Some(NodeEnum::DeleteStmt(_)) => Class::Delete,
+        Some(NodeEnum::MergeStmt(_)) => Class::Merge,
         Some(NodeEnum::TransactionStmt(_) | NodeEnum::LockStmt(_) | NodeEnum::ConstraintsSetStmt(_)) => {
             Class::Transaction
         }
@@ -74,15 +79,10 @@ impl Rewriter<'_> {
 
     pub(super) fn any(&mut self, node: &mut Node) -> Result<Effects, Refusal> {
         let none = Effects::default();
+        if matches!(node.node, Some(NodeEnum::SelectStmt(_))) || withheld::is_write(node) {
+            return self.rows(node).map(|()| none);
+        }
         match node.node.as_mut() {
-            Some(NodeEnum::SelectStmt(select)) => {
-                self.select(select)?;
-                self.locking()?;
-                Ok(none)
-            }
-            Some(NodeEnum::InsertStmt(insert)) => self.insert(insert).map(|()| none),
-            Some(NodeEnum::UpdateStmt(update)) => self.update(update).map(|()| none),
-            Some(NodeEnum::DeleteStmt(delete)) => self.delete(delete).map(|()| none),
             Some(NodeEnum::CopyStmt(copy)) => self.copy(copy),
             Some(NodeEnum::DeclareCursorStmt(statement)) => self.declare(statement),
             Some(NodeEnum::FetchStmt(statement)) => Ok(cursor::fetch(statement)),
@@ -115,41 +115,32 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Locks reach through subqueries to the rows of the relations below, so masks do not stop them.
+    /// What reads or changes rows.
+    fn rows(&mut self, node: &mut Node) -> Result<(), Refusal> {
+        self.writes =
+            withheld::writes(withheld::with_of(node)).count().saturating_add(usize::from(withheld::is_write(node)));
+        self.writes_admitted = true;
+        match node.node.as_mut() {
+            Some(NodeEnum::SelectStmt(select)) => self.select(select)?,
+            Some(NodeEnum::InsertStmt(insert)) => self.insert(insert)?,
+            Some(NodeEnum::UpdateStmt(update)) => self.update(update)?,
+            Some(NodeEnum::DeleteStmt(delete)) => self.delete(delete)?,
+            Some(NodeEnum::MergeStmt(merge)) => self.merge(merge)?,
+            _ => {}
+        }
+        self.locking()
+    }
+
+    /// Locks reach through subqueries to the rows of the relations below, so masks do not stop them: they keep others from
+    /// changing these rows, for which one must be permitted to change them.
     pub(super) fn locking(&mut self) -> Result<(), Refusal> {
         if !self.locks {
             return Ok(());
-        }
-        if self.found.protected {
-            return Err(Refusal::unsupported("FOR UPDATE and FOR SHARE are not supported on protected relations")
-                .hint("Leave the locking clause out."));
         }
         for oid in self.found.relations.clone() {
             if let Some(relation) = self.catalog.relation(oid) {
                 self.ask(relation, "update", "locking rows of")?;
             }
-        }
-        Ok(())
-    }
-
-    /// A plan tells estimates, which follow from stored values: only for what is not protected.
-    fn explain(&mut self, explain: &mut ExplainStmt) -> Result<(), Refusal> {
-        for option in explain.options.iter().filter_map(definition) {
-            if !EXPLAIN_OPTIONS.contains(&option) {
-                return Err(Refusal::unsupported(format!(
-                    "EXPLAIN with option {option} is not supported by the relay yet"
-                )));
-            }
-        }
-        match explain.query.as_mut().and_then(|query| query.node.as_mut()) {
-            Some(NodeEnum::SelectStmt(select)) => self.select(select)?,
-            _ => return Err(Refusal::unsupported("EXPLAIN of anything but a query is not supported by the relay yet")),
-        }
-        self.locking()?;
-        if self.found.protected {
-            return Err(Refusal::forbidden(
-                "EXPLAIN is refused on protected relations: a plan's estimates follow from stored values",
-            ));
         }
         Ok(())
     }
@@ -198,13 +189,3 @@ fn discard(kind: &NodeEnum) -> Result<Effects, Refusal> {
         _ => Err(Refusal::unsupported("this kind of statement is not supported by the relay yet")),
     }
 }
-
-/// The name of an option.
-pub(super) fn definition(node: &Node) -> Option<&str> {
-    match &node.node {
-        Some(NodeEnum::DefElem(element)) => Some(&element.defname),
-        _ => None,
-    }
-}
-
-const EXPLAIN_OPTIONS: [&str; 5] = ["verbose", "costs", "format", "summary", "settings"];

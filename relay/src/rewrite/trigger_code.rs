@@ -4,6 +4,9 @@
 //! protected. So a write that sets off a trigger is refused, unless every name in the trigger's text is harmless: a text
 //! that names nothing protected, runs no other text and calls nothing that is not listed cannot tell what it has not read.
 
+use pg_query::protobuf::{ScanToken, Token};
+
+use super::access::Treatment;
 use super::functions;
 use super::rewriter::Rewriter;
 use crate::catalog::{Kind, Relation, TriggerFunction};
@@ -14,11 +17,13 @@ impl Rewriter<'_> {
     /// those that refer to it.
     pub(super) fn no_opaque_code(&mut self, relation: &Relation, action: &str) -> Result<(), Refusal> {
         let name = relation.qualified();
+        let target_protected = self.access.relations.get(&relation.oid).is_some_and(|access| access.protected);
+        let family = self.catalog.written_with(relation.oid, false);
         for oid in self.catalog.written_with(relation.oid, action != "insert") {
             let Some(reached) = self.catalog.relation(oid) else { continue };
             self.found.triggers |= reached.triggers;
             let protected = self.access.relations.get(&oid).is_none_or(|access| access.protected);
-            if protected && oid != relation.oid {
+            if protected && !(target_protected && family.contains(&oid)) {
                 return Err(Refusal::forbidden(format!(
                     "{action} is refused: it would change rows of {}, which has protected columns",
                     reached.qualified()
@@ -31,12 +36,15 @@ impl Rewriter<'_> {
                      outside of the relay's list"
                 )));
             }
-            if !reached.trigger_functions.iter().all(|function| self.sees_through(function)) {
+            let harmless = |function: &TriggerFunction| {
+                self.sees_through(function) && (!protected || self.keeps_to_clear_columns(function, oid))
+            };
+            if !reached.trigger_functions.iter().all(harmless) {
                 return Err(Refusal::forbidden(format!(
                     "{action} is refused: it sets off a trigger of {}, whose code could read or tell protected values",
                     reached.qualified()
                 ))
-                .hint("Triggers in PL/pgSQL run that name no protected relation, no view and no function outside of the relay's list."));
+                .hint("Triggers in PL/pgSQL run that name no protected relation or column, no view and no function outside of the relay's list."));
             }
         }
         Ok(())
@@ -58,6 +66,41 @@ impl Rewriter<'_> {
             Some(source) if !function.conditional => self.is_harmless(source),
             _ => false,
         }
+    }
+
+    /// Rows of a protected relation are in NEW and OLD: of them the text takes clear columns one by one, or returns all.
+    fn keeps_to_clear_columns(&self, function: &TriggerFunction, oid: u32) -> bool {
+        let (Some(access), Some(source)) = (self.access.relations.get(&oid), &function.source) else { return false };
+        let (Ok(tokens), false) = (tokens(source), function.sees_rows) else { return false };
+        // What PostgreSQL itself brings compares or copies whole rows.
+        if source.is_empty() {
+            return false;
+        }
+        let clear = |name: &str| {
+            let mut named = access.columns.iter().filter(|column| column.name == name);
+            named.all(|column| column.treatment == Treatment::Clear)
+        };
+        let text = |token: &ScanToken| {
+            source
+                .get(usize::try_from(token.start).ok()?..usize::try_from(token.end).ok()?)
+                .map(str::to_ascii_lowercase)
+        };
+        let code = tokens.iter().filter(|token| !is_comment(token));
+        let words: Vec<(String, Option<String>)> =
+            code.filter_map(|token| Some((text(token)?, word(source, token.start, token.end).flatten()))).collect();
+        words.iter().enumerate().all(|(at, (_, word))| {
+            let Some(word) = word else { return true };
+            let around = |offset: Option<usize>| offset.and_then(|at| words.get(at)).map(|(text, _)| text.as_str());
+            let (before, after) = (around(at.checked_sub(1)), around(at.checked_add(1)));
+            if !ROWS.contains(&word.as_str()) {
+                return clear(word);
+            }
+            match after {
+                Some(".") => around(at.checked_add(2)) != Some("*"),
+                Some(";") => before == Some("return"),
+                _ => false,
+            }
+        })
     }
 
     /// An expression of the catalog's, such as a default: no name in it means code outside of the list.
@@ -100,7 +143,7 @@ impl Rewriter<'_> {
 }
 
 /// What a token names: nothing for constants, comments and punctuation; `Some(None)` where it cannot be told.
-fn word(text: &str, start: i32, end: i32) -> Option<Option<String>> {
+pub(super) fn word(text: &str, start: i32, end: i32) -> Option<Option<String>> {
     let token = text.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)?;
     let mut letters = token.chars();
     let first = letters.next()?;
@@ -117,6 +160,12 @@ fn word(text: &str, start: i32, end: i32) -> Option<Option<String>> {
     named.then(|| Some(token.to_ascii_lowercase()))
 }
 
+fn is_comment(token: &ScanToken) -> bool {
+    matches!(Token::try_from(token.token), Ok(Token::SqlComment | Token::CComment))
+}
+
+/// The rows that a trigger has.
+const ROWS: [&str; 2] = ["new", "old"];
 /// What runs a text, reads files or loads code.
 const RUNS_TEXT: [&str; 7] = ["execute", "copy", "call", "load", "import", "prepare", "create"];
 

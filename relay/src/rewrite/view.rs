@@ -57,6 +57,7 @@ impl<'a> Rewriter<'a> {
         let mut select = scan::select_of(text).map_err(about)?;
         let mut inside = Rewriter::new(self.catalog, &[], self.access, Own::none());
         inside.operator_path = self.operator_path;
+        inside.mode = self.mode;
         inside.view_depth = self.view_depth.saturating_add(1);
         inside.spliced_before = self.spliced_so_far();
         #[cfg(test)]

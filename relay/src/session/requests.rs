@@ -502,7 +502,7 @@ pub(super) fn exposure(ruled: &policy::StatementRuling) -> Exposure {
             Exposure::WithheldUntilCommit
         }
         // What is prepared may be a write.
-        (true, Class::Insert | Class::Update | Class::Delete | Class::CopyIn | Class::Prepare) => {
+        (true, Class::Insert | Class::Update | Class::Delete | Class::Merge | Class::CopyIn | Class::Prepare) => {
             Exposure::WithheldUntilCommit
         }
         (true, _) => Exposure::Withheld,

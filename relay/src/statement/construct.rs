@@ -5,7 +5,6 @@ use pg_query::NodeEnum;
 /// The construct's SQL name, or a phrase that at least does not mislead. Never a part of the statement's text.
 pub(super) fn construct(kind: &NodeEnum) -> &'static str {
     match kind {
-        NodeEnum::MergeStmt(_) | NodeEnum::MergeWhenClause(_) | NodeEnum::MergeSupportFunc(_) => "MERGE",
         NodeEnum::DoStmt(_) => "DO",
         NodeEnum::CallStmt(_) => "CALL",
         NodeEnum::ListenStmt(_) => "LISTEN",

@@ -83,3 +83,5 @@ mod staleness;
 mod structure;
 #[cfg(test)]
 mod undoing;
+#[cfg(test)]
+mod writing;

@@ -24,13 +24,14 @@ fn assert_masked(scans: &[String], attack: &str, upstream: &str) {
 /// The words before a point, back to the parenthesis that is open there: a comma in a call lists no relations.
 fn same_level<'a>(before: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
     let mut closed = 0_usize;
-    let inside = before.iter().rev().take_while(move |word| {
-        closed += usize::from(**word == ")");
-        let open = **word == "(" && closed == 0;
-        closed -= usize::from(**word == "(" && !open);
-        !open
+    let inside = before.iter().rev().map_while(move |word| {
+        closed += usize::from(*word == ")");
+        let within = closed > 0;
+        let open = *word == "(" && closed == 0;
+        closed -= usize::from(*word == "(" && !open);
+        (!open).then_some((*word, within))
     });
-    inside.copied()
+    inside.filter(|(_, within)| !within).map(|(word, _)| word)
 }
 
 /// Protected relations and views over them, as they are written back.
@@ -115,7 +116,9 @@ const SEES_MASKS: &[&str] = &[
     "SELECT ROW(p.ssn, p.name) FROM clinic.patients p",
     "SELECT (ARRAY(SELECT ssn FROM clinic.patients))[1:2]",
     "SELECT sum(id) OVER (PARTITION BY (SELECT max(ssn) FROM clinic.patients) ROWS 1 PRECEDING) FROM billing.payers",
+    "INSERT INTO billing.payers SELECT id, ssn FROM clinic.patients",
     "EXPLAIN SELECT 1",
+    "EXPLAIN SELECT * FROM clinic.patients WHERE ssn = '1'",
     // 14: whole rows.
     "SELECT p FROM clinic.patients p",
     "SELECT row_to_json(p), to_jsonb(p) FROM clinic.patients p",
@@ -248,7 +251,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("COPY pg_class TO STDOUT", "system"),
     ("COPY (SELECT leak(id) FROM billing.payers) TO STDOUT", "leak"),
     ("COPY (DELETE FROM billing.invoices RETURNING *) TO STDOUT", "COPY"),
-    ("COPY (SELECT * FROM clinic.patients FOR UPDATE) TO STDOUT", "FOR UPDATE"),
+    ("COPY (SELECT * FROM clinic.patients FOR UPDATE) TO STDOUT", "locking rows of"),
     ("COPY (TABLE clinic.patients) TO STDOUT (ENCODING 'latin1')", "ENCODING"),
     ("COPY clinic.patients TO STDOUT (FORMAT)", "option"),
     ("COPY clinic.patients TO STDOUT (DELIMITER 5.5)", "option"),
@@ -267,7 +270,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("SELECT set_config(name, 'x', false) FROM pg_stats", "system relation"),
     ("SELECT set_config(name, setting, false) FROM pg_settings", "plain constants"),
     ("DECLARE c CURSOR FOR SELECT leak(id) FROM billing.payers", "leak"),
-    ("DECLARE c CURSOR FOR SELECT * FROM clinic.patients FOR UPDATE", "FOR UPDATE"),
+    ("DECLARE c CURSOR FOR SELECT * FROM clinic.patients FOR UPDATE", "locking rows of"),
     ("DECLARE c CURSOR FOR SELECT * FROM pg_authid", "pg_authid"),
     ("LISTEN x", "LISTEN"),
     ("NOTIFY x, 'y'", "NOTIFY"),
@@ -281,7 +284,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("SELECT * FROM information_schema.user_mapping_options", "user_mapping_options"),
     ("SELECT * FROM information_schema.made_by_somebody", "made_by_somebody"),
     ("SELECT * FROM pg_toast.pg_toast_100", "pg_toast"),
-    ("EXPLAIN SELECT * FROM clinic.patients WHERE ssn = '1'", "EXPLAIN"),
     ("EXPLAIN (ANALYZE) SELECT 1", "analyze"),
     ("EXPLAIN ANALYZE DELETE FROM billing.invoices", "EXPLAIN"),
     ("ANALYZE clinic.patients", "ANALYZE"),
@@ -289,7 +291,6 @@ const REFUSED: &[(&str, &str)] = &[
     // 16, 18 and rule 2: writes that read, choose by or store masks; copies.
     ("CREATE TABLE billing.copy AS SELECT * FROM clinic.patients", "CREATE TABLE"),
     ("SELECT * INTO billing.copy FROM clinic.patients", "CREATE TABLE"),
-    ("INSERT INTO billing.payers SELECT id, ssn FROM clinic.patients", "clinic.patients"),
     ("UPDATE clinic.patients SET zip = ssn", "updating clinic.patients"),
     ("UPDATE billing.invoices SET status = (SELECT ssn FROM clinic.patients LIMIT 1)", "clinic.patients"),
     (
@@ -305,10 +306,13 @@ const REFUSED: &[(&str, &str)] = &[
         "INSERT INTO billing.invoices (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET status = (SELECT ssn FROM patients)",
         "clinic.patients",
     ),
-    ("WITH d AS (DELETE FROM billing.invoices RETURNING *) SELECT * FROM d", "WITH clause"),
-    ("MERGE INTO billing.invoices i USING clinic.patients p ON p.id = i.patient_id WHEN MATCHED THEN DELETE", "MERGE"),
-    ("SELECT * FROM clinic.patients FOR UPDATE", "FOR UPDATE"),
-    ("SELECT * FROM (SELECT * FROM clinic.patients) x FOR SHARE", "FOR UPDATE"),
+    ("SELECT * FROM (WITH d AS (DELETE FROM billing.invoices RETURNING *) SELECT * FROM d) x", "WITH clause"),
+    (
+        "MERGE INTO billing.invoices i USING clinic.patients p ON p.name = 'x' WHEN MATCHED THEN DELETE",
+        "clinic.patients",
+    ),
+    ("SELECT * FROM clinic.patients FOR UPDATE", "locking rows of"),
+    ("SELECT * FROM (SELECT * FROM clinic.patients) x FOR SHARE", "locking rows of"),
     ("SELECT * FROM clinic.patients TABLESAMPLE bernoulli (10)", "TABLESAMPLE"),
     ("DELETE FROM billing.invoices WHERE CURRENT OF c", "WHERE CURRENT OF"),
     ("TRUNCATE clinic.visits", "TRUNCATE clinic.visits"),
@@ -357,16 +361,16 @@ fn who_may_do_everything_still_may_not_write_or_change_protected_relations() {
     for (attack, part) in [
         ("DROP TABLE clinic.visits", "protected columns"),
         ("TRUNCATE clinic.visits_2024", "protected columns"),
-        ("UPDATE clinic.patients SET zip = ssn", "protected columns"),
+        ("UPDATE clinic.patients SET zip = ssn", "protected"),
         ("CREATE INDEX ON clinic.patients (ssn, id)", "protected columns"),
         ("CREATE TABLE billing.t (x text REFERENCES clinic.patients (ssn))", "foreign key"),
-        ("CREATE TABLE billing.t (x text DEFAULT leak(1))", "leak"),
+        ("CREATE TABLE billing.t (x text DEFAULT leak(1))", "list alone"),
         ("CREATE TABLE billing.t (x text CHECK (x > (SELECT max(ssn) FROM clinic.patients)))", "subquery"),
         ("CREATE TABLE billing.t (LIKE clinic.patients INCLUDING ALL)", "LIKE"),
         ("CREATE TABLE billing.t () INHERITS (clinic.patients)", "inheritance"),
         ("CREATE TABLE billing.t PARTITION OF clinic.visits DEFAULT", "partitions"),
-        ("CREATE INDEX ON billing.payers (leak(id))", "leak"),
-        ("CREATE UNIQUE INDEX ON billing.payers (name) WHERE leak(id) > 'a'", "leak"),
+        ("CREATE INDEX ON billing.payers (leak(id))", "list alone"),
+        ("CREATE UNIQUE INDEX ON billing.payers (name) WHERE leak(id) > 'a'", "list alone"),
     ] {
         let refusal = clinic.refusal(attack);
         assert!(refusal.message.contains(part), "{attack}: {}", refusal.message);

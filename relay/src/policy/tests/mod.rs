@@ -12,6 +12,7 @@ mod ordinary;
 mod profile;
 mod set_off;
 mod temporary;
+mod writes;
 
 use std::sync::Arc;
 

@@ -4,10 +4,10 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{ConstraintsSetStmt, Node, ReindexObjectType, ReindexStmt, VacuumStmt};
 
 use super::odd;
+use crate::rewrite::explain::definition;
 use crate::rewrite::outcome::{Effects, OnTransaction};
 use crate::rewrite::own::is_temporary;
 use crate::rewrite::rewriter::Rewriter;
-use crate::rewrite::statement::definition;
 use crate::statement::Refusal;
 
 impl Rewriter<'_> {

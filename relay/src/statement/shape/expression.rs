@@ -3,8 +3,9 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     AArrayExpr, AConst, AExpr, AIndices, AIndirection, BoolExpr, BooleanTest, CaseExpr, CaseWhen, CoalesceExpr,
-    CollateClause, ColumnRef, Float, FuncCall, GroupingFunc, MinMaxExpr, MultiAssignRef, NamedArgExpr, NullTest,
-    ParamRef, RowExpr, SetToDefault, SortBy, SortByDir, SqlValueFunction, SubLink, TypeCast, WindowDef, a_const::Val,
+    CollateClause, ColumnRef, Float, FuncCall, GroupingFunc, MergeSupportFunc, MinMaxExpr, MultiAssignRef,
+    NamedArgExpr, NullTest, ParamRef, RowExpr, SetToDefault, SortBy, SortByDir, SqlValueFunction, SubLink, TypeCast,
+    WindowDef, a_const::Val,
 };
 
 use super::{Visit, each, one, type_name};
@@ -114,6 +115,10 @@ fn rest(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Refusal> {
         }
         NodeEnum::SetToDefault(default) => {
             let SetToDefault { xpr: _, type_id: _, type_mod: _, collation: _, location } = default.as_mut();
+            *location = 0;
+        }
+        NodeEnum::MergeSupportFunc(function) => {
+            let MergeSupportFunc { xpr: _, msftype: _, msfcollid: _, location } = function.as_mut();
             *location = 0;
         }
         NodeEnum::SortBy(sort) => self::sort(sort, visit)?,

@@ -1,10 +1,10 @@
-//! Queries and the three statements that write rows.
+//! Queries and the statements that write rows.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     CommonTableExpr, CteCycleClause, CteSearchClause, DeleteStmt, GroupingSet, IndexElem, InferClause, InsertStmt,
-    JoinExpr, LockingClause, Node, OnConflictClause, RangeFunction, RangeSubselect, RangeTableSample, ResTarget,
-    ReturningClause, SelectStmt, UpdateStmt, WithClause,
+    JoinExpr, LockingClause, MergeStmt, MergeWhenClause, Node, OnConflictClause, RangeFunction, RangeSubselect,
+    RangeTableSample, ResTarget, ReturningClause, SelectStmt, UpdateStmt, WithClause,
 };
 
 use super::{Visit, alias, definition, each, one, range_var};
@@ -95,6 +95,14 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
         NodeEnum::InsertStmt(statement) => insert(statement, visit)?,
         NodeEnum::UpdateStmt(statement) => update(statement, visit)?,
         NodeEnum::DeleteStmt(statement) => delete(statement, visit)?,
+        NodeEnum::MergeStmt(statement) => merge(statement, visit)?,
+        NodeEnum::MergeWhenClause(clause) => {
+            let MergeWhenClause { match_kind: _, command_type: _, r#override: _, condition, target_list, values } =
+                clause.as_mut();
+            one(condition, visit)?;
+            each(target_list, visit)?;
+            each(values, visit)?;
+        }
         _ => return Ok(false),
     }
     Ok(true)
@@ -236,6 +244,17 @@ fn delete(statement: &mut DeleteStmt, visit: Visit<'_>) -> Result<(), Refusal> {
     with(with_clause, visit)?;
     each(using_clause, visit)?;
     one(where_clause, visit)?;
+    returning(returning_clause, visit)
+}
+
+fn merge(statement: &mut MergeStmt, visit: Visit<'_>) -> Result<(), Refusal> {
+    let MergeStmt { relation, source_relation, join_condition, merge_when_clauses, returning_clause, with_clause } =
+        statement;
+    relation.as_mut().map_or(Ok(()), |relation| range_var(relation, visit))?;
+    with(with_clause, visit)?;
+    one(source_relation, visit)?;
+    one(join_condition, visit)?;
+    each(merge_when_clauses, visit)?;
     returning(returning_clause, visit)
 }
 

@@ -1,0 +1,1 @@
+MERGE INTO clinic.patients p USING (SELECT id, name FROM billing.payers) i ON p.id = i.id WHEN MATCHED AND i.name = 'x' THEN UPDATE SET ssn = i.name WHEN NOT MATCHED BY TARGET THEN INSERT (id, name) VALUES (i.id, DEFAULT) WHEN MATCHED THEN DELETE

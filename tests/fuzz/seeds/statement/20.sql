@@ -1,0 +1,1 @@
+WITH u AS (UPDATE clinic.patients SET (name, zip) = (SELECT 'x', name FROM billing.payers WHERE id = 1) WHERE id = 7 RETURNING *, ssn::text) SELECT u.id, to_jsonb(u) FROM u FOR UPDATE

@@ -1,0 +1,1 @@
+INSERT INTO clinic.patients AS p (id, name) VALUES (1, $1), (2, DEFAULT) ON CONFLICT (id) DO UPDATE SET name = excluded.name, ssn = '1' WHERE p.id > 0 RETURNING p.ssn, (SELECT 1), p.*

@@ -1,0 +1,1 @@
+EXPLAIN (VERBOSE, COSTS on) DELETE FROM clinic.patients USING billing.payers i WHERE i.id = patients.id AND EXISTS (SELECT * FROM clinic.patients q WHERE q.id = i.id) RETURNING patients.birth_date
