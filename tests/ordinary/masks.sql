@@ -25,7 +25,7 @@ UPDATE clinic.visits SET notes = '***';
 
 COMMIT;
 
--- Rows stand where they stood: whoever reads them without an order gets the same one.
+-- In the order that they have in `schema.sql`, for whoever reads them without one.
 CLUSTER clinic.patients USING patients_pkey;
 CLUSTER clinic.visits_2024 USING visits_2024_pkey;
 CLUSTER clinic.visits_2025 USING visits_2025_pkey;

@@ -272,3 +272,8 @@ CREATE POLICY everybody ON reference.beds USING (true);
 GRANT SELECT ON reference.icd TO PUBLIC;
 
 ANALYZE;
+
+-- So that a dump has the same order here and in the twin, whose rows are written anew.
+CLUSTER clinic.patients USING patients_pkey;
+CLUSTER clinic.visits_2024 USING visits_2024_pkey;
+CLUSTER clinic.visits_2025 USING visits_2025_pkey;

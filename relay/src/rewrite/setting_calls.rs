@@ -116,7 +116,8 @@ pub(super) fn shows_all(function: &RangeFunction) -> bool {
     let Some(NodeEnum::FuncCall(call)) = entry.items.first().and_then(|node| node.node.as_ref()) else { return false };
     let names: Vec<String> = call.funcname.iter().filter_map(super::expression::name).collect();
     let plain = !function.ordinality && function.coldeflist.is_empty() && call.args.is_empty();
-    plain && matches!(names.as_slice(), [.., last] if last == ALL && (names.len() == 1 || names[..1] == ["pg_catalog"]))
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    plain && matches!(names.as_slice(), ["pg_catalog", ALL] | [ALL])
 }
 
 /// As `SET`, and one thing more: to an empty search path, as `pg_dump` sets it. With that the server finds unqualified

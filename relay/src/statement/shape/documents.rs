@@ -44,12 +44,12 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
         NodeEnum::JsonObjectAgg(aggregate) => {
             let JsonObjectAgg { constructor, arg, absent_on_null: _, unique: _ } = aggregate.as_mut();
             arg.as_deref_mut().map_or(Ok(()), |pair| key_value(pair, visit))?;
-            self::aggregate(constructor.as_deref_mut(), visit)?;
+            self::aggregate(constructor, visit)?;
         }
         NodeEnum::JsonArrayAgg(aggregate) => {
             let JsonArrayAgg { constructor, arg, absent_on_null: _ } = aggregate.as_mut();
             maybe_value(arg.as_deref_mut(), visit)?;
-            self::aggregate(constructor.as_deref_mut(), visit)?;
+            self::aggregate(constructor, visit)?;
         }
         NodeEnum::JsonIsPredicate(predicate) => {
             let JsonIsPredicate { expr, format: written, item_type: _, unique_keys: _, location } = predicate.as_mut();
@@ -88,10 +88,10 @@ fn tables(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Refusal> {
                 table.as_mut();
             *location = 0;
             maybe_value(context_item.as_deref_mut(), visit)?;
-            path(pathspec.as_deref_mut(), visit)?;
+            path(pathspec, visit)?;
             each(passing, visit)?;
             each(columns, visit)?;
-            behavior(on_error.as_deref_mut(), visit)?;
+            behavior(on_error, visit)?;
             alias(names, visit)?;
         }
         NodeEnum::JsonTableColumn(column) => {
@@ -111,10 +111,10 @@ fn tables(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Refusal> {
             *location = 0;
             format(written);
             type_name(named, visit)?;
-            path(pathspec.as_deref_mut(), visit)?;
+            path(pathspec, visit)?;
             each(columns, visit)?;
-            behavior(on_empty.as_deref_mut(), visit)?;
-            behavior(on_error.as_deref_mut(), visit)?;
+            behavior(on_empty, visit)?;
+            behavior(on_error, visit)?;
         }
         NodeEnum::RangeTableFunc(table) => {
             let RangeTableFunc { lateral: _, docexpr, rowexpr, namespaces, columns, alias: names, location } =
@@ -190,8 +190,8 @@ fn query_function(call: &mut JsonFuncExpr, visit: Visit<'_>) -> Result<(), Refus
     one(pathspec, visit)?;
     each(passing, visit)?;
     output(made, visit)?;
-    behavior(on_empty.as_deref_mut(), visit)?;
-    behavior(on_error.as_deref_mut(), visit)
+    behavior(on_empty, visit)?;
+    behavior(on_error, visit)
 }
 
 fn value(expr: &mut JsonValueExpr, visit: Visit<'_>) -> Result<(), Refusal> {
@@ -211,10 +211,9 @@ fn key_value(pair: &mut JsonKeyValue, visit: Visit<'_>) -> Result<(), Refusal> {
     maybe_value(value.as_deref_mut(), visit)
 }
 
-fn aggregate(constructor: Option<&mut JsonAggConstructor>, visit: Visit<'_>) -> Result<(), Refusal> {
-    let Some(JsonAggConstructor { output: made, agg_filter, agg_order, over, location }) = constructor else {
-        return Ok(());
-    };
+fn aggregate(constructor: &mut Option<Box<JsonAggConstructor>>, visit: Visit<'_>) -> Result<(), Refusal> {
+    let Some(constructor) = constructor else { return Ok(()) };
+    let JsonAggConstructor { output: made, agg_filter, agg_order, over, location } = constructor.as_mut();
     *location = 0;
     output(made, visit)?;
     one(agg_filter, visit)?;
@@ -230,14 +229,16 @@ fn output(made: &mut Option<JsonOutput>, visit: Visit<'_>) -> Result<(), Refusal
     type_name(named, visit)
 }
 
-fn behavior(behavior: Option<&mut JsonBehavior>, visit: Visit<'_>) -> Result<(), Refusal> {
-    let Some(JsonBehavior { btype: _, expr, coerce: _, location }) = behavior else { return Ok(()) };
+fn behavior(behavior: &mut Option<Box<JsonBehavior>>, visit: Visit<'_>) -> Result<(), Refusal> {
+    let Some(behavior) = behavior else { return Ok(()) };
+    let JsonBehavior { btype: _, expr, coerce: _, location } = behavior.as_mut();
     *location = 0;
     one(expr, visit)
 }
 
-fn path(path: Option<&mut JsonTablePathSpec>, visit: Visit<'_>) -> Result<(), Refusal> {
-    let Some(JsonTablePathSpec { string, name: _, name_location, location }) = path else { return Ok(()) };
+fn path(path: &mut Option<Box<JsonTablePathSpec>>, visit: Visit<'_>) -> Result<(), Refusal> {
+    let Some(path) = path else { return Ok(()) };
+    let JsonTablePathSpec { string, name: _, name_location, location } = path.as_mut();
     (*name_location, *location) = (0, 0);
     one(string, visit)
 }

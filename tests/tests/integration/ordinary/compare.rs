@@ -69,7 +69,9 @@ fn step(direct: &[Message], relayed: &[Message], ordered: bool) -> Verdict {
     if refusal.is_some() {
         // A constant is computed when a statement is planned, a value when its row is reached: an error comes before or
         // after the first rows.
-        [&mut one, &mut other].map(|told| told.retain(|(tag, _)| !matches!(tag, 'T' | 'D')));
+        for told in [&mut one, &mut other] {
+            told.retain(|(tag, _)| !matches!(tag, 'T' | 'D'));
+        }
     }
     if one == other {
         return Verdict::Same;
