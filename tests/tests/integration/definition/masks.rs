@@ -35,7 +35,10 @@ impl Style {
     pub(super) fn fitting(kind: Kind, capacity: usize) -> Vec<Self> {
         let mut styles = vec![Self::Null, Self::Default];
         if is_character(kind) {
-            styles.extend([Self::Redact, Self::Redact, Self::Zip3, Self::Zip3, Self::Constant]);
+            styles.extend([Self::Redact, Self::Redact, Self::Constant]);
+            if capacity >= 5 {
+                styles.extend([Self::Zip3, Self::Zip3]);
+            }
             if capacity >= 8 {
                 styles.extend([Self::Last4, Self::Last4, Self::Last4]);
             }
@@ -80,8 +83,9 @@ fn last4(text: &str, capacity: usize) -> String {
 
 /// Three digits of an area with more than 20,000 people, or `000`.
 fn zip3(text: &str) -> String {
-    let area: String = text.chars().take(3).collect();
-    let digits = area.len() == 3 && area.bytes().all(|byte| byte.is_ascii_digit());
+    let code: String = text.chars().take(5).collect();
+    let digits = code.len() == 5 && code.bytes().all(|byte| byte.is_ascii_digit());
+    let area: String = code.chars().take(3).collect();
     if digits && !SPARSE_AREAS.contains(&area.as_str()) { area } else { "000".to_owned() }
 }
 
