@@ -170,7 +170,7 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("extra_float_digits", &["1", "0", "3"]),
 ];
 const QUERIES_OF_A_SHORT_RUN: usize = 600;
-const QUERIES_OF_A_LONG_RUN: usize = 20_000;
+const QUERIES_OF_A_LONG_RUN: usize = 40_000;
 const QUERIES_OF_A_SCHEMA: usize = 2_000;
 /// Of each kind of node in a long run.
 const EXECUTED_MIN: usize = 500;
