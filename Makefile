@@ -20,7 +20,7 @@ test: setup-test  ## Every test; starts a throwaway PostgreSQL of its own
 	cargo test --workspace $(CARGO_TEST_FLAGS)
 
 definition: setup-test  ## Tens of thousands of random queries beside a masked copy; QUERIES=n, SEED=n
-	QUERIES=$(or $(QUERIES),40000) SEED=$(SEED) cargo test -p tests --test integration $(CARGO_TEST_FLAGS) definition:: -- --include-ignored --nocapture
+	QUERIES=$(QUERIES) SEED=$(SEED) cargo test -p tests --test integration $(CARGO_TEST_FLAGS) definition:: -- --ignored --nocapture
 
 crash: setup-test  ## kill -9 at 50 random moments; KILLS=n for another number
 	AFFIDAVIT_KILLS=$(or $(KILLS),50) cargo test -p tests --test integration $(CARGO_TEST_FLAGS) kills:: -- --nocapture

@@ -223,7 +223,7 @@ impl Generator<'_> {
     }
 
     fn of_whole_row(&mut self, kind: Kind) -> Option<String> {
-        let item = self.some_row()?;
+        let item = self.some_row(|row| !row.renamed || !matches!(kind, Kind::Json | Kind::Jsonb))?;
         Some(match kind {
             Kind::Bool => {
                 format!("({item} {})", self.random.pick(&["IS NULL", "IS NOT NULL", "IS DISTINCT FROM NULL"]))

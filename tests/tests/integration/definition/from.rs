@@ -11,6 +11,8 @@ struct Item {
     columns: Vec<Shown>,
     /// It has a row that can be referred to.
     row: bool,
+    /// Columns of a relation have other names here.
+    renamed: bool,
 }
 
 impl Generator<'_> {
@@ -135,7 +137,7 @@ impl Generator<'_> {
                 let select = self.nested(|own| own.select(None, depth - 1));
                 let name = self.name("l");
                 let sql = format!("LATERAL ({}) AS {name}", select.sql);
-                Item { sql, name, columns: select.columns, row: true }
+                Item { sql, name, columns: select.columns, row: true, renamed: false }
             }
             12..=27 => self.function(),
             _ => self.item(depth),
@@ -167,11 +169,12 @@ impl Generator<'_> {
         if !stands && self.random.chance(30) {
             self.level().bare.push(bare.clone());
             let name = if written.contains("app.") && self.random.chance(25) { format!("app.{bare}") } else { bare };
-            return Item { sql: written, name, columns, row: true };
+            return Item { sql: written, name, columns, row: true, renamed: false };
         }
         let name = self.name("t");
         let mut sql = format!("{written} {}{name}", self.random.pick(&["AS ", ""]));
-        if self.random.chance(10) {
+        let renamed = self.random.chance(10);
+        if renamed {
             let number = self.random.between(1, columns.len());
             let new: Vec<String> = (0..number).map(|_| self.name("x")).collect();
             for (column, name) in columns.iter_mut().zip(&new) {
@@ -179,7 +182,7 @@ impl Generator<'_> {
             }
             sql = format!("{sql} ({})", new.join(", "));
         }
-        Item { sql, name, columns, row: true }
+        Item { sql, name, columns, row: true, renamed }
     }
 
     fn with_or_without_children(&mut self, relation: &Relation, name: String) -> String {
@@ -195,7 +198,7 @@ impl Generator<'_> {
     fn common_table(&mut self) -> Item {
         let table = self.random.one_of(&self.tables).clone();
         let name = self.name("t");
-        Item { sql: format!("{} AS {name}", table.name), name, columns: table.columns, row: true }
+        Item { sql: format!("{} AS {name}", table.name), name, columns: table.columns, row: true, renamed: false }
     }
 
     fn subselect(&mut self, depth: usize) -> Item {
@@ -213,7 +216,7 @@ impl Generator<'_> {
             let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
             sql = format!("{sql} ({})", names.join(", "));
         }
-        Item { sql, name, columns, row: true }
+        Item { sql, name, columns, row: true, renamed: false }
     }
 
     pub(super) fn values_item_text(&mut self, kinds: &[Kind]) -> String {
@@ -231,7 +234,7 @@ impl Generator<'_> {
         let name = self.name("v");
         let columns: Vec<Shown> = kinds.iter().map(|kind| clear(self.name("x"), *kind)).collect();
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        Item { sql: format!("({values}) AS {name} ({})", names.join(", ")), name, columns, row: true }
+        Item { sql: format!("({values}) AS {name} ({})", names.join(", ")), name, columns, row: true, renamed: false }
     }
 
     /// A join in parentheses, with a name for it and its columns.
@@ -245,7 +248,7 @@ impl Generator<'_> {
         let columns: Vec<Shown> = inside.columns.iter().map(|column| renamed(column, self.name("x"))).collect();
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let name = self.name("j");
-        Item { sql: format!("({sql}) AS {name} ({})", names.join(", ")), name, columns, row: true }
+        Item { sql: format!("({sql}) AS {name} ({})", names.join(", ")), name, columns, row: true, renamed: false }
     }
 
     /// A function of what stands before it.
@@ -261,7 +264,7 @@ impl Generator<'_> {
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let with = if ordinality { " WITH ORDINALITY" } else { "" };
         let row = columns.len() > 1;
-        Item { sql: format!("{call}{with} AS {name} ({})", names.join(", ")), name, columns, row }
+        Item { sql: format!("{call}{with} AS {name} ({})", names.join(", ")), name, columns, row, renamed: false }
     }
 
     fn call(&mut self) -> (String, Vec<Kind>, bool) {
@@ -320,7 +323,7 @@ impl Generator<'_> {
         let level = self.level();
         level.columns.extend(visible);
         if item.row && !item.name.contains('.') {
-            level.rows.push(Row { item: item.name.clone(), protected });
+            level.rows.push(Row { item: item.name.clone(), protected, renamed: item.renamed });
         }
     }
 }

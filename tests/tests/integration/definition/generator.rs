@@ -65,6 +65,8 @@ pub(super) struct Visible {
 pub(super) struct Row {
     pub(super) item: String,
     pub(super) protected: bool,
+    /// Its fields have other names than the relation's columns: JSON of it has the relation's, and through the relay the new ones.
+    pub(super) renamed: bool,
 }
 
 /// A common table expression.
@@ -250,12 +252,13 @@ impl<'a> Generator<'a> {
     }
 
     /// A whole row of this level.
-    pub(super) fn some_row(&mut self) -> Option<String> {
+    pub(super) fn some_row(&mut self, fits: impl Fn(&Row) -> bool) -> Option<String> {
         let level = self.levels.last()?;
-        if level.keys.is_some() || level.rows.is_empty() {
+        let rows: Vec<Row> = level.rows.iter().filter(|row| level.keys.is_none() && fits(row)).cloned().collect();
+        if rows.is_empty() {
             return None;
         }
-        let row = level.rows[self.random.below(self.levels.last()?.rows.len())].clone();
+        let row = self.random.one_of(&rows).clone();
         self.note(row.protected);
         Some(row.item)
     }

@@ -158,7 +158,7 @@ impl Generator<'_> {
     }
 
     fn whole_row(&mut self) -> String {
-        match self.some_row() {
+        match self.some_row(|_| true) {
             Some(row) if self.random.chance(70) => row,
             Some(row) if self.random.chance(40) => format!("ROW({row}.*)"),
             _ => {
