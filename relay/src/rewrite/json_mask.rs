@@ -65,7 +65,14 @@ impl JsonMask {
         let all_clear = written.json.values().all(|style| style == ColumnStyle::CLEAR);
         match shape {
             Some(shape) if !(all_clear && written.otherwise == Otherwise::Clear) => {
-                Ok(Self { written: written.clone(), shape })
+                let mask = Self { written: written.clone(), shape };
+                if mask.expression("").len() > EXPRESSION_MAX {
+                    return Err(StyleError::Paths(
+                        "the paths are too many or too deep for one statement: expected some hundred shallow ones, or some \
+                         dozen deep ones",
+                    ));
+                }
+                Ok(mask)
             }
             _ => {
                 Err(StyleError::Paths("everything in the documents is clear: expected `clear` for the column instead"))
@@ -290,6 +297,8 @@ const NO_KEYS: &str = "CAST('{}' AS pg_catalog.jsonb)";
 const NO_ELEMENTS: &str = "CAST('[]' AS pg_catalog.jsonb)";
 const PATHS_MAX: usize = 256;
 const STEPS_MAX: usize = 16;
+/// Bytes. PostgreSQL compiles large expressions, and for one of 300 kB took a minute, for one of 2 MB ten and gigabytes.
+const EXPRESSION_MAX: usize = 64 * 1024;
 /// A function takes a hundred arguments at most, and each key has two.
 const KEYS_A_CALL: usize = 50;
 
@@ -323,13 +332,16 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_contradict_each_other_are_refused_by_name() {
+    fn paths_that_contradict_each_other_or_are_too_much_are_refused_by_name() {
+        let deep = (0..15).map(|step| format!("k{step}.")).collect::<String>();
+        let deep: String = (0..100).map(|number| format!("json.\"{deep}{number}\" = \"last4\"\n")).collect();
         for (paths, named) in [
             (r#"json = { a = "redact", "a.b" = "redact" }"#, "a.b"),
             (r#"json = { "a[]" = "redact", "a.b" = "redact" }"#, "a"),
             (r#"json = { '"a"' = "redact", a = "clear" }"#, "a"),
             (r#"json = { a = "blur" }"#, "`a`"),
             (r#"json = { a = "hash" }"#, "hash"),
+            (&deep, "too many or too deep"),
             (r#"json = {}"#, "1 to 256"),
             ("json = { a = \"clear\" }\notherwise = \"clear\"", "everything"),
         ] {

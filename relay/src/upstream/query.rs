@@ -61,9 +61,14 @@ impl Questions {
         let answer = tokio::time::timeout(QUERY_LIMIT, one_text(&mut self.dialogue, sql)).await;
         let answer = answer.map_err(|_| UpstreamError::TimedOut)?;
         if matches!(answer, Err(UpstreamError::Refused(_))) {
-            while !matches!(BackendMessage::decode(&self.dialogue.hear().await?)?, BackendMessage::ReadyForQuery(_)) {}
+            tokio::time::timeout(QUERY_LIMIT, self.ready()).await.map_err(|_| UpstreamError::TimedOut)??;
         }
         answer
+    }
+
+    async fn ready(&mut self) -> Result<(), UpstreamError> {
+        while !matches!(BackendMessage::decode(&self.dialogue.hear().await?)?, BackendMessage::ReadyForQuery(_)) {}
+        Ok(())
     }
 
     /// Leaves.
