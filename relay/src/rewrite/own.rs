@@ -22,7 +22,7 @@ pub struct Own {
 /// A relation that the session made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
-    /// As far as it is known: without columns where they are not, and with [`OWN_OID`] where the snapshot has none.
+    /// As far as it is known: without columns where they are not, and with 0 for an OID where the snapshot has none.
     pub(super) relation: Relation,
     /// It may have columns of types that extensions made.
     pub(super) extension_types: bool,
