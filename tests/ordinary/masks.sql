@@ -14,7 +14,7 @@ UPDATE clinic.patients SET
     birth_date = CASE WHEN extract(year FROM birth_date) > extract(year FROM now() AT TIME ZONE 'UTC') - 90
                       THEN to_date(to_char(birth_date, 'YYYY'), 'YYYY') END,
     -- 036 is an area of 20,000 people or fewer.
-    zip = CASE WHEN zip LIKE '036%' THEN '000' ELSE substring(zip FOR 3) END,
+    zip = CASE WHEN zip LIKE '036%' OR zip !~ '^[0-9]{5}' THEN '000' ELSE substring(zip FOR 3) END,
     email = '***',
     phone = '***',
     height_cm = NULL,
