@@ -80,7 +80,7 @@ pub struct Index {
     pub unique: bool,
     /// Rows with NULL in it are not the same.
     pub nulls_distinct: bool,
-    /// Its plain columns, without those it only includes.
+    /// Its plain columns, also those it only includes.
     #[serde(default, deserialize_with = "or_empty")]
     pub columns: Vec<i16>,
     /// Expressions that it is over, as SQL text.

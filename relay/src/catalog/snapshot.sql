@@ -85,8 +85,8 @@ SELECT pg_catalog.json_build_object(
           'unique', x.indisunique OR x.indisexclusion,
           'nulls_distinct', NOT x.indnullsnotdistinct,
           'columns', (SELECT pg_catalog.json_agg(k.number)
-              FROM pg_catalog.unnest(x.indkey::pg_catalog.int2[]) WITH ORDINALITY AS k (number, place)
-             WHERE k.place OPERATOR(pg_catalog.<=) x.indnkeyatts AND k.number OPERATOR(pg_catalog.>) 0),
+              FROM pg_catalog.unnest(x.indkey::pg_catalog.int2[]) AS k (number)
+             WHERE k.number OPERATOR(pg_catalog.>) 0),
           'expressions', pg_catalog.pg_get_expr(x.indexprs, x.indrelid),
           'predicate', pg_catalog.pg_get_expr(x.indpred, x.indrelid)))
           FROM pg_catalog.pg_index x WHERE x.indrelid OPERATOR(pg_catalog.=) c.oid

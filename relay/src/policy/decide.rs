@@ -97,8 +97,9 @@ impl Batch {
                 return Some(Refusal::unsupported("PREPARE must be sent alone"));
             }
             let changes = |d: &Decided| d.result.as_ref().is_ok_and(|rewritten| rewritten.effects.changes_resolution());
-            // What only begins or ends a transaction means the same wherever it stands.
-            let depends = |d: &Decided| d.class != Class::Transaction;
+            // COMMIT means the same wherever it stands. Which of the names made in the same message a ROLLBACK leaves, nobody
+            // could tell from the answers.
+            let depends = |d: &Decided| !d.result.as_ref().is_ok_and(|rewritten| rewritten.effects.commits);
             let earlier = decided.iter().position(changes).is_some_and(|at| decided.iter().skip(at + 1).any(depends));
             if decided.iter().any(|d| d.needs_approval() && d.found.temporary) {
                 let message = "a statement that needs approval cannot read or write a temporary table: nobody else sees what is in it";

@@ -59,7 +59,7 @@ const NARROWED: &[Narrowed] = &[
             ("objid", "NULL::pg_catalog.oid"),
             ("objsubid", "NULL::pg_catalog.int2"),
         ],
-        rows: "",
+        rows: UNTELLING,
     },
     Narrowed { name: "pg_prepared_statements", hidden: &[("statement", "NULL::pg_catalog.text")], rows: "" },
     // What others run. The number of a text follows from the constants in it where it is no query.
@@ -86,5 +86,13 @@ const NARROWED: &[Narrowed] = &[
     Narrowed { name: "pg_user_mappings", hidden: &[("umoptions", "NULL::pg_catalog.text[]")], rows: "" },
 ];
 
+/// Locks on rows and pages, those that a serializable transaction notes, and those on what holds long values: by which of
+/// them a statement takes, what it read and wrote would be told.
+const UNTELLING: &str = " WHERE n.mode OPERATOR(pg_catalog.<>) 'SIReadLock' \
+    AND n.locktype OPERATOR(pg_catalog.<>) ALL (ARRAY['page', 'tuple']) \
+    AND (n.relation IS NULL OR NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) n.relation \
+    AND (c.relkind OPERATOR(pg_catalog.=) 't' OR c.relispartition \
+    OR EXISTS (SELECT FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class h ON h.oid OPERATOR(pg_catalog.=) x.indrelid \
+    WHERE x.indexrelid OPERATOR(pg_catalog.=) c.oid AND (h.relkind OPERATOR(pg_catalog.=) 't' OR h.relispartition)))))";
 /// The session's own row.
 const OWN: &str = " WHERE n.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()";

@@ -70,6 +70,8 @@ pub struct Effects {
     pub by_name: ByName,
     /// What it does to its transaction.
     pub on_transaction: OnTransaction,
+    /// It is `COMMIT`.
+    pub commits: bool,
 }
 
 /// What a statement does with a prepared statement. SQL and the protocol give names in one space.

@@ -98,6 +98,10 @@ impl Own {
         for (key, made) in temporary {
             self.relations.entry(key.clone()).or_insert_with(|| Arc::clone(made));
         }
+        // Nor which columns they have.
+        for made in self.relations.values_mut() {
+            Arc::make_mut(made).relation.columns.clear();
+        }
     }
 
     /// How many there are.

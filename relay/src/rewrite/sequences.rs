@@ -50,7 +50,7 @@ impl<'a> Rewriter<'a> {
         self.catalog.sequences().iter().try_for_each(|sequence| self.counts_nothing_protected(sequence))
     }
 
-    fn counts_nothing_protected(&self, sequence: &Sequence) -> Result<(), Refusal> {
+    pub(super) fn counts_nothing_protected(&self, sequence: &Sequence) -> Result<(), Refusal> {
         let name = sequence.qualified();
         let told = |(oid, number): &(u32, i16)| {
             let masked = |access: &super::access::RelationAccess| {
@@ -73,7 +73,12 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    fn ask_sequence(&mut self, sequence: &'a Sequence, action: &'static str, what: &str) -> Result<(), Refusal> {
+    pub(super) fn ask_sequence(
+        &mut self,
+        sequence: &'a Sequence,
+        action: &'static str,
+        what: &str,
+    ) -> Result<(), Refusal> {
         self.counts_nothing_protected(sequence)?;
         for (oid, _) in &sequence.columns {
             let relation = self.catalog.relation(*oid).ok_or_else(unnamed)?;

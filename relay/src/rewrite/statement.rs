@@ -152,11 +152,11 @@ fn transaction(statement: &TransactionStmt) -> Result<Effects, Refusal> {
         Ok(
             TransactionStmtKind::TransStmtBegin
             | TransactionStmtKind::TransStmtStart
-            | TransactionStmtKind::TransStmtCommit
             | TransactionStmtKind::TransStmtRollback
             | TransactionStmtKind::TransStmtSavepoint
             | TransactionStmtKind::TransStmtRelease,
         ) => {}
+        Ok(TransactionStmtKind::TransStmtCommit) => effects.commits = true,
         Ok(TransactionStmtKind::TransStmtRollbackTo) => effects.on_transaction = OnTransaction::UndoesPart,
         _ => return Err(Refusal::unsupported("two-phase commit is not supported by the relay")),
     }

@@ -83,6 +83,9 @@ impl<'a> Part<'a> {
     /// A new row's values are the client's and the server's own: only rows that are there can answer.
     fn inserted(&self, index: &Index) -> Option<String> {
         let masked = self.masked_of(&self.read_by(index))?;
+        if let Some(told) = self.placed(index) {
+            return Some(told);
+        }
         if !index.unique || index.expressions.is_none() && index.predicate.is_none() && self.meets_nobody(index) {
             return None;
         }
@@ -118,9 +121,24 @@ impl<'a> Part<'a> {
         indexes.or_else(checks).or_else(generated).or_else(partitions)
     }
 
+    /// Where in an index a value is put that the client gives follows from the stored ones beside it, and rows can come in its
+    /// order. Whether an index grows by it, tells whether it is the stored one.
+    fn placed(&self, index: &Index) -> Option<String> {
+        let given = self.read_by(index).intersection(&self.assigned).copied().collect();
+        let masked = self.masked_of(&given)?;
+        Some(format!("masked column {masked} is in an index, and where a value goes there tells those beside it"))
+    }
+
     fn updated_index(&self, index: &Index) -> Option<String> {
         let read = self.read_by(index);
         let masked = self.masked_of(&read)?;
+        if let Some(told) = self.placed(index) {
+            return Some(told);
+        }
+        // Any update of a row may add it anew to an index that it belongs to, and sizes can be seen.
+        if index.predicate.is_some() {
+            return Some(format!("which rows are in an index follows from masked column {masked}"));
+        }
         if index.unique && !read.is_disjoint(&self.assigned) {
             return Some(format!("a unique index or exclusion constraint reads masked column {masked}"));
         }
@@ -166,7 +184,13 @@ impl<'a> Part<'a> {
             return concerned.then(|| format!("a foreign key refers to masked column {masked}"));
         }
         let from = key.from == self.relation.oid && action == "update";
-        if from { self.mixed("a foreign key", &self.with_sources(&key.from_columns)) } else { None }
+        let columns = self.with_sources(&key.from_columns);
+        // Whether the other row is looked up, and locked, tells whether the value is another than the stored one.
+        let given = || {
+            let masked = self.masked_of(&columns.intersection(&self.assigned).copied().collect())?;
+            Some(format!("a foreign key from masked column {masked} is looked up where its value changes"))
+        };
+        if from { given().or_else(|| self.mixed("a foreign key", &columns)) } else { None }
     }
 
     /// Told where this reads stored values of masked columns together with given ones.

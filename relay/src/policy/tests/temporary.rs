@@ -104,7 +104,11 @@ fn what_policy_reveals_is_not_kept_where_nobody_classified_it() {
         "COPY mine FROM STDIN WHERE n = (SELECT name FROM clinic.patients LIMIT 1)",
     ] {
         let message = doctor.refusal(sql).message;
-        assert!((message.contains("reveals to you") || message.contains("revealed to you")) && message.contains("clinic.patients"), "{sql}: {message}");
+        assert!(
+            (message.contains("reveals to you") || message.contains("revealed to you"))
+                && message.contains("clinic.patients"),
+            "{sql}: {message}"
+        );
     }
     doctor.upstream("CREATE TEMP TABLE t AS SELECT id FROM billing.invoices");
 }

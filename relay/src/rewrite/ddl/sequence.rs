@@ -22,12 +22,16 @@ impl Rewriter<'_> {
         }
         let own = OwnChange::Thing(Thing::Sequence, range.schemaname.clone(), range.relname.clone());
         self.sequence_options(&mut statement.options)?;
-        Ok(changed_own(vec![own]))
+        // What `IF NOT EXISTS` leaves as it is may be somebody else's.
+        Ok(changed_own(if statement.if_not_exists { Vec::new() } else { vec![own] }))
     }
 
     pub(in crate::rewrite) fn alter_sequence(&mut self, statement: &mut AlterSeqStmt) -> Result<Effects, Refusal> {
         let range = statement.sequence.as_mut().ok_or_else(|| odd("ALTER SEQUENCE"))?;
         self.changeable_dependent(range, true, statement.missing_ok, "ALTER SEQUENCE")?;
+        if let Some(sequence) = self.catalog.sequence(self.path, &range.schemaname, &range.relname) {
+            self.counts_nothing_protected(sequence)?;
+        }
         self.sequence_options(&mut statement.options)?;
         Ok(changed())
     }
@@ -113,6 +117,9 @@ impl Rewriter<'_> {
                     "the sequence {} numbers the rows of a protected relation",
                     QualifiedName { schema: &known.schema, name: &known.name }
                 )));
+            }
+            if let Some(sequence) = self.catalog.sequence(&[], &range.schemaname, &range.relname) {
+                self.ask_sequence(sequence, "insert", "taking numbers for")?;
             }
         }
         let name = QualifiedName { schema: &range.schemaname, name: &range.relname }.to_string();

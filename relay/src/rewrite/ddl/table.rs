@@ -25,15 +25,23 @@ impl Rewriter<'_> {
         let mut made = Made::table(&schema, &name, columns(&statement.table_elts));
         made.extension_types = self.found.extension_types;
         made.until_commit = statement.oncommit == i32::from(pg_query::protobuf::OnCommitAction::OncommitDrop);
-        let known = self.own.named(&schema, &name).is_some() || self.catalog.relation_named(&schema, &name).is_some();
-        let own = match statement.if_not_exists && known {
-            true => Vec::new(),
-            false => vec![OwnChange::Relation(Arc::new(made))],
-        };
+        let own = self.noted(made, place == Place::Temporary, statement.if_not_exists);
         Ok(match place {
             Place::Temporary => Effects { own, ..Effects::default() },
             Place::Schema => changed_own(own),
         })
+    }
+
+    /// What `IF NOT EXISTS` leaves as it is may be somebody else's, and of a temporary table have other columns.
+    pub(super) fn noted(&self, mut made: Made, temporary: bool, if_not_exists: bool) -> Vec<OwnChange> {
+        let known = self.own.named(&made.relation.schema, &made.relation.name).is_some();
+        if if_not_exists && (known || !temporary) {
+            return Vec::new();
+        }
+        if if_not_exists {
+            made.relation.columns.clear();
+        }
+        vec![OwnChange::Relation(Arc::new(made))]
     }
 
     fn element(&mut self, element: &mut Node) -> Result<(), Refusal> {

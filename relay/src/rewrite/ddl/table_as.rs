@@ -3,8 +3,6 @@
 //! What a query reads of protected columns is masked already, so what it fills holds masks. Where policy reveals a column
 //! of what it reads, the values would stand in a table that nobody has classified: refused (rule 7).
 
-use std::sync::Arc;
-
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CreateTableAsStmt, IntoClause, Node, ObjectType, OnCommitAction, SelectStmt, SetOperation};
 
@@ -13,7 +11,7 @@ use super::{changed_own, odd};
 use crate::catalog::Column;
 use crate::rewrite::expression;
 use crate::rewrite::outcome::Effects;
-use crate::rewrite::own::{Made, OwnChange, column};
+use crate::rewrite::own::{Made, column};
 use crate::rewrite::rewriter::Rewriter;
 use crate::rewrite::scan;
 use crate::statement::Refusal;
@@ -38,12 +36,7 @@ impl Rewriter<'_> {
                 let mut made = Made::table(&schema, &name, columns(&into.col_names, select));
                 made.extension_types = self.found.extension_types;
                 made.until_commit = into.on_commit == i32::from(OnCommitAction::OncommitDrop);
-                let known =
-                    self.own.named(&schema, &name).is_some() || self.catalog.relation_named(&schema, &name).is_some();
-                let own = match statement.if_not_exists && known {
-                    true => Vec::new(),
-                    false => vec![OwnChange::Relation(Arc::new(made))],
-                };
+                let own = self.noted(made, place == Place::Temporary, statement.if_not_exists);
                 Ok(match place {
                     Place::Temporary => Effects { own, ..Effects::default() },
                     Place::Schema => changed_own(own),
