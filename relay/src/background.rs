@@ -1,7 +1,7 @@
 //! The runtime beside the sessions: sealing, storing, heartbeats, and in `local` the functions.
 //!
 //! Its threads give way to the sessions', which somebody waits for. What they leave undone meanwhile is in the spool and
-//! counts against its limit, near which the sessions wait for them ([`crate::session`]).
+//! counts against its limit, near which the sessions wait for them.
 
 use std::io;
 

@@ -83,11 +83,8 @@ impl<'a> Part<'a> {
     /// A new row's values are the client's and the server's own: only rows that are there can answer.
     fn inserted(&self, index: &Index) -> Option<String> {
         let masked = self.masked_of(&self.read_by(index))?;
-        if let Some(told) = self.placed(index) {
-            return Some(told);
-        }
         if !index.unique || index.expressions.is_none() && index.predicate.is_none() && self.meets_nobody(index) {
-            return None;
+            return self.placed(index);
         }
         Some(format!("a unique index or exclusion constraint reads masked column {masked}"))
     }
@@ -132,15 +129,15 @@ impl<'a> Part<'a> {
     fn updated_index(&self, index: &Index) -> Option<String> {
         let read = self.read_by(index);
         let masked = self.masked_of(&read)?;
-        if let Some(told) = self.placed(index) {
-            return Some(told);
-        }
         // Any update of a row may add it anew to an index that it belongs to, and sizes can be seen.
         if index.predicate.is_some() {
             return Some(format!("which rows are in an index follows from masked column {masked}"));
         }
         if index.unique && !read.is_disjoint(&self.assigned) {
             return Some(format!("a unique index or exclusion constraint reads masked column {masked}"));
+        }
+        if let Some(told) = self.placed(index) {
+            return Some(told);
         }
         // How long a stored value is, tells whether both together are too long for an entry.
         let computes = index.expressions.is_some() || index.predicate.is_some();
