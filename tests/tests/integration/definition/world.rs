@@ -1,14 +1,12 @@
 //! Two databases for each schema, one with raw rows and one with masked ones, and the relay in front of the first.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::process::Stdio;
 
 use super::query;
 use super::random::Random;
 use super::rows;
 use super::schema::{self, Relation, TYPES};
-use crate::harness::corpus::Login;
+use crate::harness::corpus::{Login, script, try_script};
 use crate::harness::{Database, Relay};
 
 /// The schemas of a run.
@@ -86,7 +84,7 @@ fn made(database: &Database, seed: u64, classifications: &mut Vec<String>) -> Sc
     ordered.sort_by_key(|table| matches!(table.is, schema::Is::Part { .. } | schema::Is::Child(_)));
     let created: String = ordered.iter().map(|table| table.create()).collect();
     database.run(&format!("CREATE DATABASE \"{raw}\""));
-    psql(database, &raw, &format!("{TYPES}{created}"));
+    script(database.psql(), &raw, &format!("{TYPES}{created}"));
     database.run(&format!("CREATE DATABASE \"{twin}\" TEMPLATE \"{raw}\""));
     let (mut own, mut masked) = (String::new(), all(Relation::loosen));
     for table in tables.iter().filter(|table| table.is != schema::Is::Partitioned) {
@@ -96,7 +94,7 @@ fn made(database: &Database, seed: u64, classifications: &mut Vec<String>) -> Sc
     }
     own.push_str(&all(Relation::constrain));
     for (name, sql) in [(&raw, own), (&twin, masked)] {
-        psql(database, name, &format!("{sql}ANALYZE;"));
+        script(database.psql(), name, &format!("{sql}ANALYZE;"));
     }
     let views = views(database, &mut random, &tables, [&twin, &raw]);
     classifications.push(all(Relation::classification));
@@ -111,7 +109,8 @@ fn views(database: &Database, random: &mut Random, tables: &[Relation], names: [
     let mut views = Vec::new();
     for number in 0..query::VIEWS {
         let (view, definition) = query::view(random, number, tables, &views);
-        let made = names.map(|name| try_psql(database, name, &format!("SET search_path = app;\n{definition};")));
+        let made =
+            names.map(|name| try_script(database.psql(), name, &format!("SET search_path = app;\n{definition};")));
         match &made {
             [Ok(()), Ok(())] => views.push(view),
             [Err(one), Err(_)] => eprintln!("left out {}: {one}", view.name),
@@ -134,24 +133,6 @@ fn values(database: &Database, name: &str, sql: &str) -> Vec<String> {
     let output = psql.args(["--tuples-only", "--no-align", "--dbname", name, "--command", sql]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
-}
-
-fn psql(database: &Database, name: &str, sql: &str) {
-    try_psql(database, name, sql).unwrap_or_else(|error| panic!("{name}: {error}\n{sql}"));
-}
-
-fn try_psql(database: &Database, name: &str, sql: &str) -> Result<(), String> {
-    let mut psql = database.psql();
-    psql.args(["--quiet", "--set=ON_ERROR_STOP=1", "--dbname", name, "--file=-"]).stdin(Stdio::piped());
-    let mut psql = psql.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut input = psql.stdin.take().unwrap();
-    let text = sql.to_owned();
-    let writer = std::thread::spawn(move || {
-        let _ended = input.write_all(text.as_bytes());
-    });
-    let output = psql.wait_with_output().unwrap();
-    writer.join().unwrap();
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
 /// Everything but seeing what is protected.

@@ -13,7 +13,12 @@ pub(crate) fn copy(server: &Database, from: &str, to: &str) {
 }
 
 /// Runs a script; `\echo` tells a failure's message where it was.
-pub(crate) fn script(mut psql: Command, database: &str, sql: &str) {
+pub(crate) fn script(psql: Command, database: &str, sql: &str) {
+    try_script(psql, database, sql).unwrap_or_else(|failure| panic!("script for {database}, {failure}"));
+}
+
+/// As [`script`]; a failure is told.
+pub(crate) fn try_script(mut psql: Command, database: &str, sql: &str) -> Result<(), String> {
     psql.args(["--quiet", "--set=ON_ERROR_STOP=1", "--dbname", database, "--file=-"]).stdin(Stdio::piped());
     let mut psql = psql.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut input = psql.stdin.take().unwrap();
@@ -23,9 +28,12 @@ pub(crate) fn script(mut psql: Command, database: &str, sql: &str) {
     });
     let output = psql.wait_with_output().unwrap();
     writer.join().unwrap();
+    if output.status.success() {
+        return Ok(());
+    }
     let said = String::from_utf8_lossy(&output.stdout);
     let place = said.lines().last().unwrap_or_default();
-    assert!(output.status.success(), "script for {database}, {place}: {}", String::from_utf8_lossy(&output.stderr));
+    Err(format!("{place}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 /// The relay's classification of these relations: the style of each column that is named.

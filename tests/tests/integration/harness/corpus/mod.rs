@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 pub(crate) use client::{Client, Login};
-pub(crate) use databases::{classification, copy, script};
+pub(crate) use databases::{classification, copy, script, try_script};
 pub(crate) use run::{Kept, Place, Seen, run, values};
 pub(crate) use step::{Does, Step};
 
