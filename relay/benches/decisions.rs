@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use relay::catalog::Snapshot;
 use relay::config::{Classification, Connection};
-use relay::policy::{AccessProfile, Context, Decisions, Outcome, Own, PolicySet, decide};
+use relay::policy::{AccessProfile, Context, Decisions, Footing, Outcome, Own, PolicySet, decide};
 use schemas::event::Path;
 use schemas::token::TokenKey;
 use serde_json::{Value, json};
@@ -42,8 +42,8 @@ fn main() {
 
 fn row(name: &str, sql: &str, snapshot: &Snapshot, profile: &AccessProfile, key: &TokenKey) {
     let token = |bytes: &[u8]| key.token(bytes);
-    let search_path = ["public".to_owned()];
-    let context = Context { profile, snapshot, search_path: &search_path, own: Own::none(), token: &token };
+    let footing = Footing::on(&["public".to_owned()]);
+    let context = Context { profile, snapshot, footing: &footing, own: Own::none(), token: &token };
     let ruling = decide(&context, Path::Simple, sql, &[]);
     assert!(matches!(ruling.outcome, Outcome::Permitted { .. }), "{:?}", ruling.outcome);
     let uncached = times(|| drop(black_box(decide(&context, Path::Simple, black_box(sql), &[]))));

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::catalog::{self, Snapshot};
 use crate::config::{Classification, Connection};
-use crate::policy::{AccessProfile, Context, Own, PolicySet, ProfileError, Remembered, Resolved, Resource};
+use crate::policy::{AccessProfile, Context, Footing, Own, PolicySet, ProfileError, Remembered, Resolved, Resource};
 use crate::upstream::{Login, UpstreamError, query_text};
 use wire::postgres::SqlState;
 
@@ -192,6 +192,11 @@ impl Access {
         self.profile.may_connect().permitted
     }
 
+    /// Whether the principal may hear notifications.
+    pub fn may_notify(&self) -> bool {
+        self.profile.may_notify()
+    }
+
     /// SHA-256 (hex) of policies, schema and classification in force.
     pub fn policy_sha256(&self) -> &str {
         self.profile.policy_sha256()
@@ -223,11 +228,11 @@ impl Access {
     /// What decisions are made from.
     pub fn context<'a>(
         &'a self,
-        search_path: &'a [String],
+        footing: &'a Footing,
         own: &'a Arc<Own>,
         token: &'a dyn Fn(&[u8]) -> String,
     ) -> Context<'a> {
-        Context { profile: &self.profile, snapshot: &self.snapshot, search_path, own, token }
+        Context { profile: &self.profile, snapshot: &self.snapshot, footing, own, token }
     }
 }
 

@@ -9,7 +9,7 @@ use schemas::session_key::SessionKey;
 
 use crate::catalog::Snapshot;
 use crate::config::{Classification, Connection};
-use crate::policy::{AccessProfile, Context, Outcome, Own, PolicySet, decide};
+use crate::policy::{AccessProfile, Context, Footing, Outcome, Own, PolicySet, decide};
 use crate::spool::Contents;
 use crate::statement::parse_own;
 
@@ -54,7 +54,7 @@ static WORKER: LazyLock<Option<Worker>> = LazyLock::new(|| {
 struct Clinic {
     snapshot: Snapshot,
     profile: AccessProfile,
-    search_path: Vec<String>,
+    footing: Footing,
 }
 
 impl Clinic {
@@ -73,15 +73,15 @@ impl Clinic {
             acts_for: None,
         };
         let profile = policies.profile(&principal, &connection, &classification, &snapshot).ok()?;
-        Some(Self { snapshot, profile, search_path: vec!["public".to_owned(), "clinic".to_owned()] })
+        Some(Self { snapshot, profile, footing: Footing::on(&["public".to_owned(), "clinic".to_owned()]) })
     }
 
     fn decide(&self, text: &str) {
         for path in [Path::Simple, Path::Extended] {
             let token = |bytes: &[u8]| format!("{:016x}", bytes.len());
-            let (profile, snapshot, search_path) = (&self.profile, &self.snapshot, self.search_path.as_slice());
+            let (profile, snapshot, footing) = (&self.profile, &self.snapshot, &self.footing);
             let ruling =
-                decide(&Context { profile, snapshot, search_path, own: Own::none(), token: &token }, path, text, &[]);
+                decide(&Context { profile, snapshot, footing, own: Own::none(), token: &token }, path, text, &[]);
             match &ruling.outcome {
                 Outcome::Permitted { upstream_sql } | Outcome::Held { upstream_sql, .. } => {
                     assert!(parse_own(upstream_sql).is_ok(), "what would be sent cannot be parsed");
@@ -133,7 +133,7 @@ mod tests {
         let context = Context {
             profile: &clinic.profile,
             snapshot: &clinic.snapshot,
-            search_path: &clinic.search_path,
+            footing: &clinic.footing,
             own: Own::none(),
             token: &token,
         };

@@ -6,7 +6,7 @@
 /// Left out are statistics, which hold sampled values (`pg_statistic`, `pg_stats*`, `pg_statistic_ext_data`) or count what
 /// follows from values (`pg_stat_*_tables`: whether an update was HOT tells whether it changed an indexed column), texts of
 /// other sessions' statements (`pg_stat_statements`), secrets (`pg_authid`, `pg_shadow`, `pg_user_mapping`,
-/// `pg_stat_subscription`, settings of roles in `pg_db_role_setting`), files (`pg_hba_file_rules`, `pg_file_settings`) and
+/// `pg_stat_subscription`), files (`pg_hba_file_rules`, `pg_file_settings`) and
 /// large objects.
 pub(crate) fn readable(name: &str) -> bool {
     PG_CATALOG.binary_search(&name).is_ok()
@@ -36,6 +36,8 @@ const PG_CATALOG: &[&str] = &[
     "pg_conversion",
     "pg_cursors",
     "pg_database",
+    // As far as the settings may be shown.
+    "pg_db_role_setting",
     "pg_default_acl",
     "pg_depend",
     "pg_description",

@@ -13,7 +13,7 @@ use super::scan::configured;
 use super::statement::{Touch, show_target, show_text, show_touched};
 use crate::access::Access;
 use crate::config::{Classification, ColumnStyle, Connection};
-use crate::policy::{Outcome, PolicySet, Refusal, Resolved, Ruling, decide};
+use crate::policy::{Footing, Outcome, PolicySet, Refusal, Resolved, Ruling, decide};
 use crate::serve;
 
 /// Whose statement, and where.
@@ -89,8 +89,8 @@ impl Explain {
 fn ruling(access: Arc<Access>, search_path: Vec<String>, sql: String) -> Result<Ruling, CommandError> {
     // Nothing that holds a digest is shown.
     let decided = move || {
-        let own = Arc::default();
-        decide(&access.context(&search_path, &own, &|_| String::new()), Path::Simple, &sql, &[])
+        let (own, footing) = (Arc::default(), Footing::on(&search_path));
+        decide(&access.context(&footing, &own, &|_| String::new()), Path::Simple, &sql, &[])
     };
     let thread = std::thread::Builder::new().stack_size(crate::cores::STACK).spawn(decided)?;
     thread.join().map_err(|_| CommandError::exchange("the statement", "deciding on it failed"))

@@ -28,9 +28,13 @@ pub struct Connection {
     /// How the target is reached.
     #[serde(default)]
     pub tls: TargetTls,
-    /// The search path that every session has; a client may choose another at start-up, never later.
+    /// The search path with which sessions begin; a client may choose another, then and later.
     #[serde(default = "default_search_path")]
     pub search_path: Vec<String>,
+    /// Prefixes of settings that are the application's own, such as `app` for `app.tenant`: whoever may connect may set and
+    /// read them. Row security that goes by one keeps nobody out then.
+    #[serde(default)]
+    pub settings: Vec<String>,
     /// TOML file that classifies columns.
     pub classification: PathBuf,
     /// Seconds without any message before a session ends (45 CFR 164.312(a)(2)(iii)).
@@ -121,6 +125,13 @@ impl Connection {
         }
         if self.idle_seconds == 0 || self.connect_seconds == 0 {
             return Err("idle_seconds and connect_seconds must be at least 1".to_owned());
+        }
+        let plain = |prefix: &String| {
+            let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+            prefix != "affidavit" && !prefix.is_empty() && prefix.bytes().all(letters)
+        };
+        if !self.settings.iter().all(plain) {
+            return Err("settings must be prefixes of an application's own settings, such as \"app\"".to_owned());
         }
         for (field, results) in [("results", self.results), ("revealed_results", self.revealed_results)] {
             results.check().map_err(|problem| format!("{field}: {problem}"))?;

@@ -17,12 +17,29 @@ pub struct Context<'a> {
     pub profile: &'a AccessProfile,
     /// The catalog that the profile was computed for.
     pub snapshot: &'a Snapshot,
-    /// The session's search path, fixed at its start; `pg_catalog` is implied and must not be in it.
-    pub search_path: &'a [String],
+    /// What the session has chosen.
+    pub footing: &'a Footing,
     /// What the session made that no snapshot tells of.
     pub own: &'a Arc<Own>,
     /// Keyed digest of a value, 16 hex digits, under the session's own key.
     pub token: &'a dyn Fn(&[u8]) -> String,
+}
+
+/// Settings of a session that decisions rest on, as they are at the moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Footing {
+    /// Where names are looked up; `pg_catalog` is implied and must not be in it.
+    pub search_path: Arc<[String]>,
+    /// A setting by which plans are made is not what it was when the session began.
+    pub steers_plans: bool,
+}
+
+impl Footing {
+    /// Names are looked up in these schemas, and plans are made as always.
+    #[must_use]
+    pub fn on(search_path: &[String]) -> Self {
+        Self { search_path: search_path.into(), steers_plans: false }
+    }
 }
 
 /// Decides on a text.
@@ -44,7 +61,7 @@ fn precondition(context: &Context<'_>, parameter_types: &[u32]) -> Result<(), Re
     if !context.profile.may_connect().permitted {
         return Err(Refusal::forbidden("policy does not permit this connection"));
     }
-    if context.search_path.iter().any(|schema| schema.starts_with("pg_") || schema == "information_schema") {
+    if context.footing.search_path.iter().any(|schema| schema.starts_with("pg_") || schema == "information_schema") {
         return Err(Refusal::forbidden("the search path names a system schema")
             .hint("pg_catalog is searched first without being named."));
     }
@@ -110,7 +127,9 @@ impl Batch {
                 return Some(refusal.hint("Send each statement of this text as a message of its own."));
             }
             earlier.then(|| {
-                Refusal::unsupported("a statement that changes definitions or resets the session must be sent alone")
+                Refusal::unsupported(
+                    "a statement that changes definitions, search_path or the planner's settings, or resets the session, must be sent alone",
+                )
                     .hint("What follows it in the same message could mean something else afterwards.")
             })
         });
@@ -150,11 +169,19 @@ impl Batch {
 
 fn one(context: &Context<'_>, parsed: Parsed) -> Decided {
     let Parsed { node, start, end } = parsed;
-    let rewriter = Rewriter::new(context.snapshot, context.search_path, context.profile.access(), context.own);
+    let rewriter = Rewriter::new(context.snapshot, &context.footing.search_path, context.profile.access(), context.own);
     let (class, result, found) = match node {
         Err(refusal) => (Class::Other, Err(refusal), rewriter.into_found()),
         Ok(node) => rewritten(rewriter, node),
     };
+    let result = result.and_then(|rewritten| match context.footing.steers_plans && found.is_masked() {
+        false => Ok(rewritten),
+        true => Err(Refusal::forbidden(
+            "masked columns are not read while settings by which plans are made are changed: an order of rows could follow from \
+             raw values",
+        )
+        .hint("RESET them first, or RESET ALL.")),
+    });
     Decided { class, start, end, result, found }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use schemas::event::Path;
 
-use super::decide::{Context, decide};
+use super::decide::{Context, Footing, decide};
 use super::ruling::{Outcome, Ruling};
 use crate::rewrite::Own;
 
@@ -30,7 +30,7 @@ pub struct Decisions {
 struct Grounds {
     epoch: String,
     policy_sha256: String,
-    search_path: Vec<String>,
+    footing: Footing,
     own: Arc<Own>,
 }
 
@@ -67,15 +67,15 @@ impl Decisions {
     /// Forgets everything that was decided on other grounds.
     fn stand_on(&mut self, context: &Context<'_>) {
         // In full, so that whatever a decision depends on next must be thought of here.
-        let Context { profile, snapshot, search_path, own, token: _ } = context;
-        let Grounds { epoch, policy_sha256, search_path: path, own: made } = &self.grounds;
+        let Context { profile, snapshot, footing, own, token: _ } = context;
+        let Grounds { epoch, policy_sha256, footing: stood_on, own: made } = &self.grounds;
         // Nearly always it is the same one: there is nothing to compare.
         let same = Arc::ptr_eq(made, own) || made == *own;
-        if epoch != snapshot.epoch() || policy_sha256 != profile.policy_sha256() || path != search_path || !same {
+        if epoch != snapshot.epoch() || policy_sha256 != profile.policy_sha256() || stood_on != *footing || !same {
             let grounds = Grounds {
                 epoch: snapshot.epoch().to_owned(),
                 policy_sha256: profile.policy_sha256().to_owned(),
-                search_path: search_path.to_vec(),
+                footing: (*footing).clone(),
                 own: Arc::clone(own),
             };
             *self = Self { grounds, ..Self::default() };

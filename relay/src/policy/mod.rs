@@ -11,9 +11,10 @@ mod set;
 
 pub use crate::rewrite::{
     ByName, Copies, Cursor, Effects, EndsPrepared, OnTransaction, Own, OwnChange, ReasonChange, Resolved, Resource,
+    Savepoint, SettingChange,
 };
 pub use crate::statement::Refusal;
-pub use decide::{Context, decide};
+pub use decide::{Context, Footing, decide};
 pub use decisions::Decisions;
 pub use permit::Permit;
 pub(crate) use permit::{Admitted, Control};

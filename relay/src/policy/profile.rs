@@ -76,6 +76,9 @@ impl PolicySet {
         let may_connect = desk.ask("connect", &names.connection()?)?;
         let mut access = Access::default();
         if may_connect.permitted {
+            access.notify = desk.ask("notify", &names.connection()?)?;
+            access.signal = desk.ask("signal", &names.connection()?)?;
+            access.settings = connection.settings.as_slice().into();
             for schema in snapshot.schemas() {
                 access.schemas.insert(schema.to_owned(), desk.ask_held("ddl", &names.schema(schema)?)?);
             }
@@ -134,6 +137,12 @@ impl AccessProfile {
     #[must_use]
     pub fn may_connect(&self) -> &Grant {
         &self.may_connect
+    }
+
+    /// Whether the principal may hear notifications.
+    #[must_use]
+    pub fn may_notify(&self) -> bool {
+        self.access.notify.permitted
     }
 
     /// SHA-256 (hex) over policies, Cedar schema and classification: what `session-open` records.

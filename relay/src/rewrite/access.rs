@@ -18,6 +18,12 @@ pub struct Access {
     /// May a function be called that users or an extension made, by schema and name; those of which nothing is permitted
     /// are left out.
     pub functions: BTreeMap<(String, String), Grant>,
+    /// May notifications be sent and heard.
+    pub notify: Grant,
+    /// May other sessions be cancelled or ended.
+    pub signal: Grant,
+    /// Prefixes of the application's own settings.
+    pub settings: Arc<[String]>,
 }
 
 /// Answers for one relation.

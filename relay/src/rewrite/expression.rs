@@ -38,6 +38,9 @@ impl Rewriter<'_> {
                     self.field(&field)?;
                 }
             }
+            Some(NodeEnum::CurrentOfExpr(_)) => {
+                return Err(Refusal::unsupported("WHERE CURRENT OF is not supported here"));
+            }
             Some(kind) if belongs_elsewhere(kind) => {
                 return Err(Refusal::unsupported(
                     "a relation or statement in this place is not supported by the relay",
@@ -131,8 +134,11 @@ impl Rewriter<'_> {
             [.., function] => return Err(self.refused_function(function)),
             [] => return Err(Refusal::unsupported("a call without a name")),
         };
-        if !functions::allowed(function) && !self.sequence_call(function, &mut call.args)? {
-            match setting_calls::call(function, &mut call.args)? {
+        if !functions::allowed(function)
+            && !self.sequence_call(function, &mut call.args)?
+            && !self.reaching_call(function, &call.args)?
+        {
+            match setting_calls::call(function, &mut call.args, &self.access.settings)? {
                 Call::Other => {
                     let schema = self.schema_of_function(path, function)?;
                     call.funcname = vec![scan::text(&schema), scan::text(function)];

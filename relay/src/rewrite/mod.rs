@@ -22,11 +22,13 @@ mod own;
 mod plain_settings;
 mod prepared;
 mod query;
+mod reach;
 mod returning;
 mod rewriter;
 mod sample;
 pub(crate) mod scan;
 mod scope;
+pub(crate) mod search_path;
 mod sequences;
 mod setting_calls;
 mod settings;
@@ -44,14 +46,16 @@ mod write;
 
 pub use json_mask::JsonMask;
 pub use mask::{Misfit, Style, StyleError};
-pub use outcome::{ByName, Class, Copies, Cursor, Effects, EndsPrepared, OnTransaction, ReasonChange};
+pub use outcome::{
+    ByName, Class, Copies, Cursor, Effects, EndsPrepared, OnTransaction, ReasonChange, Savepoint, SettingChange,
+};
 pub use own::{Made, Own, OwnChange, Thing};
 pub use scan::ScanError;
 
 pub(crate) use mask::check as check_style;
 pub(crate) use rewriter::{Found, Rewriter, called};
 pub use rewriter::{Resolved, Resource};
-pub(crate) use settings::{REASON, is_reason};
+pub(crate) use settings::{REASON, SEARCH_PATH, is_reason};
 pub(crate) use splice::{spliced_text, spliced_told};
 pub(crate) use statement::class;
 pub(crate) use verify::deparse;

@@ -19,8 +19,10 @@ struct Narrowed {
 impl Rewriter<'_> {
     /// What stands for `pg_catalog.<name>`, and the constants in it; nothing where all of it may be seen.
     pub(super) fn narrowed(&self, name: &str) -> Result<Option<(SelectStmt, Vec<String>)>, Refusal> {
-        if name == "pg_settings" {
-            return setting_calls::view().map(Some);
+        match name {
+            "pg_settings" => return setting_calls::view().map(Some),
+            "pg_db_role_setting" => return setting_calls::of_roles().map(Some),
+            _ => {}
         }
         let Some(Narrowed { hidden, rows, .. }) = NARROWED.iter().find(|narrowed| narrowed.name == name) else {
             return Ok(None);

@@ -1,5 +1,7 @@
 //! What kind of statement it was, and what it does beyond returning rows.
 
+use std::sync::Arc;
+
 use super::own::OwnChange;
 
 /// Class of a statement, as evidence names it.
@@ -35,6 +37,8 @@ pub enum Class {
     Prepare,
     /// `EXECUTE`.
     Execute,
+    /// `LISTEN`, `NOTIFY`.
+    Notify,
     /// `DISCARD`, `DEALLOCATE`, `CLOSE`, `UNLISTEN`.
     Discard,
     /// SQL of a kind that the relay does not serve.
@@ -72,6 +76,38 @@ pub struct Effects {
     pub on_transaction: OnTransaction,
     /// It is `COMMIT`.
     pub commits: bool,
+    /// It is `ROLLBACK` of all of a transaction.
+    pub rolls_back: bool,
+    /// What it does with a savepoint.
+    pub savepoint: Savepoint,
+    /// What it makes of a setting that decisions rest on.
+    pub setting: Option<SettingChange>,
+}
+
+/// What becomes of a setting that decisions rest on: `search_path`, and those by which plans are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingChange {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is now; nothing where it is what it was when the session began. Of the search path, its schemas; of the others
+    /// it only matters that they are changed.
+    pub value: Option<Arc<[String]>>,
+    /// Until its transaction ends alone, `SET LOCAL`.
+    pub local: bool,
+}
+
+/// What a statement does with a savepoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Savepoint {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// `SAVEPOINT`.
+    Made(String),
+    /// `RELEASE SAVEPOINT`.
+    Released(String),
+    /// `ROLLBACK TO SAVEPOINT`.
+    RolledBackTo(String),
 }
 
 /// What a statement does with a prepared statement. SQL and the protocol give names in one space.
@@ -113,6 +149,8 @@ pub enum Cursor {
     },
     /// Reads from the one of this name, or moves it.
     Used(String),
+    /// Changes the row at which the one of this name is, so that it must have read nothing protected.
+    Positions(String),
     /// Ends the one of this name.
     Closed(String),
 }
@@ -154,11 +192,19 @@ pub enum EndsPrepared {
 }
 
 impl Effects {
-    /// What follows in the same message could mean something else (rule 6). The settings that may be set change no
-    /// resolution, so `SET` does not count.
+    /// What follows in the same message could mean something else (rule 6). Most settings that may be set change no
+    /// resolution.
     #[must_use]
     pub fn changes_resolution(&self) -> bool {
-        self.changes_catalog || self.resets_settings || !self.own.is_empty()
+        self.changes_catalog || self.resets_settings || self.setting.is_some() || !self.own.is_empty()
+    }
+
+    /// A setting that decisions rest on is another one afterwards, or perhaps is: where `moved`, such a setting was changed
+    /// in the transaction already, and what ends it or undoes a part of it brings another value back.
+    #[must_use]
+    pub fn moves_settings(&self, moved: bool) -> bool {
+        let undoes = self.commits || self.rolls_back || self.on_transaction != OnTransaction::Nothing;
+        self.setting.is_some() || self.resets_settings || moved && undoes
     }
 }
 
@@ -181,6 +227,7 @@ impl Class {
             Self::Explain => "explain",
             Self::Prepare => "prepare",
             Self::Execute => "execute",
+            Self::Notify => "notify",
             Self::Discard => "discard",
             Self::Other => "other",
             Self::Unparsed => "unparsed",

@@ -45,6 +45,8 @@ pub(crate) struct Rewriter<'a> {
     pub(super) unguarded: bool,
     /// A name in it was taken for one of nothing.
     pub(super) assumes_absent: bool,
+    /// The cursor at whose row something is changed.
+    pub(super) current_of: Option<String>,
     pub(super) found: Found,
     /// Parts that the statements around this one have spliced in already.
     pub(super) spliced_before: usize,
@@ -125,6 +127,7 @@ impl<'a> Rewriter<'a> {
             locks: false,
             unguarded: false,
             assumes_absent: false,
+            current_of: None,
             found: Found::default(),
             spliced_before: 0,
             #[cfg(test)]
@@ -241,6 +244,11 @@ impl<'a> Rewriter<'a> {
 }
 
 impl Found {
+    /// Whether a relation with masked columns is touched.
+    pub(crate) fn is_masked(&self) -> bool {
+        self.touched.values().any(|touched| !touched.masked.is_empty())
+    }
+
     /// A call is written with `pg_catalog` in front; for a value of an extension's type it could then be another function
     /// than the client meant, and answer wrongly.
     pub(super) fn keeps_meaning(&self) -> Result<(), Refusal> {

@@ -21,6 +21,8 @@ impl<'a> Rewriter<'a> {
             "nextval" => ("insert", "taking numbers for"),
             "setval" => ("update", "setting the numbers of"),
             "currval" => ("select", "reading the numbers of"),
+            // Of whichever the session, or code that its statements set off, drew from.
+            "lastval" => return self.every_sequence().map(|()| true),
             "pg_get_sequence_data" | "pg_sequence_last_value" => return self.every_sequence().map(|()| true),
             _ => return Ok(false),
         };

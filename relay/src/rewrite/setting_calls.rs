@@ -21,8 +21,9 @@ pub(super) enum Call {
     Checked(Vec<String>),
 }
 
-/// Decides on a call of one of these two functions of `pg_catalog`; refused where its arguments are not admitted.
-pub(super) fn call(function: &str, args: &mut [Node]) -> Result<Call, Refusal> {
+/// Decides on a call of one of these two functions of `pg_catalog`; refused where its arguments are not admitted. Settings of
+/// these prefixes are the application's own.
+pub(super) fn call(function: &str, args: &mut [Node], own: &[String]) -> Result<Call, Refusal> {
     match (function, &mut *args) {
         ("current_setting", [name] | [name, _]) if is_told_later(name) => {
             return checked_when_it_runs(name, settings::shown(), &literal(UNLISTED)).map(Call::Checked);
@@ -34,7 +35,7 @@ pub(super) fn call(function: &str, args: &mut [Node]) -> Result<Call, Refusal> {
         }
         _ => {}
     }
-    Ok(if admitted(function, args)? { Call::Admitted } else { Call::Other })
+    Ok(if admitted(function, args, own)? { Call::Admitted } else { Call::Other })
 }
 
 /// The name is known only when the statement runs (SQLAlchemy sends a parameter): it is looked up in the list then. One that
@@ -85,14 +86,14 @@ fn is_told_later(node: &Node) -> bool {
     }
 }
 
-fn admitted(function: &str, args: &[Node]) -> Result<bool, Refusal> {
+fn admitted(function: &str, args: &[Node], own: &[String]) -> Result<bool, Refusal> {
     match function {
         "current_setting" => match args {
-            [name] | [name, _] if settings::show(&named(name)?).is_ok() => Ok(true),
+            [name] | [name, _] if settings::show(own, &named(name)?).is_ok() => Ok(true),
             _ => Err(unlisted("current_setting: this setting is not on the relay's list of settings to show")),
         },
         "set_config" => match args {
-            [name, value, local] if settable(&named(name)?, value, local)? => Ok(true),
+            [name, value, local] if settable(&named(name)?, value, local, own)? => Ok(true),
             _ => Err(unlisted("set_config: this setting may not be changed through the relay, or not to this value")),
         },
         _ => Ok(false),
@@ -110,6 +111,26 @@ pub(super) fn view() -> Result<(SelectStmt, Vec<String>), Refusal> {
     Ok((scan::select_of(&text)?, scan::string_constants(&text)))
 }
 
+/// What stands for `pg_catalog.pg_db_role_setting`: of each array the settings that `SHOW` would show.
+pub(super) fn of_roles() -> Result<(SelectStmt, Vec<String>), Refusal> {
+    let names: Vec<String> = settings::shown().map(literal).collect();
+    let text = format!(
+        "SELECT s.setdatabase, s.setrole, ARRAY(SELECT c.c FROM pg_catalog.unnest(s.setconfig) c \
+         WHERE pg_catalog.lower(pg_catalog.split_part(c.c, '=', 1)) OPERATOR(pg_catalog.=) ANY (ARRAY[{}]::pg_catalog.text[])) \
+         AS setconfig FROM pg_catalog.pg_db_role_setting s",
+        names.join(", "),
+    );
+    Ok((scan::select_of(&text)?, scan::string_constants(&text)))
+}
+
+/// What `SHOW ALL` becomes; the view in it is then the one above.
+pub(super) fn show_all() -> Result<SelectStmt, Refusal> {
+    scan::select_of(
+        "SELECT name, current_setting(name) AS setting, short_desc AS description FROM pg_catalog.pg_settings \
+         ORDER BY lower(name)",
+    )
+}
+
 /// Whether an item of FROM is a plain call of what `pg_settings` is a view of.
 pub(super) fn shows_all(function: &RangeFunction) -> bool {
     let [Node { node: Some(NodeEnum::List(entry)) }] = function.functions.as_slice() else { return false };
@@ -122,10 +143,13 @@ pub(super) fn shows_all(function: &RangeFunction) -> bool {
 
 /// As `SET`, and one thing more: to an empty search path, as `pg_dump` sets it. With that the server finds unqualified
 /// names in `pg_catalog` alone; the relay qualifies those that it resolves, and resolves no fewer than the server.
-fn settable(name: &str, value: &Node, local: &Node) -> Result<bool, Refusal> {
+fn settable(name: &str, value: &Node, local: &Node, own: &[String]) -> Result<bool, Refusal> {
     named(local)?;
     if matches!(value.node, Some(NodeEnum::ParamRef(_))) {
-        return Ok(settings::takes_any_value(name));
+        return Ok(settings::is_own(own, name) || settings::takes_any_value(name));
+    }
+    if settings::is_own(own, name) {
+        return named(value).map(|_| true);
     }
     let empty = named(value)?.is_empty();
     Ok(name == "search_path" && empty || settings::value_allowed(name, std::slice::from_ref(value)).is_ok())
@@ -164,7 +188,7 @@ mod tests {
         let Some(NodeEnum::FuncCall(function)) = &mut target.val.as_mut().unwrap().node else { panic!("no call") };
         let Some(NodeEnum::String(name)) = &function.funcname.last().unwrap().node else { panic!("no name") };
         let name = name.sval.clone();
-        call(&name, &mut function.args)
+        call(&name, &mut function.args, &["app".to_owned()])
     }
 
     #[test]
@@ -177,6 +201,8 @@ mod tests {
             // asyncpg turns it off while it asks for types, and then back to what it was.
             "set_config('jit', $1, false)",
             "set_config('client_min_messages', 'warning', false)",
+            "set_config('app.tenant', $1, true)",
+            "current_setting('app.tenant', true)",
         ] {
             assert!(ask(call).unwrap(), "{call}");
         }
@@ -196,7 +222,7 @@ mod tests {
     fn other_settings_and_names_that_only_the_server_knows_are_refused() {
         for call in [
             "current_setting('primary_conninfo')",
-            "current_setting('app.secret', true)",
+            "current_setting('apps.secret', true)",
             "current_setting('is_' || 'superuser')",
             "current_setting($1::integer)",
             "current_setting($1::varchar(3))",
@@ -209,6 +235,8 @@ mod tests {
             "set_config('client_min_messages', 'debug5', false)",
             "set_config('enable_indexonlyscan', 'on', false)",
             "set_config('affidavit.reason', 'x', false)",
+            "set_config('app.tenant', ssn, false)",
+            "set_config('application.tenant', 'x', false)",
             "set_config('statement_timeout', (SELECT ssn FROM clinic.patients LIMIT 1), false)",
             "set_config($1, '', false)",
             "set_config('search_path', $1, false)",

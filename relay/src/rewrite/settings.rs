@@ -1,19 +1,46 @@
-//! The allow-list of settings: none that changes what a text means, whom it runs as, or how it is planned.
+//! The allow-list of settings: none that changes how a text is read or whom it runs as.
 //!
-//! Planner settings are left out because an order of rows can follow from them (rule 4); `client_min_messages` below
-//! NOTICE because the server then tells what it does inside.
+//! The search path and those by which plans are made the session keeps account of ([`SettingChange`]): decisions rest on
+//! them. An order of rows can follow from a plan (rule 4), so while one of the latter is changed nothing is read that is
+//! masked. `client_min_messages` is not set below NOTICE because the server then tells what it does inside.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, VariableSetKind, VariableSetStmt, a_const::Val};
 
 use super::explain::definition;
-use super::outcome::{Effects, ReasonChange};
-use super::plain_settings;
+use super::outcome::{Effects, ReasonChange, SettingChange};
+use super::rewriter::Rewriter;
+use super::{plain_settings, search_path};
 use crate::statement::Refusal;
 
-/// `SET`, `RESET`, `SET TRANSACTION`.
-pub(super) fn set(statement: &VariableSetStmt) -> Result<Effects, Refusal> {
+impl Rewriter<'_> {
+    /// `SET`, `RESET`, `SET TRANSACTION`.
+    pub(super) fn set(&self, statement: &VariableSetStmt) -> Result<Effects, Refusal> {
+        let name = statement.name.to_ascii_lowercase();
+        if is_own(&self.access.settings, &name) {
+            let plain = statement.args.iter().all(|arg| constant(arg).is_some());
+            return plain.then(Effects::default).ok_or_else(|| not_settable(&name));
+        }
+        // Whom it runs as already.
+        if let ("role" | "session_authorization", [value]) = (name.as_str(), statement.args.as_slice()) {
+            let same =
+                constant(value).is_some_and(|role| role == self.catalog.login() || name == "role" && role == "none");
+            return same.then(Effects::default).ok_or_else(|| not_settable(&name));
+        }
+        set(statement)
+    }
+
+    /// `SHOW`.
+    pub(super) fn show(&self, name: &str) -> Result<(), Refusal> {
+        show(&self.access.settings, name)
+    }
+}
+
+fn set(statement: &VariableSetStmt) -> Result<Effects, Refusal> {
     let name = statement.name.to_ascii_lowercase();
+    if let Some(effects) = resting(&name, statement)? {
+        return Ok(effects);
+    }
     match VariableSetKind::try_from(statement.kind) {
         Ok(VariableSetKind::VarResetAll) => {
             Ok(Effects { resets_settings: true, reason: ReasonChange::Reset, ..Effects::default() })
@@ -21,6 +48,11 @@ pub(super) fn set(statement: &VariableSetStmt) -> Result<Effects, Refusal> {
         Ok(VariableSetKind::VarSetMulti) if name == "transaction" || name == "session characteristics" => {
             transaction_options(&statement.args).map(|()| Effects::default())
         }
+        // What another session sees; through masks all the same.
+        Ok(VariableSetKind::VarSetMulti) if name == "transaction snapshot" => match statement.args.as_slice() {
+            [snapshot] if constant(snapshot).is_some() => Ok(Effects::default()),
+            _ => Err(not_settable(&name)),
+        },
         Ok(VariableSetKind::VarSetValue) if name == REASON => reason(&statement.args),
         Ok(VariableSetKind::VarSetValue) => value_allowed(&name, &statement.args).map(|()| Effects::default()),
         Ok(VariableSetKind::VarSetDefault | VariableSetKind::VarReset) if name == REASON => {
@@ -33,6 +65,23 @@ pub(super) fn set(statement: &VariableSetStmt) -> Result<Effects, Refusal> {
         }
         _ => Err(not_settable(&name)),
     }
+}
+
+/// A setting that decisions rest on.
+fn resting(name: &str, statement: &VariableSetStmt) -> Result<Option<Effects>, Refusal> {
+    let Some(name) = STEERING.iter().chain(&[SEARCH_PATH]).find(|known| **known == name).copied() else {
+        return Ok(None);
+    };
+    let value = match VariableSetKind::try_from(statement.kind) {
+        Ok(VariableSetKind::VarSetDefault | VariableSetKind::VarReset) => None,
+        Ok(VariableSetKind::VarSetValue) if name == SEARCH_PATH => Some(search_path::of_constants(&statement.args)?),
+        Ok(VariableSetKind::VarSetValue) if statement.args.iter().all(|arg| constant(arg).is_some()) => {
+            Some(Vec::new())
+        }
+        _ => return Err(not_settable(name)),
+    };
+    let setting = SettingChange { name, value: value.map(Into::into), local: statement.is_local };
+    Ok(Some(Effects { setting: Some(setting), ..Effects::default() }))
 }
 
 /// `SET affidavit.reason`: no setting of the target's, which keeps it for the session all the same.
@@ -51,10 +100,15 @@ pub(crate) fn is_reason(text: &str) -> bool {
     text.chars().count() <= REASON_MAX && !text.chars().any(char::is_control)
 }
 
-/// `SHOW`.
-pub(super) fn show(name: &str) -> Result<(), Refusal> {
+/// Whether a setting is the application's own, of a prefix that the connection's configuration names.
+pub(super) fn is_own(prefixes: &[String], name: &str) -> bool {
+    name.split_once('.').is_some_and(|(prefix, _)| prefixes.iter().any(|own| own == prefix))
+}
+
+/// Whether `SHOW` may show it.
+pub(super) fn show(own: &[String], name: &str) -> Result<(), Refusal> {
     let lower = name.to_ascii_lowercase();
-    if lower == REASON || shown().any(|shown| shown == lower) {
+    if lower == REASON || is_own(own, &lower) || shown().any(|shown| shown == lower) {
         return Ok(());
     }
     Err(Refusal::forbidden(format!("setting {} is not on the relay's list of settings to show", told(&lower))))
@@ -134,7 +188,6 @@ pub(super) fn constant(node: &Node) -> Option<String> {
 fn not_settable(name: &str) -> Refusal {
     let refusal = Refusal::forbidden(format!("setting {} may not be changed through the relay", told(name)));
     match name {
-        "search_path" => refusal.hint("Qualify names, or give search_path when you connect (options=-csearch_path=…)."),
         "role" | "session_authorization" => refusal.hint("Rights follow from who you are; log in as somebody else."),
         _ => refusal.hint("Settings that change what a statement means or how it is planned are the relay's."),
     }
@@ -166,6 +219,8 @@ const SETTABLE: &[&str] = &[
     // Whether expressions are compiled: it changes no plan.
     "jit",
     "lock_timeout",
+    // No query is planned by it.
+    "maintenance_work_mem",
     // It forbids views and foreign tables, and permits nothing.
     "restrict_nonsystem_relation_kind",
     // Off, a row-security policy makes an error of what it would have left out.
@@ -181,7 +236,58 @@ const SETTABLE: &[&str] = &[
 ];
 
 /// What nobody can set through the relay, and so is what it was when the session began; drivers and pools reset it.
-const FIXED: [&str; 3] = ["role", "search_path", "session_authorization"];
+const FIXED: [&str; 2] = ["role", "session_authorization"];
+
+/// Where names are looked up.
+pub(crate) const SEARCH_PATH: &str = "search_path";
+
+/// By which plans are made. `enable_indexonlyscan` is not among them: the relay has turned that off.
+const STEERING: &[&str] = &[
+    "constraint_exclusion",
+    "cpu_index_tuple_cost",
+    "cpu_operator_cost",
+    "cpu_tuple_cost",
+    "cursor_tuple_fraction",
+    "effective_cache_size",
+    "effective_io_concurrency",
+    "enable_bitmapscan",
+    "enable_gathermerge",
+    "enable_hashagg",
+    "enable_hashjoin",
+    "enable_incremental_sort",
+    "enable_indexscan",
+    "enable_material",
+    "enable_memoize",
+    "enable_mergejoin",
+    "enable_nestloop",
+    "enable_parallel_append",
+    "enable_parallel_hash",
+    "enable_partition_pruning",
+    "enable_partitionwise_aggregate",
+    "enable_partitionwise_join",
+    "enable_presorted_aggregate",
+    "enable_seqscan",
+    "enable_sort",
+    "enable_tidscan",
+    "from_collapse_limit",
+    "geqo",
+    "geqo_threshold",
+    "hash_mem_multiplier",
+    "join_collapse_limit",
+    "max_parallel_workers",
+    "max_parallel_workers_per_gather",
+    "min_parallel_index_scan_size",
+    "min_parallel_table_scan_size",
+    "parallel_leader_participation",
+    "parallel_setup_cost",
+    "parallel_tuple_cost",
+    "plan_cache_mode",
+    "random_page_cost",
+    "recursive_worktable_factor",
+    "seq_page_cost",
+    "temp_buffers",
+    "work_mem",
+];
 
 const SHOWABLE: &[&str] = &[
     // What kind of storage a table has that names none.

@@ -5,11 +5,11 @@ use pg_query::protobuf::{DiscardMode, Node, TransactionStmt, TransactionStmtKind
 
 use super::cursor;
 use super::ddl::{is_into, set_constraints, table_as, take_into};
-use super::outcome::{Class, Effects, EndsPrepared, OnTransaction, ReasonChange};
+use super::outcome::{Class, Cursor, Effects, EndsPrepared, OnTransaction, ReasonChange, Savepoint};
 use super::own::OwnChange;
 use super::rewriter::Rewriter;
-use super::settings;
 use super::withheld;
+use super::{setting_calls, settings};
 use crate::statement::Refusal;
 
 /// Class of a statement by its kind, also when it is refused.
@@ -24,6 +24,7 @@ pub(crate) fn class(node: &Node) -> Class {
         Some(NodeEnum::UpdateStmt(_)) => Class::Update,
         Some(NodeEnum::DeleteStmt(_)) => Class::Delete,
         Some(NodeEnum::MergeStmt(_)) => Class::Merge,
+        Some(NodeEnum::ListenStmt(_) | NodeEnum::NotifyStmt(_)) => Class::Notify,
         Some(NodeEnum::TransactionStmt(_) | NodeEnum::LockStmt(_) | NodeEnum::ConstraintsSetStmt(_)) => {
             Class::Transaction
         }
@@ -71,7 +72,17 @@ impl Rewriter<'_> {
             let select = std::mem::take(select.as_mut());
             node.node = Some(NodeEnum::CreateTableAsStmt(Box::new(table_as(select, into))));
         }
+        if matches!(&node.node, Some(NodeEnum::VariableShowStmt(show)) if show.name == "all") {
+            node.node = Some(NodeEnum::SelectStmt(Box::new(setting_calls::show_all()?)));
+        }
+        let changes = matches!(node.node, Some(NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_)));
         let mut effects = self.any(node)?;
+        if let Some(cursor) = self.current_of.take() {
+            if !changes {
+                return Err(Refusal::unsupported("WHERE CURRENT OF inside of another statement is not supported"));
+            }
+            effects.cursor = Cursor::Positions(cursor);
+        }
         effects.assumes_absent = self.assumes_absent;
         self.found.keeps_meaning()?;
         Ok(effects)
@@ -89,11 +100,12 @@ impl Rewriter<'_> {
             Some(NodeEnum::ClosePortalStmt(statement)) => Ok(cursor::close(statement)),
             Some(NodeEnum::PrepareStmt(statement)) => self.prepare(statement),
             Some(NodeEnum::ExecuteStmt(statement)) => self.execute(statement),
-            Some(NodeEnum::LockStmt(statement)) => self.lock(statement).map(|()| none),
+            Some(NodeEnum::LockStmt(statement)) => self.lock(statement),
             Some(NodeEnum::ExplainStmt(explain)) => self.explain(explain).map(|()| none),
             Some(NodeEnum::TransactionStmt(statement)) => transaction(statement),
-            Some(NodeEnum::VariableSetStmt(statement)) => settings::set(statement),
-            Some(NodeEnum::VariableShowStmt(statement)) => settings::show(&statement.name).map(|()| none),
+            Some(NodeEnum::VariableSetStmt(statement)) => self.set(statement),
+            Some(NodeEnum::VariableShowStmt(statement)) => self.show(&statement.name).map(|()| none),
+            Some(NodeEnum::ListenStmt(_) | NodeEnum::NotifyStmt(_)) => self.notification(),
             Some(NodeEnum::DropStmt(statement)) => self.drop_objects(statement),
             Some(NodeEnum::TruncateStmt(statement)) => self.truncate(statement),
             Some(NodeEnum::CreateStmt(statement)) => self.create_table(statement),
@@ -148,16 +160,17 @@ impl Rewriter<'_> {
 
 fn transaction(statement: &TransactionStmt) -> Result<Effects, Refusal> {
     let mut effects = Effects::default();
+    let savepoint = statement.savepoint_name.clone();
     match TransactionStmtKind::try_from(statement.kind) {
-        Ok(
-            TransactionStmtKind::TransStmtBegin
-            | TransactionStmtKind::TransStmtStart
-            | TransactionStmtKind::TransStmtRollback
-            | TransactionStmtKind::TransStmtSavepoint
-            | TransactionStmtKind::TransStmtRelease,
-        ) => {}
+        Ok(TransactionStmtKind::TransStmtBegin | TransactionStmtKind::TransStmtStart) => {}
         Ok(TransactionStmtKind::TransStmtCommit) => effects.commits = true,
-        Ok(TransactionStmtKind::TransStmtRollbackTo) => effects.on_transaction = OnTransaction::UndoesPart,
+        Ok(TransactionStmtKind::TransStmtRollback) => effects.rolls_back = true,
+        Ok(TransactionStmtKind::TransStmtSavepoint) => effects.savepoint = Savepoint::Made(savepoint),
+        Ok(TransactionStmtKind::TransStmtRelease) => effects.savepoint = Savepoint::Released(savepoint),
+        Ok(TransactionStmtKind::TransStmtRollbackTo) => {
+            effects.on_transaction = OnTransaction::UndoesPart;
+            effects.savepoint = Savepoint::RolledBackTo(savepoint);
+        }
         _ => return Err(Refusal::unsupported("two-phase commit is not supported by the relay")),
     }
     settings::transaction_options(&statement.options)?;
@@ -184,7 +197,7 @@ fn discard(kind: &NodeEnum) -> Result<Effects, Refusal> {
             Ok(Effects { own: vec![OwnChange::NoTemporary], ..Effects::default() })
         }
         NodeEnum::DiscardStmt(_) => Ok(Effects::default()),
-        // Nobody can listen, so there is nothing to end.
+        // What the session may hear is asked where it begins to listen, and again where it hears something.
         NodeEnum::UnlistenStmt(_) => Ok(Effects::default()),
         _ => Err(Refusal::unsupported("this kind of statement is not supported by the relay yet")),
     }

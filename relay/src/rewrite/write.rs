@@ -63,10 +63,16 @@ impl<'a> Rewriter<'a> {
             self.item_of_from(item)?;
         }
         self.assignments(&mut update.target_list, target)?;
-        self.choosing(&mut update.where_clause)?;
+        let at_cursor =
+            self.at_cursor(update.where_clause.as_deref(), target, nested, update.from_clause.is_empty())?;
+        if !at_cursor {
+            self.choosing(&mut update.where_clause)?;
+        }
         self.returning(&mut update.returning_clause, target, &name, nested, false)?;
         let level = self.scopes.pop();
-        scan::and_where(&mut update.where_clause, scan::guards(target, level.guards));
+        if !at_cursor {
+            scan::and_where(&mut update.where_clause, scan::guards(target, level.guards));
+        }
         Ok(())
     }
 
@@ -83,10 +89,16 @@ impl<'a> Rewriter<'a> {
         for item in &mut delete.using_clause {
             self.item_of_from(item)?;
         }
-        self.choosing(&mut delete.where_clause)?;
+        let at_cursor =
+            self.at_cursor(delete.where_clause.as_deref(), target, nested, delete.using_clause.is_empty())?;
+        if !at_cursor {
+            self.choosing(&mut delete.where_clause)?;
+        }
         self.returning(&mut delete.returning_clause, target, &name, nested, false)?;
         let level = self.scopes.pop();
-        scan::and_where(&mut delete.where_clause, scan::guards(target, level.guards));
+        if !at_cursor {
+            scan::and_where(&mut delete.where_clause, scan::guards(target, level.guards));
+        }
         Ok(())
     }
 
@@ -130,6 +142,30 @@ impl<'a> Rewriter<'a> {
         let known = columns.iter().find(|known| known.name == column.name)?;
         let alone = !matches!(column.val.as_deref(), Some(Node { node: Some(NodeEnum::MultiAssignRef(_)) }));
         (alone && known.treatment != Treatment::Clear).then(|| known.name.clone())
+    }
+
+    /// Whether a change is of the row at which a cursor is, `WHERE CURRENT OF`. It carries no guard, for that takes no other
+    /// condition: the target itself sees to it that the cursor reads this relation, and it holds its name as long as it is
+    /// open. What the cursor has read only the session knows ([`super::outcome::Cursor::Positions`]).
+    fn at_cursor(
+        &mut self,
+        condition: Option<&Node>,
+        target: &Relation,
+        nested: bool,
+        alone: bool,
+    ) -> Result<bool, Refusal> {
+        let Some(Node { node: Some(NodeEnum::CurrentOfExpr(current)) }) = condition else { return Ok(false) };
+        if self.may_be_protected(target) {
+            return Err(Refusal::forbidden(format!(
+                "WHERE CURRENT OF is refused: {} has protected columns",
+                target.qualified()
+            )));
+        }
+        if nested || !alone || current.cursor_name.is_empty() {
+            return Err(Refusal::unsupported("WHERE CURRENT OF beside other relations or parameters is not supported"));
+        }
+        self.current_of = Some(current.cursor_name.clone());
+        Ok(true)
     }
 
     fn choosing(&mut self, condition: &mut Option<Box<Node>>) -> Result<(), Refusal> {

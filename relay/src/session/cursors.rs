@@ -67,6 +67,20 @@ impl Session {
                         Lookup::Unknown => return Cursors::Missing(Refusal::unknown_cursor(name)),
                     },
                 },
+                Cursor::Positions(name) => {
+                    let found = match declared.iter().rev().find(|(known, _)| known == name) {
+                        Some((_, source)) => Lookup::Known(*source),
+                        None => self.cursor(name),
+                    };
+                    match found {
+                        Lookup::Known(source) if source.exposure != Exposure::Open => {
+                            return Cursors::Missing(chosen_by_masks());
+                        }
+                        Lookup::Known(_) => own,
+                        Lookup::Unconfirmed => return Cursors::Unconfirmed,
+                        Lookup::Unknown => return Cursors::Missing(Refusal::unknown_cursor(name)),
+                    }
+                }
                 Cursor::None | Cursor::Closed(_) => own,
             };
             runs.push(Runs { source, prepared: None });
@@ -77,7 +91,7 @@ impl Session {
     /// A prepared statement that EXECUTE may run: one that only reads or writes rows, as often as anybody likes. A held one
     /// is asked about where the protocol binds it.
     fn executed(&self, name: &str) -> Lookup<Runs> {
-        match self.prepared.lookup(name, self.numbers.segment) {
+        match self.prepared_named(name) {
             Lookup::Known(prepared) => match prepared.standing {
                 Standing::Admitted(_) if prepared.effects.iter().all(|effects| *effects == Effects::default()) => {
                     let source = Source { exposure: prepared.exposure, rows_kept: prepared.rows_kept };
@@ -87,6 +101,23 @@ impl Session {
             },
             Lookup::Unknown => Lookup::Unknown,
             Lookup::Unconfirmed => Lookup::Unconfirmed,
+        }
+    }
+
+    /// A prepared statement that was decided on what still holds.
+    pub(super) fn prepared_named(&self, name: &str) -> Lookup<Prepared> {
+        self.standing(self.prepared.lookup(name, self.numbers.segment))
+    }
+
+    /// The same of a portal or cursor.
+    pub(super) fn portal_named(&self, name: &str) -> Lookup<Prepared> {
+        self.standing(self.portals.lookup(name, self.numbers.segment))
+    }
+
+    fn standing(&self, found: Lookup<Prepared>) -> Lookup<Prepared> {
+        match found {
+            Lookup::Known(prepared) if !self.stands(&prepared) => Lookup::Unknown,
+            found => found,
         }
     }
 
@@ -102,7 +133,7 @@ impl Session {
 
     /// What holds for the rows of a cursor that may be read from. A portal that was approved is for one run.
     pub(super) fn cursor(&self, name: &str) -> Lookup<Source> {
-        match self.portals.lookup(name, self.numbers.segment) {
+        match self.portal_named(name) {
             Lookup::Known(Prepared { standing: Standing::Admitted(_), exposure, rows_kept, .. }) => {
                 Lookup::Known(Source { exposure, rows_kept })
             }
@@ -123,6 +154,7 @@ impl Session {
                 effects: Arc::default(),
                 standing: Standing::Admitted(admitted),
                 lasts: Lasts::Transaction,
+                footing: Some(Arc::clone(self.chosen.footing())),
             };
             if let ByName::Prepares(name) = &effects.by_name {
                 self.prepared.change(name, ticket, self.numbers.segment, Some(made));
@@ -163,8 +195,13 @@ impl Session {
             match &effect.cursor {
                 Cursor::Declared { name, .. } => self.portals.answered(name, ticket, done),
                 Cursor::Closed(name) if done => self.portals.forget(name),
-                Cursor::None | Cursor::Used(_) | Cursor::Closed(_) => {}
+                Cursor::None | Cursor::Used(_) | Cursor::Positions(_) | Cursor::Closed(_) => {}
             }
         }
     }
+}
+
+/// A masked column never chooses rows to change (rule 2), and where a cursor stops it may.
+pub(super) fn chosen_by_masks() -> Refusal {
+    Refusal::forbidden("WHERE CURRENT OF is refused: its cursor reads relations with protected columns")
 }

@@ -39,7 +39,7 @@ impl Session {
     fn decide_once(&mut self, path: Path, text: &str, parameter_types: &[u32]) -> Arc<Ruling> {
         let tokens = self.recorder.token_key();
         let token = |bytes: &[u8]| tokens.token(bytes);
-        let context = self.access.context(&self.search_path, self.own.now(), &token);
+        let context = self.access.context(self.chosen.footing(), self.own.now(), &token);
         self.decisions.decide(&context, path, text, parameter_types)
     }
 
@@ -47,7 +47,7 @@ impl Session {
     pub(super) fn decide_now(&self, path: Path, text: &str, parameter_types: &[u32]) -> Ruling {
         let tokens = self.recorder.token_key();
         let token = |bytes: &[u8]| tokens.token(bytes);
-        policy::decide(&self.access.context(&self.search_path, self.own.now(), &token), path, text, parameter_types)
+        policy::decide(&self.access.context(self.chosen.footing(), self.own.now(), &token), path, text, parameter_types)
     }
 
     /// The next statement's number; its event goes first.

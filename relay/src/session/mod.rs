@@ -3,6 +3,7 @@
 //! A single task owns both streams. Nothing is read from one peer while bytes for the other still wait to be
 //! written, so memory is bounded by one read in each direction, and a peer that does not read is waited for.
 
+mod chosen;
 mod copying;
 mod cursors;
 mod deciding;
@@ -42,6 +43,7 @@ use crate::policy::Decisions;
 use crate::recorder::{RecordError, Recorder};
 use crate::stop::Stop;
 
+use chosen::Chosen;
 use holding::Holding;
 use in_flight::InFlight;
 use interrupts::{Interrupt, Interrupts};
@@ -61,7 +63,7 @@ struct Session {
     guarded: Arc<Guarded>,
     access: Arc<Access>,
     principal: identity::Principal,
-    search_path: Vec<String>,
+    chosen: Chosen,
     decisions: Decisions,
     conversation: Conversation,
     operations: InFlight,

@@ -27,6 +27,7 @@ use crate::stop::Stop;
 use crate::tls;
 use crate::upstream::Upstream;
 
+use super::chosen::Chosen;
 use super::in_flight::InFlight;
 use super::names::Names;
 use super::own_names::OwnNames;
@@ -351,7 +352,7 @@ impl Opened {
             guarded: self.guarded,
             access: self.access,
             principal: self.principal,
-            search_path: self.search_path,
+            chosen: Chosen::new(&self.search_path),
             decisions: Decisions::default(),
             conversation: Conversation::new(),
             operations: InFlight::default(),

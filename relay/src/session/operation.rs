@@ -9,7 +9,7 @@ use wire::postgres::conversation::Incoming;
 use wire::postgres::{ErrorFields, HEADER, SqlState};
 
 use crate::approval::Turn;
-use crate::policy::{Admitted, Copies, Effects, OnTransaction, OwnChange, Refusal};
+use crate::policy::{Admitted, Copies, Effects, Footing, OnTransaction, OwnChange, Refusal};
 use crate::session::diagnostics::Exposure;
 use crate::session::kept::Kept;
 
@@ -30,6 +30,8 @@ pub(crate) struct Prepared {
     pub(crate) rows_kept: Option<u64>,
     /// How long it lasts, if it is a portal.
     pub(crate) lasts: Lasts,
+    /// The settings that it was decided on, where it depends on them.
+    pub(crate) footing: Option<Arc<Footing>>,
 }
 
 /// How long a portal lasts.
@@ -266,14 +268,28 @@ impl Operation {
         }
     }
 
-    /// What the statement in turn does to its transaction.
-    pub(crate) fn on_transaction(&self) -> OnTransaction {
-        let effects = match self {
+    /// What the statement in turn does.
+    pub(crate) fn effects(&self) -> Option<&Effects> {
+        match self {
             Self::Query { effects, answered, .. } => effects.get(*answered),
             Self::Execute { effects, .. } => effects.first(),
             _ => None,
-        };
-        effects.map_or(OnTransaction::Nothing, |effects| effects.on_transaction)
+        }
+    }
+
+    /// What the statement in turn does to its transaction.
+    pub(crate) fn on_transaction(&self) -> OnTransaction {
+        self.effects().map_or(OnTransaction::Nothing, |effects| effects.on_transaction)
+    }
+
+    /// Whether one of its statements may change a setting that decisions rest on.
+    pub(crate) fn moves_settings(&self, moved: bool) -> bool {
+        match self {
+            Self::Query { effects, .. } | Self::Execute { effects, .. } => {
+                effects.iter().any(|effects| effects.moves_settings(moved))
+            }
+            _ => false,
+        }
     }
 
     /// Whether one of its statements takes locks behind which the catalog cannot be read.

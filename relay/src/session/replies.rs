@@ -107,8 +107,13 @@ impl Session {
                 batch.release.put(&backend::notice_response(&released(&fields, exposure)));
                 return Ok(());
             }
-            // Nobody can listen: the payload is a trigger's or another session's text.
-            BackendMessage::NotificationResponse { .. } => return Ok(()),
+            // A trigger's or another session's text: for whom policy lets hear it, and nobody else.
+            BackendMessage::NotificationResponse { .. } => {
+                if self.access.may_notify() {
+                    batch.release.pass(message.bytes());
+                }
+                return Ok(());
+            }
             BackendMessage::RowDescription(fields) => self.check_origins(&fields)?,
             BackendMessage::ParameterStatus { name, value } => {
                 check_pinned(name, value)?;
@@ -152,6 +157,7 @@ impl Session {
             None => (released(fields, self.exposure(answer)), OutcomeKind::Failed),
         };
         self.undone = true;
+        self.chosen.failed();
         self.uncommitted.failed(self.on_transaction(answer));
         if fields.severity.ends_session() && answer.ticket.is_some() {
             // What is in flight could be a commit, which the target may have done before it ended.
@@ -223,6 +229,10 @@ impl Session {
     fn completed(&mut self, answer: &Reply, tag: Option<&str>, batch: &mut Batch) {
         self.note_deferred(answer);
         let on = self.on_transaction(answer);
+        if let Some(tag) = tag {
+            let effects = answer.ticket.and_then(|ticket| self.operations.get(ticket)).and_then(Operation::effects);
+            self.chosen.completed(effects, tag);
+        }
         match tag {
             Some("ROLLBACK") => {
                 self.undone = true;
@@ -276,6 +286,7 @@ impl Session {
 
     fn ready(&mut self, status: TransactionStatus, batch: &mut Batch) {
         batch.events.extend(self.uncommitted.ready(status).map(EventBody::RolledBack));
+        self.chosen.ready(status);
         self.transaction = status;
         // A long statement is no idleness.
         self.last_request = tokio::time::Instant::now();

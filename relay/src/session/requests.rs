@@ -15,7 +15,7 @@ use crate::approval::OneRun;
 use crate::policy::{self, Admitted, Control, Cursor, Effects, Permit, Refusal, Ruling};
 use crate::rewrite::Class;
 
-use super::cursors::{Cursors, Source};
+use super::cursors::{Cursors, Source, chosen_by_masks};
 use super::diagnostics::Exposure;
 use super::names::Lookup;
 use super::operation::{Execution, HeldSource, Lasts, Operation, Prepared, Standing};
@@ -160,6 +160,14 @@ impl Session {
         if decides && self.waits_for_names() {
             return Ok(Taken::Delay);
         }
+        if rests_on_settings(decoded) {
+            if self.segment.has_moved_settings() {
+                return self.behind_settings(matches!(decoded, FrontendMessage::Query { .. }), client);
+            }
+            if self.waits_for_settings() {
+                return Ok(Taken::Delay);
+            }
+        }
         let permit = match decoded {
             FrontendMessage::Query { text } => return self.query(text, client).await,
             FrontendMessage::Parse { name, query, parameter_types } => {
@@ -200,6 +208,9 @@ impl Session {
     async fn query(&mut self, text: &str, client: Bytes) -> Result<Taken, Ending> {
         self.bound_names()?;
         let mut ruling = self.decide(Path::Simple, text, &[]).await?;
+        if let (Some(refusal), true) = (self.unsettled(&ruling), ruling.admitted().is_some()) {
+            ruling = Arc::new(policy::Ruling::clone(&ruling).refuse(refusal));
+        }
         let runs = match self.cursors(&ruling) {
             Cursors::There(runs) => runs,
             Cursors::Unconfirmed => return Ok(Taken::Delay),
@@ -255,7 +266,10 @@ impl Session {
         client: Bytes,
     ) -> Result<Permit, Ending> {
         self.bound_names()?;
-        let ruling = self.decide(Path::Extended, text, parameter_types).await?;
+        let mut ruling = self.decide(Path::Extended, text, parameter_types).await?;
+        if let (Some(refusal), true) = (self.unsettled(&ruling), ruling.admitted().is_some()) {
+            ruling = Arc::new(policy::Ruling::clone(&ruling).refuse(refusal));
+        }
         let mut events = Vec::new();
         let mut statement = 0;
         for ruled in &ruling.statements {
@@ -270,6 +284,7 @@ impl Session {
             standing: standing(&ruling, text),
             rows_kept: ruling.statements.first().and_then(|ruled| self.rows_kept(ruled)),
             lasts: Lasts::Transaction,
+            footing: (!ruling.statements.iter().all(looks_nothing_up)).then(|| Arc::clone(self.chosen.footing())),
         };
         // What ran before in the same pipeline may have changed settings, and the target tells of that at `Sync` alone.
         let held = match &prepared.standing {
@@ -287,7 +302,7 @@ impl Session {
 
     fn bind(&mut self, bind: &Bind<'_>, message: &RawMessage<Frontend>, client: Bytes) -> Result<Taken, Ending> {
         self.bound_names()?;
-        let prepared = match self.prepared.lookup(bind.statement, self.numbers.segment) {
+        let prepared = match self.prepared_named(bind.statement) {
             Lookup::Known(prepared) => prepared,
             Lookup::Unconfirmed => return Ok(Taken::Delay),
             Lookup::Unknown => return self.no_such("26000", "prepared statement", bind.statement, client),
@@ -317,7 +332,7 @@ impl Session {
     }
 
     fn execute(&mut self, portal: &str, max_rows: i32, client: Bytes) -> Result<Taken, Ending> {
-        let prepared = match self.portals.lookup(portal, self.numbers.segment) {
+        let prepared = match self.portal_named(portal) {
             Lookup::Known(prepared) => prepared,
             Lookup::Unconfirmed => return Ok(Taken::Delay),
             Lookup::Unknown => return self.no_such("34000", "portal", portal, client),
@@ -337,6 +352,15 @@ impl Session {
                 Lookup::Unconfirmed => return Ok(Taken::Delay),
                 Lookup::Unknown => return self.no_such("34000", "cursor", name, client),
             },
+            Some(Cursor::Positions(name)) => match self.cursor(name) {
+                Lookup::Known(source) if source.exposure != Exposure::Open => {
+                    self.expect(OpKind::Parse, Operation::Refused(chosen_by_masks()), &mut Vec::new())?;
+                    return Ok(Taken::Permit(Permit::failing_parse(client, Vec::new())?));
+                }
+                Lookup::Known(_) => own,
+                Lookup::Unconfirmed => return Ok(Taken::Delay),
+                Lookup::Unknown => return self.no_such("34000", "cursor", name, client),
+            },
             _ => own,
         };
         let mut events = Vec::new();
@@ -349,6 +373,9 @@ impl Session {
         let started =
             Execution::new(execution, prepared.statement, exposure).copying(prepared.effects.first()).keeping(kept);
         let effects = Arc::clone(&prepared.effects);
+        if effects.iter().any(|effects| effects.moves_settings(self.chosen.has_moved())) {
+            self.segment.move_settings();
+        }
         let ticket = self.expect(OpKind::Execute, Operation::Execute { started, effects }, &mut events)?;
         if let (Some(ticket), Right::Admitted(admitted), [effects]) = (ticket, &right, &*prepared.effects) {
             self.declare(ticket, *admitted, &[(effects.clone(), prepared.statement, own)]);
@@ -370,11 +397,11 @@ impl Session {
     }
 
     fn describe(&mut self, target: Target, name: &str, client: Bytes) -> Result<Taken, Ending> {
-        let (names, code, kind) = match target {
-            Target::Statement => (&self.prepared, "26000", "prepared statement"),
-            Target::Portal => (&self.portals, "34000", "portal"),
+        let (found, code, kind) = match target {
+            Target::Statement => (self.prepared_named(name), "26000", "prepared statement"),
+            Target::Portal => (self.portal_named(name), "34000", "portal"),
         };
-        let prepared = match names.lookup(name, self.numbers.segment) {
+        let prepared = match found {
             Lookup::Known(prepared) => prepared,
             Lookup::Unconfirmed => return Ok(Taken::Delay),
             Lookup::Unknown => return self.no_such(code, kind, name, client),
@@ -415,7 +442,11 @@ impl Session {
     /// A name that the target does not know, or not for this session's statements: refused in its place in the
     /// pipeline.
     fn no_such(&mut self, code: &'static str, kind: &str, name: &str, client: Bytes) -> Result<Taken, Ending> {
-        let refusal = refusal(code, &format!("{kind} \"{name}\" does not exist"), "it may have been refused or closed");
+        let refusal = refusal(
+            code,
+            &format!("{kind} \"{name}\" does not exist"),
+            "it may have been refused or closed, or made with other settings",
+        );
         self.expect(OpKind::Parse, Operation::Refused(refusal), &mut Vec::new())?;
         Ok(Taken::Permit(Permit::failing_parse(client, Vec::new())?))
     }
@@ -480,6 +511,15 @@ fn rests_on_catalog(message: &FrontendMessage<'_>) -> bool {
             | FrontendMessage::Bind(_)
             | FrontendMessage::Execute { .. }
     )
+}
+
+fn rests_on_settings(message: &FrontendMessage<'_>) -> bool {
+    rests_on_catalog(message) || matches!(message, FrontendMessage::Describe { .. })
+}
+
+/// What controls transactions and settings means the same with any of them: drivers keep it prepared.
+fn looks_nothing_up(ruled: &policy::StatementRuling) -> bool {
+    matches!(ruled.class, Class::Transaction | Class::Set | Class::Show | Class::Discard)
 }
 
 /// The names of prepared statements and portals in a message.

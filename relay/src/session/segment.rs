@@ -18,6 +18,8 @@ pub(super) struct Segment {
     failed: bool,
     /// It failed, and the target skips by itself.
     errored: bool,
+    /// Something in it may change a setting that decisions rest on.
+    moves_settings: bool,
 }
 
 impl Segment {
@@ -30,6 +32,16 @@ impl Segment {
     pub(super) fn begin_transaction(&mut self) {
         self.open = true;
         self.in_transaction = true;
+    }
+
+    /// What goes to the target may change a setting that decisions rest on.
+    pub(super) fn move_settings(&mut self) {
+        self.moves_settings = true;
+    }
+
+    /// Whether something did that before.
+    pub(super) fn has_moved_settings(&self) -> bool {
+        self.moves_settings
     }
 
     /// `Sync` or a simple query, which has this ticket.

@@ -3,15 +3,17 @@
 use wire::postgres::{ErrorFields, SqlState};
 
 use crate::config::Connection;
-use crate::rewrite::{REASON, is_reason};
+use crate::rewrite::{REASON, is_reason, search_path};
 
 /// Settings of one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// For the target's start-up packet, pinned ones last so that they win.
     pub(crate) upstream: Vec<(String, String)>,
-    /// Where unqualified names are looked for; fixed for the session.
+    /// Where unqualified names are looked for as the session begins.
     pub(crate) search_path: Vec<String>,
+    /// The same, in the client's own words.
+    written_path: Option<String>,
     /// The client's claim of itself.
     pub(crate) application: String,
     /// Why it will ask for what needs approval.
@@ -27,6 +29,7 @@ impl Settings {
         let mut settings = Self {
             upstream: Vec::new(),
             search_path: connection.search_path.clone(),
+            written_path: None,
             application: String::new(),
             reason: None,
         };
@@ -51,7 +54,12 @@ impl Settings {
         match lower.as_str() {
             "client_encoding" if is_utf8(value) => {}
             "client_encoding" => return Err(refused(name, "only UTF8 can be chosen: the relay reads every statement")),
-            "search_path" => self.search_path = search_path(value)?,
+            "search_path" => {
+                self.search_path = search_path::of_text(value).ok_or_else(|| {
+                    refused(name, "expected names of schemas, without system schemas, and pg_catalog only in front")
+                })?;
+                self.written_path = Some(value.to_owned());
+            }
             "application_name" => {
                 self.application = value.chars().filter(|c| !c.is_control()).take(APPLICATION_MAX).collect();
                 self.upstream.push((lower, self.application.clone()));
@@ -75,12 +83,14 @@ impl Settings {
 
     fn pin(&mut self) {
         let path: Vec<String> = self.search_path.iter().map(|schema| quoted(schema)).collect();
+        // As the client wrote it, for that is how it is shown.
+        let path = self.written_path.take().unwrap_or_else(|| path.join(", "));
         let pinned = [
             ("client_encoding", "UTF8"),
             ("standard_conforming_strings", "on"),
             // Read from an index alone, rows come in the order of its first column's raw values, masked or not.
             ("enable_indexonlyscan", "off"),
-            ("search_path", &path.join(", ")),
+            ("search_path", &path),
         ];
         for (name, value) in pinned {
             self.upstream.push((name.to_owned(), value.to_owned()));
@@ -133,23 +143,12 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// Plain or quoted schema names; `$user`, `pg_temp` and `pg_catalog` in it would change what names mean.
-fn search_path(value: &str) -> Result<Vec<String>, Box<ErrorFields>> {
-    let path: Vec<String> = value.split(',').map(|schema| schema.trim().trim_matches('"').to_owned()).collect();
-    let plain = |schema: &String| {
-        !schema.is_empty()
-            && schema.len() <= IDENTIFIER_MAX
-            && !schema.starts_with("pg_")
-            && schema.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-    };
-    if path.iter().all(plain) && path.len() <= PATH_MAX {
-        Ok(path)
-    } else {
-        Err(refused("search_path", "expected names of schemas in lower case, without $user and pg_…"))
-    }
-}
-
+/// As the server writes it in a path: in quotes where it has to be.
 fn quoted(identifier: &str) -> String {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    if !identifier.is_empty() && identifier.bytes().all(plain) {
+        return identifier.to_owned();
+    }
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
@@ -180,8 +179,6 @@ const MESSAGE_LEVELS: [&str; 3] = ["notice", "warning", "error"];
 /// `NAMEDATALEN - 1`.
 const IDENTIFIER_MAX: usize = 63;
 const APPLICATION_MAX: usize = 64;
-/// More schemas than anybody lists by hand.
-const PATH_MAX: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -227,7 +224,7 @@ mod tests {
         for bad in [
             ("standard_conforming_strings", "off"),
             ("client_encoding", "SJIS"),
-            ("search_path", "\"$user\", public"),
+            ("search_path", "public, pg_catalog"),
             ("search_path", "pg_temp"),
             ("options", "-c role=postgres"),
             ("options", "-c enable_seqscan=off"),

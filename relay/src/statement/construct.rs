@@ -7,8 +7,6 @@ pub(super) fn construct(kind: &NodeEnum) -> &'static str {
     match kind {
         NodeEnum::DoStmt(_) => "DO",
         NodeEnum::CallStmt(_) => "CALL",
-        NodeEnum::ListenStmt(_) => "LISTEN",
-        NodeEnum::NotifyStmt(_) => "NOTIFY",
         NodeEnum::LoadStmt(_) => "LOAD",
         NodeEnum::VacuumStmt(_) => "VACUUM or ANALYZE",
         NodeEnum::ClusterStmt(_) => "CLUSTER",
@@ -17,7 +15,6 @@ pub(super) fn construct(kind: &NodeEnum) -> &'static str {
         NodeEnum::CommentStmt(_) => "COMMENT",
         NodeEnum::SecLabelStmt(_) => "SECURITY LABEL",
         NodeEnum::RefreshMatViewStmt(_) => "REFRESH MATERIALIZED VIEW",
-        NodeEnum::CurrentOfExpr(_) => "WHERE CURRENT OF",
         NodeEnum::BitString(_) => "a bit-string constant here",
         _ => ddl(kind).unwrap_or("this kind of statement or expression"),
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::raw_values::RawValues;
 use relay::catalog::{SNAPSHOT_SQL, Snapshot};
 use relay::config::{Classification, Connection};
-use relay::policy::{AccessProfile, Context, Outcome, Own, PolicySet, ProfileError, decide};
+use relay::policy::{AccessProfile, Context, Footing, Outcome, Own, PolicySet, ProfileError, decide};
 use schemas::event::Path;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
@@ -87,7 +87,7 @@ impl Clinic {
         let context = Context {
             profile: &self.profile,
             snapshot: &self.snapshot,
-            search_path: &self.search_path,
+            footing: &Footing::on(&self.search_path),
             own: Own::none(),
             token: &token,
         };

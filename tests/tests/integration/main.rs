@@ -62,6 +62,8 @@ mod ordinary;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+mod paths;
+#[cfg(test)]
 mod pipelines;
 #[cfg(test)]
 mod prepared;

@@ -13,7 +13,7 @@ impl Clinic {
         let context = Context {
             profile: &self.profile,
             snapshot: &self.snapshot,
-            search_path: &self.search_path,
+            footing: &Footing::on(&self.search_path),
             own: Own::none(),
             token: &token,
         };

@@ -10,6 +10,7 @@ mod functions;
 mod migrations;
 mod ordinary;
 mod profile;
+mod session;
 mod set_off;
 mod temporary;
 mod writes;
@@ -59,7 +60,7 @@ impl Clinic {
         let context = Context {
             profile: &self.profile,
             snapshot: &self.snapshot,
-            search_path: &self.search_path,
+            footing: &Footing::on(&self.search_path),
             own: &self.own,
             token: &token,
         };

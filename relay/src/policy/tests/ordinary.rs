@@ -208,7 +208,7 @@ fn sequences_are_used_by_who_may_use_their_columns_unless_they_tell_a_protected_
         ("SELECT nextval('billing.' || 'payers_id_seq')", "plain name"),
         ("SELECT nextval(name) FROM billing.payers", "plain name"),
         ("SELECT nextval('billing.payers_id_seq'::regclass::oid)", "plain name"),
-        ("SELECT lastval()", "lastval"),
+        ("SELECT lastval()", "protected column"),
     ] {
         let refusal = analyst.refusal(sql);
         assert!(refusal.message.contains(part), "{sql}: {}", refusal.message);
@@ -220,6 +220,7 @@ fn sequences_are_used_by_who_may_use_their_columns_unless_they_tell_a_protected_
         catalog["sequences"].as_array_mut().unwrap().retain(|one| one["oid"] != 601 && one["oid"] != 604);
     });
     open.upstream("SELECT last_value FROM pg_sequences");
+    open.upstream("SELECT lastval()");
     open.upstream("SELECT last_value FROM pg_sequence s, pg_get_sequence_data(s.seqrelid)");
 }
 

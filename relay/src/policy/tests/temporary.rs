@@ -173,7 +173,7 @@ fn a_temporary_table_and_what_was_decided_before_it() {
         let context = Context {
             profile: &clinic.profile,
             snapshot: &clinic.snapshot,
-            search_path: &clinic.search_path,
+            footing: &Footing::on(&clinic.search_path),
             own: &clinic.own,
             token: &token,
         };

@@ -3,9 +3,9 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     AArrayExpr, AConst, AExpr, AIndices, AIndirection, BoolExpr, BooleanTest, CaseExpr, CaseWhen, CoalesceExpr,
-    CollateClause, ColumnRef, Float, FuncCall, GroupingFunc, MergeSupportFunc, MinMaxExpr, MultiAssignRef,
-    NamedArgExpr, NullTest, ParamRef, RowExpr, SetToDefault, SortBy, SortByDir, SqlValueFunction, SubLink, TypeCast,
-    WindowDef, a_const::Val,
+    CollateClause, ColumnRef, CurrentOfExpr, Float, FuncCall, GroupingFunc, MergeSupportFunc, MinMaxExpr,
+    MultiAssignRef, NamedArgExpr, NullTest, ParamRef, RowExpr, SetToDefault, SortBy, SortByDir, SqlValueFunction,
+    SubLink, TypeCast, WindowDef, a_const::Val,
 };
 
 use super::{Visit, each, one, type_name};
@@ -70,6 +70,9 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
 
 fn rest(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Refusal> {
     match kind {
+        NodeEnum::CurrentOfExpr(current) => {
+            let CurrentOfExpr { xpr: _, cvarno: _, cursor_name: _, cursor_param: _ } = current.as_mut();
+        }
         NodeEnum::SubLink(link) => {
             let SubLink { xpr: _, sub_link_type: _, sub_link_id: _, testexpr, oper_name, subselect, location } =
                 link.as_mut();

@@ -3,8 +3,8 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     ClosePortalStmt, ColumnDef, Constraint, CopyStmt, CreateStmt, DeallocateStmt, DeclareCursorStmt, DefElem,
-    DiscardStmt, DropStmt, ExecuteStmt, ExplainStmt, FetchStmt, IndexStmt, LockStmt, PrepareStmt, TransactionStmt,
-    TruncateStmt, UnlistenStmt, VariableSetStmt, VariableShowStmt,
+    DiscardStmt, DropStmt, ExecuteStmt, ExplainStmt, FetchStmt, IndexStmt, ListenStmt, LockStmt, NotifyStmt,
+    PrepareStmt, TransactionStmt, TruncateStmt, UnlistenStmt, VariableSetStmt, VariableShowStmt,
 };
 
 use super::{Visit, each, expression, one, range_var, type_name};
@@ -31,7 +31,9 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
         NodeEnum::VariableShowStmt(VariableShowStmt { name: _ })
         | NodeEnum::DiscardStmt(DiscardStmt { target: _ })
         | NodeEnum::ClosePortalStmt(ClosePortalStmt { portalname: _ })
+        | NodeEnum::ListenStmt(ListenStmt { conditionname: _ })
         | NodeEnum::UnlistenStmt(UnlistenStmt { conditionname: _ }) => {}
+        NodeEnum::NotifyStmt(NotifyStmt { conditionname: _, payload: _, payload_location }) => *payload_location = 0,
         NodeEnum::DeallocateStmt(DeallocateStmt { name: _, isall: _, location }) => *location = 0,
         NodeEnum::DeclareCursorStmt(statement) => {
             let DeclareCursorStmt { portalname: _, options: _, query } = statement.as_mut();
