@@ -76,6 +76,8 @@ impl PolicySet {
         let may_connect = desk.ask("connect", &names.connection()?)?;
         let mut access = Access::default();
         if may_connect.permitted {
+            // No schema can have the empty name: only who may define things in any schema, may in a new one.
+            access.new_schema = desk.ask_held("ddl", &names.schema("")?)?;
             for schema in snapshot.schemas() {
                 access.schemas.insert(schema.to_owned(), desk.ask_held("ddl", &names.schema(schema)?)?);
             }
@@ -338,6 +340,7 @@ impl Names<'_> {
 fn resources(names: &Names<'_>, protection: &Protection, snapshot: &Snapshot) -> Result<Vec<Entity>, ProfileError> {
     let connection = names.connection()?;
     let mut entities = vec![Entity::new_no_attrs(connection.clone(), HashSet::new())];
+    entities.push(Entity::new_no_attrs(names.schema("")?, HashSet::from([connection.clone()])));
     for schema in snapshot.schemas() {
         entities.push(Entity::new_no_attrs(names.schema(schema)?, HashSet::from([connection.clone()])));
     }

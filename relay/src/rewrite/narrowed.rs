@@ -22,6 +22,9 @@ impl Rewriter<'_> {
         if name == "pg_settings" {
             return setting_calls::view().map(Some);
         }
+        if let Some(statistics) = self.statistics(name)? {
+            return Ok(Some(statistics));
+        }
         let Some(Narrowed { hidden, rows, .. }) = NARROWED.iter().find(|narrowed| narrowed.name == name) else {
             return Ok(None);
         };

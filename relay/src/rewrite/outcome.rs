@@ -29,7 +29,7 @@ pub enum Class {
     CopyIn,
     /// `DECLARE CURSOR`, `FETCH`, `MOVE`.
     Cursor,
-    /// `EXPLAIN` without `ANALYZE`.
+    /// `EXPLAIN`, also of a query that runs.
     Explain,
     /// `PREPARE`.
     Prepare,
