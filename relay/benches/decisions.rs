@@ -115,7 +115,7 @@ fn classification() -> Classification {
 fn catalog() -> Value {
     let (int, text, date) = (|n, name| column(n, name, 23, "integer"), |n, name| column(n, name, 25, "text"), 1082);
     json!({
-        "format": 3, "server_version_num": 150018, "login": "relay", "encoding": "UTF8",
+        "format": 4, "server_version_num": 150018, "login": "relay", "encoding": "UTF8",
         "schemas": [{"name": "public", "usable": true}, {"name": "clinic", "usable": true}, {"name": "billing", "usable": true}],
         "system_relations": ["pg_class"],
         "relations": [

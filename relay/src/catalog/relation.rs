@@ -37,6 +37,9 @@ pub struct Relation {
     pub reads: Vec<u32>,
     /// A default, constraint or index of it calls a function that users made.
     pub opaque_writes: bool,
+    /// Something depends on it that is neither a view, nor a foreign key, nor its own: a function, or a column of its row type.
+    #[serde(default)]
+    pub others_depend: bool,
     /// What runs when its rows are written.
     #[serde(default, deserialize_with = "or_empty")]
     pub trigger_functions: Vec<TriggerFunction>,
@@ -76,6 +79,9 @@ pub struct TriggerFunction {
 /// An index.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Index {
+    /// Its name, in the schema of its relation.
+    #[serde(default)]
+    pub name: Option<String>,
     /// No two rows may have the same in it, or it belongs to an exclusion constraint.
     pub unique: bool,
     /// Rows with NULL in it are not the same.

@@ -23,7 +23,7 @@ WITH RECURSIVE pinned AS MATERIALIZED (
        AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_toast_temp_')
 )
 SELECT pg_catalog.json_build_object(
-  'format', 3,
+  'format', 4,
   'server_version_num', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
   'login', current_user,
   'encoding', pg_catalog.getdatabaseencoding(),
@@ -82,6 +82,7 @@ SELECT pg_catalog.json_build_object(
            WHERE x.indrelid OPERATOR(pg_catalog.=) c.oid AND x.indpred IS NOT NULL) e
          WHERE p.path OPERATOR(pg_catalog.=) 'pg_catalog'),
       'indexes', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+          'name', (SELECT i.relname FROM pg_catalog.pg_class i WHERE i.oid OPERATOR(pg_catalog.=) x.indexrelid),
           'unique', x.indisunique OR x.indisexclusion,
           'nulls_distinct', NOT x.indnullsnotdistinct,
           'columns', (SELECT pg_catalog.json_agg(k.number)
@@ -100,6 +101,33 @@ SELECT pg_catalog.json_build_object(
            AND p.path OPERATOR(pg_catalog.=) 'pg_catalog'),
       'partition_key', (SELECT pg_catalog.json_agg(n.number) FROM pg_catalog.pg_partitioned_table k,
           pg_catalog.unnest(k.partattrs::pg_catalog.int2[]) AS n (number) WHERE k.partrelid OPERATOR(pg_catalog.=) c.oid),
+      -- Neither views, nor keys, nor what is its own.
+      'others_depend', EXISTS (SELECT FROM (VALUES ('pg_catalog.pg_class'::pg_catalog.regclass, c.oid),
+              ('pg_catalog.pg_type'::pg_catalog.regclass, c.reltype),
+              ('pg_catalog.pg_type'::pg_catalog.regclass, (SELECT t.typarray FROM pg_catalog.pg_type t
+                  WHERE t.oid OPERATOR(pg_catalog.=) c.reltype))) AS o (class, object)
+          JOIN pg_catalog.pg_depend d ON d.refclassid OPERATOR(pg_catalog.=) o.class::pg_catalog.oid
+           AND d.refobjid OPERATOR(pg_catalog.=) o.object AND d.deptype OPERATOR(pg_catalog.=) 'n'
+         WHERE NOT CASE
+          WHEN d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid THEN EXISTS (SELECT FROM pg_catalog.pg_rewrite r
+              JOIN pg_catalog.pg_class v ON v.oid OPERATOR(pg_catalog.=) r.ev_class
+              WHERE r.oid OPERATOR(pg_catalog.=) d.objid AND (r.ev_class OPERATOR(pg_catalog.=) c.oid
+                OR r.rulename OPERATOR(pg_catalog.=) '_RETURN' AND o.class OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass))
+          WHEN d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid THEN EXISTS (SELECT FROM pg_catalog.pg_constraint k
+              WHERE k.oid OPERATOR(pg_catalog.=) d.objid
+                AND (k.contype OPERATOR(pg_catalog.=) 'f' OR k.conrelid OPERATOR(pg_catalog.=) c.oid))
+          WHEN d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid THEN d.objid OPERATOR(pg_catalog.=) c.oid
+              OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid OPERATOR(pg_catalog.=) d.objid
+                AND i.inhparent OPERATOR(pg_catalog.=) c.oid)
+              OR EXISTS (SELECT FROM pg_catalog.pg_index x WHERE x.indexrelid OPERATOR(pg_catalog.=) d.objid
+                AND x.indrelid OPERATOR(pg_catalog.=) c.oid)
+          WHEN d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_trigger'::pg_catalog.regclass::pg_catalog.oid THEN EXISTS (SELECT FROM pg_catalog.pg_trigger t
+              WHERE t.oid OPERATOR(pg_catalog.=) d.objid AND t.tgrelid OPERATOR(pg_catalog.=) c.oid)
+          WHEN d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid THEN EXISTS (SELECT FROM pg_catalog.pg_attrdef g
+              WHERE g.oid OPERATOR(pg_catalog.=) d.objid AND g.adrelid OPERATOR(pg_catalog.=) c.oid)
+          WHEN d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_policy'::pg_catalog.regclass::pg_catalog.oid THEN EXISTS (SELECT FROM pg_catalog.pg_policy y
+              WHERE y.oid OPERATOR(pg_catalog.=) d.objid AND y.polrelid OPERATOR(pg_catalog.=) c.oid)
+          ELSE false END),
       'opaque_writes', EXISTS (SELECT FROM opaque_check) AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
           JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
          WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
@@ -221,7 +249,7 @@ SELECT pg_catalog.json_build_object(
        WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0::pg_catalog.int2))
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
      WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND c.relname OPERATOR(pg_catalog.=) ANY (
-       '{pg_attribute,pg_cursors,pg_locks,pg_prepared_statements,pg_stat_activity,pg_stat_gssapi,pg_stat_replication,pg_stat_ssl,pg_subscription,pg_user_mappings}')),
+       '{pg_attribute,pg_cursors,pg_locks,pg_prepared_statements,pg_stat_activity,pg_stat_all_indexes,pg_stat_all_tables,pg_stat_database,pg_stat_gssapi,pg_stat_replication,pg_stat_ssl,pg_stat_user_indexes,pg_stat_user_tables,pg_statio_all_indexes,pg_statio_all_tables,pg_statio_user_indexes,pg_statio_user_tables,pg_subscription,pg_user_mappings}')),
   'other_functions', (SELECT pg_catalog.json_agg(DISTINCT f.proname) FROM pg_catalog.pg_proc f
       JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) f.pronamespace
      WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND (f.pronargs OPERATOR(pg_catalog.=) 0::pg_catalog.int2

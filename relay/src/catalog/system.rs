@@ -3,8 +3,7 @@
 /// Whether `pg_catalog.<name>` tells structure alone, or does so as far as the rewriter lets it be seen
 /// (`rewrite::narrowed`).
 ///
-/// Left out are statistics, which hold sampled values (`pg_statistic`, `pg_stats*`, `pg_statistic_ext_data`) or count what
-/// follows from values (`pg_stat_*_tables`: whether an update was HOT tells whether it changed an indexed column), texts of
+/// Left out are statistics that hold sampled values (`pg_statistic`, `pg_stats*`, `pg_statistic_ext_data`), texts of
 /// other sessions' statements (`pg_stat_statements`), secrets (`pg_authid`, `pg_shadow`, `pg_user_mapping`,
 /// `pg_stat_subscription`), files (`pg_hba_file_rules`, `pg_file_settings`) and
 /// large objects.
@@ -84,9 +83,18 @@ const PG_CATALOG: &[&str] = &[
     "pg_settings",
     "pg_shdescription",
     "pg_stat_activity",
+    "pg_stat_all_indexes",
+    "pg_stat_all_tables",
+    "pg_stat_database",
     "pg_stat_gssapi",
     "pg_stat_replication",
     "pg_stat_ssl",
+    "pg_stat_user_indexes",
+    "pg_stat_user_tables",
+    "pg_statio_all_indexes",
+    "pg_statio_all_tables",
+    "pg_statio_user_indexes",
+    "pg_statio_user_tables",
     "pg_statistic_ext",
     "pg_subscription",
     "pg_tables",
@@ -179,7 +187,15 @@ mod tests {
     #[test]
     fn relations_that_hold_values_or_secrets_are_not_readable() {
         assert!(PG_CATALOG.is_sorted());
-        for name in ["pg_stats", "pg_statistic", "pg_stat_user_tables", "pg_authid", "pg_shadow", "pg_user_mapping"] {
+        for name in [
+            "pg_stats",
+            "pg_statistic",
+            "pg_stats_ext",
+            "pg_stat_xact_user_tables",
+            "pg_authid",
+            "pg_shadow",
+            "pg_user_mapping",
+        ] {
             assert!(!readable(name), "{name}");
         }
         assert!(readable("pg_class"));

@@ -79,6 +79,8 @@ impl PolicySet {
             access.notify = desk.ask("notify", &names.connection()?)?;
             access.signal = desk.ask("signal", &names.connection()?)?;
             access.settings = connection.settings.as_slice().into();
+            // No schema can have the empty name: only who may define things in any schema, may in a new one.
+            access.new_schema = desk.ask_held("ddl", &names.schema("")?)?;
             for schema in snapshot.schemas() {
                 access.schemas.insert(schema.to_owned(), desk.ask_held("ddl", &names.schema(schema)?)?);
             }
@@ -347,6 +349,7 @@ impl Names<'_> {
 fn resources(names: &Names<'_>, protection: &Protection, snapshot: &Snapshot) -> Result<Vec<Entity>, ProfileError> {
     let connection = names.connection()?;
     let mut entities = vec![Entity::new_no_attrs(connection.clone(), HashSet::new())];
+    entities.push(Entity::new_no_attrs(names.schema("")?, HashSet::from([connection.clone()])));
     for schema in snapshot.schemas() {
         entities.push(Entity::new_no_attrs(names.schema(schema)?, HashSet::from([connection.clone()])));
     }

@@ -13,6 +13,8 @@ use super::splice::Spliced;
 pub struct Access {
     /// Answers for relations, by OID.
     pub relations: BTreeMap<u32, RelationAccess>,
+    /// May a schema be made.
+    pub new_schema: Grant,
     /// May relations be made in a schema, by its name.
     pub schemas: BTreeMap<String, Grant>,
     /// May a function be called that users or an extension made, by schema and name; those of which nothing is permitted

@@ -13,7 +13,7 @@ use super::rewriter::Rewriter;
 use super::scan;
 use super::scope::Role;
 use super::telling::Assigned;
-use super::withheld::Mode;
+use super::withheld::{Mode, is_write};
 use crate::catalog::{Kind, Readable, Relation, literal, quoted};
 use crate::statement::Refusal;
 
@@ -36,13 +36,20 @@ impl Rewriter<'_> {
         if let Some(mut range) = copy.relation.take() {
             copy.query = Some(Box::new(self.query_of(&mut range, &std::mem::take(&mut copy.attlist))?));
         }
-        match copy.query.as_mut().and_then(|query| query.node.as_mut()) {
-            Some(NodeEnum::SelectStmt(select)) => self.select(select)?,
-            _ => {
-                return Err(Refusal::unsupported("COPY of anything but a relation or a SELECT is not supported yet"));
-            }
+        let Some(query) = copy.query.as_deref_mut().filter(|query| is_rows(query)) else {
+            return Err(Refusal::unsupported("COPY of anything but rows is not supported by the relay"));
+        };
+        self.rows(query)?;
+        self.not_held("COPY of what a statement returns")
+    }
+
+    /// COPY data cannot wait.
+    fn not_held(&self, what: &str) -> Result<(), Refusal> {
+        match self.found.resolved.iter().any(|resolved| resolved.held) {
+            false => Ok(()),
+            true => Err(Refusal::unsupported(format!("{what} needs approval, for which COPY data cannot wait"))
+                .hint("The statement alone, without COPY, can be held for approval.")),
         }
-        self.locking()
     }
 
     /// What `COPY relation TO` reads: the rows of the table itself, without its children's, and without generated
@@ -89,11 +96,7 @@ impl Rewriter<'_> {
         let level = self.scopes.pop();
         // As in any statement: after a change of names no row goes where nobody decided that it may.
         scan::and_where(&mut copy.where_clause, scan::guards(target, level.guards));
-        if self.found.resolved.iter().any(|resolved| resolved.held) {
-            let message = format!("COPY into {} needs approval, for which COPY data cannot wait", target.qualified());
-            return Err(Refusal::unsupported(message).hint("An INSERT can be held for approval."));
-        }
-        Ok(())
+        self.not_held(&format!("COPY into {}", target.qualified()))
     }
 
     /// Every option in the one form that is written upstream: a string, `*`, or names in parentheses.
@@ -178,6 +181,10 @@ fn option(node: &Node) -> Option<String> {
         _ => return None,
     };
     Some(format!("{} {value}", element.defname))
+}
+
+fn is_rows(query: &Node) -> bool {
+    matches!(query.node, Some(NodeEnum::SelectStmt(_))) || is_write(query)
 }
 
 fn can_be_copied(relation: &Relation, column: &str) -> bool {

@@ -361,5 +361,11 @@ fn belongs_elsewhere(kind: &NodeEnum) -> bool {
             | NodeEnum::VacuumRelation(_)
             | NodeEnum::ReindexStmt(_)
             | NodeEnum::ConstraintsSetStmt(_)
+            | NodeEnum::RefreshMatViewStmt(_)
+            | NodeEnum::GrantStmt(_)
+            | NodeEnum::AccessPriv(_)
+            | NodeEnum::RoleSpec(_)
+            | NodeEnum::CreateSchemaStmt(_)
+            | NodeEnum::PartitionElem(_)
     )
 }

@@ -43,7 +43,12 @@ impl<'a> Rewriter<'a> {
                 Ok(())
             }
             Some(NodeEnum::RangeFunction(function)) => self.range_function(function),
-            Some(NodeEnum::RangeTableSample(sample)) => self.sample(sample),
+            Some(NodeEnum::RangeTableSample(sample)) => {
+                if let Some(replacement) = self.sample(sample)? {
+                    item.node = Some(replacement);
+                }
+                Ok(())
+            }
             Some(NodeEnum::JsonTable(_) | NodeEnum::RangeTableFunc(_)) => self.table_of_document(item),
             _ => Err(Refusal::unsupported("this item of FROM is not supported by the relay yet")),
         }
@@ -109,6 +114,10 @@ impl<'a> Rewriter<'a> {
         if let Some(scan) = self.scan(relation, access, renamed)? {
             self.tells_no_key(relation, access)?;
             return Ok(Some(self.scan_of(range, &relation.name, &scan)));
+        }
+        if is_own(relation) && relation.kind == Kind::View {
+            self.own_view(relation)?;
+            return Ok(None);
         }
         if let Some(select) = self.replacement(relation, access)? {
             return Ok(Some(in_place_of(range, &relation.name, select)));
@@ -277,7 +286,7 @@ impl<'a> Rewriter<'a> {
 }
 
 /// The masked scan under the name that the relation had in the statement.
-fn in_place_of(range: &RangeVar, name: &str, select: SelectStmt) -> NodeEnum {
+pub(super) fn in_place_of(range: &RangeVar, name: &str, select: SelectStmt) -> NodeEnum {
     let alias = range.alias.clone().unwrap_or_else(|| Alias { aliasname: name.to_owned(), colnames: Vec::new() });
     let subquery = scan::node(NodeEnum::SelectStmt(Box::new(select)));
     NodeEnum::RangeSubselect(Box::new(RangeSubselect {

@@ -34,6 +34,7 @@ mod setting_calls;
 mod settings;
 mod splice;
 mod statement;
+mod statistics;
 mod target;
 mod telling;
 mod trigger_code;

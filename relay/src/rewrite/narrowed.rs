@@ -24,6 +24,9 @@ impl Rewriter<'_> {
             "pg_db_role_setting" => return setting_calls::of_roles().map(Some),
             _ => {}
         }
+        if let Some(statistics) = self.statistics(name)? {
+            return Ok(Some(statistics));
+        }
         let Some(Narrowed { hidden, rows, .. }) = NARROWED.iter().find(|narrowed| narrowed.name == name) else {
             return Ok(None);
         };

@@ -31,7 +31,7 @@ pub enum Class {
     CopyIn,
     /// `DECLARE CURSOR`, `FETCH`, `MOVE`.
     Cursor,
-    /// `EXPLAIN` without `ANALYZE`.
+    /// `EXPLAIN`, also of a query that runs.
     Explain,
     /// `PREPARE`.
     Prepare,

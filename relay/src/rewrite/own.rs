@@ -188,6 +188,7 @@ impl Made {
             definition: None,
             reads: Vec::new(),
             opaque_writes: false,
+            others_depend: false,
             trigger_functions: Vec::new(),
             write_expressions: Vec::new(),
             partition_key: Vec::new(),

@@ -36,6 +36,16 @@ pub(crate) fn build(
     columns: &[ColumnAccess],
     known: &dyn Fn(&str) -> bool,
 ) -> Result<Scan, ScanError> {
+    let mut select = select_of(&text_of(relation, columns)?).map_err(|_| ScanError::Bug)?;
+    let with_children = spliced(select.clone(), known)?;
+    if let Some(NodeEnum::RangeVar(scanned)) = select.from_clause.first_mut().and_then(|n| n.node.as_mut()) {
+        scanned.inh = false;
+    }
+    Ok(Scan { with_children, alone: spliced(select, known)? })
+}
+
+/// The scan as SQL text, with what inherits from the relation.
+pub(super) fn text_of(relation: &Relation, columns: &[ColumnAccess]) -> Result<String, ScanError> {
     let mut targets = Vec::new();
     for access in columns {
         let reference = format!("{SCAN}.{}", quoted(&access.name));
@@ -49,20 +59,14 @@ pub(crate) fn build(
             }
         });
     }
-    let text = format!(
+    Ok(format!(
         "SELECT {} FROM {}.{} AS {SCAN} WHERE {}::pg_catalog.regclass::pg_catalog.oid OPERATOR(pg_catalog.=) '{}'::pg_catalog.oid",
         targets.join(", "),
         quoted(&relation.schema),
         quoted(&relation.name),
         literal(&relation.qualified().to_string()),
         relation.oid,
-    );
-    let mut select = select_of(&text).map_err(|_| ScanError::Bug)?;
-    let with_children = spliced(select.clone(), known)?;
-    if let Some(NodeEnum::RangeVar(scanned)) = select.from_clause.first_mut().and_then(|n| n.node.as_mut()) {
-        scanned.inh = false;
-    }
-    Ok(Scan { with_children, alone: spliced(select, known)? })
+    ))
 }
 
 fn spliced(select: SelectStmt, known: &dyn Fn(&str) -> bool) -> Result<Arc<Spliced>, ScanError> {

@@ -35,6 +35,9 @@ pub(crate) fn class(node: &Node) -> Class {
         Some(NodeEnum::ExplainStmt(_)) => Class::Explain,
         Some(NodeEnum::DeclareCursorStmt(_) | NodeEnum::FetchStmt(_)) => Class::Cursor,
         Some(NodeEnum::CopyStmt(copy)) if copy.is_from => Class::CopyIn,
+        Some(NodeEnum::CopyStmt(copy)) if copy.query.as_deref().is_some_and(changes_rows) => {
+            copy.query.as_deref().map_or(Class::CopyOut, class)
+        }
         Some(NodeEnum::CopyStmt(_)) => Class::CopyOut,
         Some(
             NodeEnum::DropStmt(_)
@@ -51,6 +54,9 @@ pub(crate) fn class(node: &Node) -> Class {
             | NodeEnum::CommentStmt(_)
             | NodeEnum::ViewStmt(_)
             | NodeEnum::VacuumStmt(_)
+            | NodeEnum::RefreshMatViewStmt(_)
+            | NodeEnum::GrantStmt(_)
+            | NodeEnum::CreateSchemaStmt(_)
             | NodeEnum::ReindexStmt(_),
         ) => Class::Ddl,
         Some(
@@ -121,6 +127,9 @@ impl Rewriter<'_> {
             Some(NodeEnum::ViewStmt(statement)) => self.create_view(statement),
             Some(NodeEnum::VacuumStmt(statement)) => self.vacuum(statement),
             Some(NodeEnum::ReindexStmt(statement)) => self.reindex(statement),
+            Some(NodeEnum::RefreshMatViewStmt(statement)) => self.refresh(statement),
+            Some(NodeEnum::GrantStmt(statement)) => self.grant(statement),
+            Some(NodeEnum::CreateSchemaStmt(statement)) => self.create_schema(statement),
             Some(NodeEnum::ConstraintsSetStmt(statement)) => set_constraints(statement),
             Some(kind) => discard(kind),
             None => Err(Refusal::syntax("empty statement")),
@@ -128,7 +137,7 @@ impl Rewriter<'_> {
     }
 
     /// What reads or changes rows.
-    fn rows(&mut self, node: &mut Node) -> Result<(), Refusal> {
+    pub(super) fn rows(&mut self, node: &mut Node) -> Result<(), Refusal> {
         self.writes =
             withheld::writes(withheld::with_of(node)).count().saturating_add(usize::from(withheld::is_write(node)));
         self.writes_admitted = true;
@@ -156,6 +165,11 @@ impl Rewriter<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a query, or a common table expression of it, is a write.
+pub(super) fn changes_rows(query: &Node) -> bool {
+    withheld::is_write(query) || withheld::first_write(withheld::with_of(query)).is_some()
 }
 
 fn transaction(statement: &TransactionStmt) -> Result<Effects, Refusal> {

@@ -48,7 +48,7 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    fn definition(&self, view: &'a Relation) -> Result<(SelectStmt, Rewriter<'a>), Refusal> {
+    pub(super) fn definition(&self, view: &'a Relation) -> Result<(SelectStmt, Rewriter<'a>), Refusal> {
         let about = |refusal: Refusal| inside_of(view, refusal);
         if self.view_depth >= VIEW_DEPTH_MAX {
             return Err(about(Refusal::limit("views are nested too deeply")));

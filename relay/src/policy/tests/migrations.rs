@@ -138,6 +138,25 @@ const FORMS: &[&str] = &[
     "SET CONSTRAINTS ALL DEFERRED",
     "BEGIN; CREATE TABLE t (id int); COMMIT",
     "TRUNCATE invoices RESTART IDENTITY",
+    "TRUNCATE payers CASCADE",
+    "DROP TABLE payers CASCADE",
+    "DROP TABLE invoices CASCADE",
+    "DROP VIEW open_invoices CASCADE",
+    "ALTER TABLE payers DROP COLUMN name CASCADE",
+    "ALTER TABLE payers DROP CONSTRAINT u CASCADE",
+    "CREATE INDEX ON payers (name) WITH (fillfactor = 70)",
+    "CREATE INDEX ON payers USING gin (name) WITH (fastupdate = off)",
+    "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON clinic.patients (visited, id) INCLUDE (id)",
+    "ALTER TABLE clinic.patients ADD COLUMN language text",
+    "ALTER TABLE clinic.patients ADD COLUMN IF NOT EXISTS seen boolean DEFAULT false NOT NULL, ADD COLUMN m public.mood",
+    "CREATE TABLE t (id int, at date NOT NULL) PARTITION BY RANGE (at)",
+    "CREATE SCHEMA fresh",
+    "CREATE SCHEMA IF NOT EXISTS fresh",
+    "DROP SCHEMA billing",
+    "DROP SCHEMA IF EXISTS fresh CASCADE",
+    "GRANT SELECT, INSERT ON payers TO PUBLIC",
+    "GRANT SELECT ON TABLE payers, invoices TO reporting, other",
+    "REVOKE SELECT ON payers FROM PUBLIC",
 ];
 
 #[test]
@@ -160,7 +179,20 @@ fn ordinary_changes_of_definitions_run() {
 /// What is refused, and a word of why.
 const REFUSED: &[(&str, &str)] = &[
     // Of protected relations.
-    ("ALTER TABLE clinic.patients ADD COLUMN x int", "protected columns"),
+    ("ALTER TABLE clinic.patients ADD COLUMN x int UNIQUE", "protected columns"),
+    ("ALTER TABLE clinic.patients ADD COLUMN x serial", "list of types"),
+    ("ALTER TABLE clinic.patients ADD COLUMN x int GENERATED ALWAYS AS (id) STORED", "protected columns"),
+    ("ALTER TABLE clinic.patients ADD COLUMN x int CHECK (ssn <> '1')", "protected columns"),
+    ("ALTER TABLE clinic.patients ADD COLUMN x int REFERENCES billing.payers", "protected columns"),
+    ("ALTER TABLE clinic.patients ADD COLUMN x int DEFAULT nextval('billing.numbers')", "sequence"),
+    ("ALTER TABLE clinic.patients ADD COLUMN x text DEFAULT public.leak(1)", "public.leak"),
+    ("ALTER TABLE clinic.patients ADD COLUMN x int, DROP COLUMN ssn", "protected columns"),
+    ("CREATE INDEX ON clinic.patients (visited, ssn)", "ssn is protected"),
+    ("CREATE INDEX ON clinic.patients (visited) INCLUDE (email)", "email is protected"),
+    ("CREATE INDEX ON clinic.patients (visited) WHERE ssn > '5'", "protected columns"),
+    ("CREATE UNIQUE INDEX ON clinic.patients (visited)", "protected columns"),
+    ("CREATE INDEX ON clinic.patients USING brin (visited)", "protected columns"),
+    ("CREATE INDEX ON clinic.visits (tableoid)", "tableoid is protected"),
     ("ALTER TABLE clinic.patients RENAME ssn TO visited", "protected columns"),
     ("ALTER TABLE clinic.patients RENAME TO people", "protected columns"),
     ("ALTER TABLE clinic.patients ALTER ssn TYPE int USING 1 / (ssn = '1')::int", "protected columns"),
@@ -230,8 +262,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("ALTER TYPE clinic.patients RENAME TO p", "supported"),
     ("ALTER TYPE pg_catalog.text RENAME TO p", "supported"),
     // Beyond what the relay follows.
-    ("DROP TABLE billing.invoices CASCADE", "CASCADE"),
-    ("ALTER TABLE billing.invoices DROP COLUMN id CASCADE", "CASCADE"),
+    ("TRUNCATE clinic.patients CASCADE", "protected columns"),
+    ("DROP TABLE clinic.patients CASCADE", "protected columns"),
+    ("DROP VIEW clinic.contacts CASCADE", "protected columns"),
+    ("DROP INDEX invoices_pkey CASCADE", "CASCADE"),
+    ("DROP SEQUENCE numbers CASCADE", "CASCADE"),
     ("DROP TYPE mood CASCADE", "CASCADE"),
     ("ALTER TABLE payers OWNER TO somebody", "ALTER TABLE"),
     ("ALTER TABLE payers ENABLE ROW LEVEL SECURITY", "ALTER TABLE"),
@@ -242,11 +277,16 @@ const REFUSED: &[(&str, &str)] = &[
     ("ALTER TABLE payers SET TABLESPACE x", "ALTER TABLE"),
     ("ALTER TABLE payers ATTACH PARTITION clinic.patients DEFAULT", "ALTER TABLE"),
     ("CREATE TABLE t (id int) INHERITS (clinic.patients)", "inheritance"),
-    ("CREATE TABLE t PARTITION OF clinic.visits DEFAULT", "partitions"),
+    ("CREATE TABLE t PARTITION OF clinic.visits DEFAULT", "protected columns"),
+    ("CREATE TABLE t PARTITION OF payers DEFAULT", "not partitioned"),
+    ("CREATE TABLE t (id int) PARTITION BY LIST ((id + 1))", "PARTITION BY"),
     ("CREATE TABLE t OF clinic.patients", "row type"),
     ("CREATE MATERIALIZED VIEW m AS SELECT 1", "MATERIALIZED"),
     ("CREATE TABLE t (EXCLUDE USING gist (id WITH =))", "EXCLUDE"),
-    ("CREATE SCHEMA s", "CREATE SCHEMA"),
+    ("CREATE SCHEMA s AUTHORIZATION somebody", "CREATE SCHEMA"),
+    ("CREATE SCHEMA s CREATE TABLE t (id int)", "CREATE SCHEMA"),
+    ("CREATE SCHEMA pg_x", "system"),
+    ("REFRESH MATERIALIZED VIEW payers", "it is a table"),
     ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "CREATE FUNCTION"),
     ("CREATE TRIGGER t BEFORE INSERT ON payers FOR EACH ROW EXECUTE FUNCTION f()", "CREATE TRIGGER"),
     ("CREATE RULE r AS ON INSERT TO payers DO NOTHING", "CREATE RULE"),
@@ -254,8 +294,17 @@ const REFUSED: &[(&str, &str)] = &[
     ("CREATE EXTENSION x", "CREATE EXTENSION"),
     ("CREATE DOMAIN d AS int", "CREATE TYPE"),
     ("CREATE TYPE c AS (a int)", "CREATE TYPE"),
-    ("GRANT SELECT ON payers TO PUBLIC", "GRANT"),
-    ("REVOKE ALL ON payers FROM PUBLIC", "GRANT"),
+    ("GRANT SELECT ON clinic.patients TO PUBLIC", "protected columns"),
+    ("GRANT SELECT ON clinic.contacts TO PUBLIC", "view"),
+    ("GRANT TRIGGER ON payers TO PUBLIC", "GRANT"),
+    ("GRANT ALL ON payers TO PUBLIC", "GRANT"),
+    ("GRANT SELECT (id) ON payers TO PUBLIC", "GRANT"),
+    ("GRANT SELECT ON payers TO somebody WITH GRANT OPTION", "GRANT"),
+    ("GRANT SELECT ON ALL TABLES IN SCHEMA clinic TO PUBLIC", "GRANT"),
+    ("GRANT USAGE ON SCHEMA clinic TO PUBLIC", "GRANT"),
+    ("GRANT somebody TO other", "GRANT"),
+    ("REVOKE ALL ON payers FROM PUBLIC", "REVOKE"),
+    ("REVOKE SELECT ON payers FROM PUBLIC CASCADE", "CASCADE"),
     ("CREATE ROLE r", "roles"),
     ("ALTER SYSTEM SET x = 1", "ALTER SYSTEM"),
     ("ALTER DATABASE clinic SET x = 1", "not supported"),
@@ -342,5 +391,120 @@ fn policy_decides_on_each_of_them() {
     for sql in FORMS.iter().filter(|sql| !sql.starts_with("SET CONSTRAINTS") && !sql.contains("nothing")) {
         let refusal = analyst.refusal(sql);
         assert!(refusal.message.starts_with("policy does not permit"), "{sql}: {}", refusal.message);
+    }
+}
+
+/// The hospital's own, with what refers to payers and reads them.
+fn with_dependents(change: &dyn Fn(&mut Value)) -> Clinic {
+    owner_of(&|catalog| {
+        let keys = catalog["foreign_keys"].as_array_mut().unwrap();
+        keys.push(json!({"from": 301, "from_columns": [3], "to": 300, "to_columns": [1], "acts": false}));
+        keys.push(json!({"from": 303, "from_columns": [1], "to": 301, "to_columns": [1], "acts": false}));
+        let names = " SELECT payers.name\n   FROM billing.payers;";
+        let columns = [column(1, "name", 25, "text")];
+        catalog["relations"].as_array_mut().unwrap().push(view(510, "billing", "names", 300, names, &columns));
+        change(catalog);
+    })
+}
+
+#[test]
+fn cascade_is_followed_to_everything_that_falls() {
+    let clinic = with_dependents(&|_| {});
+    for (sql, upstream) in [
+        // Nothing depends on it, so nothing else shall fall.
+        ("DROP TABLE audited CASCADE", "DROP TABLE billing.audited"),
+        ("DROP TABLE payers CASCADE", "DROP TABLE billing.payers CASCADE"),
+        ("ALTER TABLE audited DROP COLUMN note CASCADE", "ALTER TABLE billing.audited DROP note"),
+        ("ALTER TABLE payers DROP COLUMN name CASCADE", "ALTER TABLE billing.payers DROP name CASCADE"),
+        ("TRUNCATE payers CASCADE", "TRUNCATE billing.payers, billing.invoices, billing.audited"),
+        ("DROP SCHEMA billing CASCADE", "DROP SCHEMA billing"),
+    ] {
+        assert_eq!(clinic.upstream(sql), upstream);
+    }
+    for (why, change) in [
+        ("protected columns", json!({"from": 100, "from_columns": [1], "to": 300, "to_columns": [1], "acts": false})),
+        ("protected columns", json!({"from": 200, "from_columns": [1], "to": 301, "to_columns": [1], "acts": false})),
+    ] {
+        let clinic = with_dependents(&|catalog| catalog["foreign_keys"].as_array_mut().unwrap().push(change.clone()));
+        assert!(clinic.refusal("TRUNCATE payers CASCADE").message.contains(why));
+        let falls = clinic.refusal(if change["to"] == 300 {
+            "DROP TABLE payers CASCADE"
+        } else {
+            "DROP TABLE invoices CASCADE"
+        });
+        assert!(falls.message.contains(why), "{}", falls.message);
+    }
+    let clinic = with_dependents(&|catalog| {
+        for relation in catalog["relations"].as_array_mut().unwrap() {
+            if relation["oid"] == 510 {
+                relation["others_depend"] = json!(true);
+            }
+        }
+    });
+    for sql in ["DROP TABLE payers CASCADE", "DROP VIEW names CASCADE", "ALTER TABLE payers DROP COLUMN name CASCADE"] {
+        assert!(clinic.refusal(sql).message.contains("does not follow"), "{sql}");
+    }
+    // A view of both falls with neither.
+    let clinic = with_dependents(&|catalog| {
+        for relation in catalog["relations"].as_array_mut().unwrap() {
+            if relation["oid"] == 510 {
+                relation["reads"] = json!([300, 100]);
+            }
+        }
+    });
+    assert!(clinic.refusal("DROP TABLE payers CASCADE").message.contains("protected"));
+}
+
+#[test]
+fn an_index_of_clear_columns_may_go_and_no_other() {
+    let index = |name: &str, column: i16, unique: bool| json!({"name": name, "unique": unique, "nulls_distinct": true, "columns": [column], "expressions": null, "predicate": null});
+    let clinic = owner_of(&|catalog| {
+        let dependents = catalog["dependents"].as_array_mut().unwrap();
+        for name in ["by_visit", "by_ssn", "by_id"] {
+            dependents.push(json!({"schema": "clinic", "name": name, "sequence": false, "of": 100}));
+        }
+        catalog["relations"][0]["indexes"] =
+            json!([index("by_visit", 9, false), index("by_ssn", 4, false), index("by_id", 1, true)]);
+    });
+    assert_eq!(clinic.upstream("DROP INDEX clinic.by_visit"), "DROP INDEX clinic.by_visit");
+    for name in ["by_ssn", "by_id", "patients_ssn"] {
+        assert!(clinic.refusal(&format!("DROP INDEX clinic.{name}")).message.contains("protected columns"), "{name}");
+    }
+}
+
+#[test]
+fn a_part_is_made_of_what_is_not_protected() {
+    let clinic = owner_of(&|catalog| {
+        let columns = [column(1, "id", 23, "integer"), column(2, "at", 1082, "date")];
+        catalog["relations"].as_array_mut().unwrap().push(relation(520, "billing", "readings", "p", &columns));
+        let mut held = relation(530, "billing", "monthly", "m", &[column(1, "id", 23, "integer")]);
+        held["definition"] = json!(" SELECT invoices.id\n   FROM billing.invoices;");
+        held["reads"] = json!([301]);
+        let mut sly = held.clone();
+        (sly["oid"], sly["name"]) = (json!(531), json!("sly_monthly"));
+        (sly["definition"], sly["reads"]) = (json!(" SELECT patients.id\n   FROM clinic.patients;"), json!([100]));
+        catalog["relations"].as_array_mut().unwrap().extend([held, sly]);
+    });
+    for sql in [
+        "CREATE TABLE readings_1 PARTITION OF readings FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
+        "CREATE TABLE readings_1 PARTITION OF readings FOR VALUES FROM (MINVALUE) TO ('2027-01-01')",
+        "CREATE TABLE readings_1 PARTITION OF readings DEFAULT",
+        "CREATE TABLE readings_1 PARTITION OF readings FOR VALUES IN (1, 2) PARTITION BY RANGE (id)",
+        "CREATE TABLE readings_1 PARTITION OF readings FOR VALUES WITH (MODULUS 4, REMAINDER 1)",
+        "REFRESH MATERIALIZED VIEW monthly",
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY monthly",
+    ] {
+        println!("{}", clinic.upstream(sql));
+    }
+    for (sql, why) in [
+        ("CREATE TABLE r PARTITION OF readings FOR VALUES FROM (public.leak(1)) TO (2)", "public.leak"),
+        (
+            "CREATE TABLE r PARTITION OF readings FOR VALUES FROM ((SELECT max(id) FROM clinic.patients)) TO (2)",
+            "subquery",
+        ),
+        ("CREATE TABLE patients PARTITION OF readings DEFAULT", "protected relation has that name"),
+        ("REFRESH MATERIALIZED VIEW sly_monthly", "not classified"),
+    ] {
+        assert!(clinic.refusal(sql).message.contains(why), "{sql}: {}", clinic.refusal(sql).message);
     }
 }

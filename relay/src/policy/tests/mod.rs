@@ -207,7 +207,7 @@ fn catalog() -> Value {
     let mut old = relation(202, "clinic", "visits_old", "r", &visits());
     old["parents"] = json!([200]);
     json!({
-        "format": 3, "server_version_num": 150018, "login": "relay", "encoding": "UTF8",
+        "format": 4, "server_version_num": 150018, "login": "relay", "encoding": "UTF8",
         "schemas": [{"name": "public", "usable": true}, {"name": "clinic", "usable": true},
                     {"name": "billing", "usable": true}, {"name": "hidden", "usable": false}],
         "system_relations": ["pg_class", "pg_stats", "pg_statistic", "pg_stat_activity", "pg_authid", "pg_shadow",
@@ -252,7 +252,9 @@ fn catalog() -> Value {
             {"oid": 17002, "schema": "public", "name": "positive", "kind": "d"}],
         "functions": [["public", "leak", false], ["public", "lower", false], ["hidden", "upper", false], ["public", "max", true]],
         "added_to_pg_catalog": null,
-        "system_columns": {"pg_attribute": ["attrelid", "attname", "attmissingval"],
+        "system_columns": {"pg_stat_user_tables": ["relid", "schemaname", "relname", "n_dead_tup"],
+                           "pg_stat_database": ["datid", "xact_commit", "tup_fetched"],
+                           "pg_attribute": ["attrelid", "attname", "attmissingval"],
                            "pg_stat_activity": ["pid", "state", "query_id", "query"],
                            "pg_stat_ssl": ["pid", "ssl"], "pg_subscription": ["subname", "subconninfo"]},
         "other_functions": ["set_config", "query_to_xml", "now"],

@@ -75,6 +75,12 @@ fn of_relations_of_the_system_that_hold_more_the_part_that_tells_nothing_is_seen
     assert!(sql.contains("NULL::pg_catalog.text AS query") && !sql.contains("n.query"), "{sql}");
     let sql = clinic.upstream("SELECT ssl FROM pg_catalog.pg_stat_ssl");
     assert!(sql.contains("n.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()"), "{sql}");
+    let sql = clinic.upstream("SELECT relname, n_dead_tup FROM pg_stat_user_tables");
+    assert!(sql.contains("n.relname, CASE WHEN s.shown IS NOT NULL THEN n.n_dead_tup END AS n_dead_tup"), "{sql}");
+    // Neither what is protected, nor what a key ties to a masked column, nor what policy does not let them read.
+    assert!(sql.contains("unnest('{300,301}'::pg_catalog.oid[])"), "{sql}");
+    let sql = clinic.upstream("SELECT xact_commit, tup_fetched FROM pg_stat_database");
+    assert!(sql.contains("n.xact_commit, CASE WHEN false THEN n.tup_fetched END AS tup_fetched"), "{sql}");
     // This server does not say which columns it has.
     clinic.refusal("SELECT * FROM pg_locks");
 }
@@ -225,15 +231,22 @@ fn sequences_are_used_by_who_may_use_their_columns_unless_they_tell_a_protected_
 }
 
 #[test]
-fn a_sample_is_taken_of_what_is_not_masked() {
+fn a_sample_of_what_is_masked_is_taken_row_by_row_inside_of_its_scan() {
     let clinic = Clinic::analyst();
     let sql = clinic.upstream("SELECT id FROM billing.payers TABLESAMPLE system (10)");
     assert!(
         sql.contains("TABLESAMPLE pg_catalog.system(10)") && sql.contains("'billing.payers'::pg_catalog.regclass"),
         "{sql}"
     );
+    let sql = clinic.upstream("SELECT p.ssn FROM ONLY clinic.patients p TABLESAMPLE system ($1)");
+    assert!(
+        sql.contains("FROM ONLY clinic.patients scan TABLESAMPLE pg_catalog.bernoulli($1) WHERE 'clinic.patients'"),
+        "{sql}"
+    );
     for sql in [
-        "SELECT id FROM clinic.patients TABLESAMPLE system (10)",
+        "SELECT id FROM clinic.patients TABLESAMPLE system (10) REPEATABLE (1)",
+        "SELECT id FROM clinic.patients TABLESAMPLE system ((SELECT 1))",
+        "INSERT INTO billing.payers SELECT id, 'x' FROM clinic.patients TABLESAMPLE system (10)",
         "SELECT id FROM clinic.contacts TABLESAMPLE system (10)",
         "SELECT id FROM billing.payers TABLESAMPLE mine (10)",
         "SELECT id FROM billing.payers TABLESAMPLE system (leak('x'))",

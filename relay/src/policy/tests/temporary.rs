@@ -137,7 +137,7 @@ fn what_a_temporary_table_must_not_be_tied_to() {
     clinic.run("CREATE TEMP TABLE mine (id int)");
     for (sql, why) in [
         ("CREATE TEMP TABLE t () INHERITS (clinic.patients)", "inheritance"),
-        ("CREATE TEMP TABLE t PARTITION OF clinic.visits DEFAULT", "partitions"),
+        ("CREATE TEMP TABLE t PARTITION OF clinic.visits DEFAULT", "protected columns"),
         ("CREATE TEMP TABLE t (LIKE clinic.patients INCLUDING DEFAULTS)", "INCLUDING"),
         ("CREATE TEMP TABLE t (LIKE clinic.patients INCLUDING STATISTICS)", "INCLUDING"),
         ("CREATE TEMP TABLE t (id int REFERENCES clinic.patients (id))", "foreign key"),
@@ -147,7 +147,13 @@ fn what_a_temporary_table_must_not_be_tied_to() {
         ("CREATE TEMP TABLE t (s text CHECK (public.leak(s) IS NULL))", "list"),
         ("CREATE INDEX ON mine (public.leak(id))", "list"),
         ("CREATE TEMP TABLE t (p clinic.patients)", "list of types"),
-        ("CREATE TEMP VIEW v AS SELECT 1", "temporary views"),
+        ("CREATE TEMP VIEW v AS SELECT id FROM clinic.patients", "protected columns"),
+        ("CREATE TEMP VIEW v AS SELECT id FROM clinic.contacts", "protected columns"),
+        ("CREATE TEMP VIEW v AS SELECT * FROM billing.open_invoices", "committed tables"),
+        ("CREATE TEMP VIEW v AS SELECT * FROM pg_attribute", "seen in part"),
+        ("CREATE TEMP VIEW patients AS SELECT 1 AS id", "has that name"),
+        ("CREATE OR REPLACE TEMP VIEW v AS SELECT 1", "REPLACE"),
+        ("CREATE TEMP VIEW v AS SELECT * FROM mine", "temporary table"),
         ("CREATE VIEW v AS SELECT * FROM mine", "temporary table"),
         ("CREATE TEMP SEQUENCE s", "temporary sequences"),
         ("CREATE TEMP TABLE t AS EXECUTE p", "anything but a query"),
@@ -205,4 +211,36 @@ fn what_needs_approval_reads_no_temporary_table() {
     clinic.run("CREATE TEMP TABLE t (id int, amount numeric)");
     let refusal = clinic.refusal("UPDATE billing.invoices SET amount = t.amount FROM t WHERE t.id = invoices.id");
     assert!(refusal.message.contains("nobody else sees"), "{}", refusal.message);
+}
+
+#[test]
+fn a_view_of_the_sessions_own_reads_tables_that_are_not_protected_then_as_now() {
+    let mut clinic = Clinic::analyst();
+    assert_eq!(
+        clinic.run("CREATE TEMP VIEW recent AS SELECT * FROM billing.invoices WHERE amount > 5"),
+        "CREATE TEMPORARY VIEW pg_temp.recent AS SELECT * FROM billing.invoices WHERE amount > 5"
+    );
+    let ruling = clinic.decide("SELECT count(*) FROM recent");
+    assert!(ruling.statements[0].event.objects.iter().any(|touched| touched.object == "billing.invoices"));
+    assert_eq!(clinic.upstream("SELECT count(*) FROM recent"), "SELECT pg_catalog.count(*) FROM pg_temp.recent");
+    for (sql, why) in [
+        ("UPDATE recent SET amount = 1", "only tables"),
+        ("TRUNCATE recent", "it is a view"),
+        ("ALTER VIEW recent RENAME TO x", "it is a view"),
+        ("COPY recent TO STDOUT", "cannot copy from view"),
+    ] {
+        assert!(clinic.refusal(sql).message.contains(why), "{sql}: {}", clinic.refusal(sql).message);
+    }
+    // Somebody has it protected, or puts another one in its place.
+    let own = clinic.own.clone();
+    for change in [
+        &(|catalog: &mut Value| catalog["relations"][5]["parents"] = json!([100])) as &dyn Fn(&mut Value),
+        &|catalog| catalog["relations"][5]["oid"] = json!(999),
+    ] {
+        let changed = Clinic { own: own.clone(), ..Clinic::changed(change) };
+        assert!(changed.snapshot.relation_named("billing", "invoices").is_some());
+        assert!(changed.refusal("SELECT count(*) FROM recent").message.contains("temporary view"));
+    }
+    assert_eq!(clinic.run("DROP VIEW recent"), "DROP VIEW pg_temp.recent");
+    assert!(clinic.refusal("SELECT * FROM recent").unknown_name);
 }

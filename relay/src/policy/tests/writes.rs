@@ -215,7 +215,8 @@ const REFUSED: &[(&str, &str)] = &[
         "INSERT INTO billing.payers WITH d AS (DELETE FROM billing.invoices RETURNING id) SELECT id, 'x' FROM d",
         "WITH clause",
     ),
-    ("COPY (WITH d AS (DELETE FROM billing.invoices RETURNING id) SELECT * FROM d) TO STDOUT", "WITH clause"),
+    ("COPY (DELETE FROM clinic.patients WHERE ssn = '1' RETURNING id) TO STDOUT", "ssn"),
+    ("COPY (UPDATE clinic.patients SET name = ssn RETURNING name) TO STDOUT", "ssn"),
     ("DECLARE c CURSOR FOR WITH d AS (DELETE FROM billing.invoices RETURNING id) SELECT * FROM d", "WITH clause"),
     // Parts of a protected value.
     ("UPDATE clinic.patients SET name[2] = 'x' WHERE id = 1", "in part"),
@@ -229,8 +230,17 @@ const REFUSED: &[(&str, &str)] = &[
     ("UPDATE clinic.patients SET visited = now() RETURNING merge_action()", "17"),
     ("SELECT merge_action()", "17"),
     ("UPDATE clinic.patients SET visited = now() WHERE CURRENT OF c", "CURRENT OF"),
-    ("UPDATE clinic.contacts SET email = 'x'", "only tables"),
-    ("EXPLAIN ANALYZE UPDATE clinic.patients SET ssn = '1'", "analyze"),
+    ("UPDATE clinic.contacts SET email = 'x'", "email"),
+    ("DELETE FROM clinic.contacts", "email"),
+    ("INSERT INTO billing.opaque VALUES ('x')", "public.leak"),
+    ("EXPLAIN ANALYZE UPDATE clinic.patients SET ssn = '1'", "ANALYZE"),
+    ("EXPLAIN (ANALYZE) SELECT id FROM clinic.patients", "ANALYZE"),
+    ("EXPLAIN (ANALYZE, COSTS off) SELECT id FROM clinic.contacts", "ANALYZE"),
+    ("EXPLAIN (ANALYZE) WITH d AS (DELETE FROM billing.invoices RETURNING id) SELECT * FROM d", "ANALYZE"),
+    ("EXPLAIN (BUFFERS) SELECT id FROM clinic.patients", "ANALYZE"),
+    ("EXPLAIN (ANALYZE false, ANALYZE) SELECT id FROM clinic.patients", "ANALYZE"),
+    ("EXPLAIN (ANALYZE) SELECT * FROM pg_attribute", "seen in part"),
+    ("EXPLAIN (GENERIC_PLAN) SELECT id FROM billing.payers", "generic_plan"),
 ];
 
 #[test]
@@ -606,5 +616,61 @@ fn a_trigger_of_a_protected_relation_keeps_to_clear_columns() {
     ] {
         let refusal = triggered(source, false).refusal(sql);
         assert!(refusal.message.contains("trigger"), "{source}: {}", refusal.message);
+    }
+}
+
+#[test]
+fn a_view_is_written_as_the_relation_that_it_names() {
+    let clinic = Clinic::analyst();
+    let sql = clinic.upstream("UPDATE billing.open_invoices SET amount = 5 WHERE id = 3 RETURNING id");
+    assert!(
+        sql.starts_with("UPDATE billing.open_invoices SET amount = 5 WHERE id = 3 AND 'billing.open_invoices'"),
+        "{sql}"
+    );
+    clinic.upstream("DELETE FROM billing.open_invoices WHERE id = 3");
+    clinic.upstream("INSERT INTO billing.open_invoices (id, amount) VALUES (1, 2)");
+    let ruling = clinic.decide("DELETE FROM billing.open_invoices");
+    let deletes = |object: &str| {
+        ruling.statements[0].event.objects.iter().any(|touched| touched.object == object && touched.action == "delete")
+    };
+    assert!(deletes("billing.open_invoices") && deletes("billing.invoices"));
+    for change in [
+        ("triggers", json!(true)),
+        ("rules", json!(true)),
+        (
+            "definition",
+            json!(
+                " SELECT invoices.id,\n    invoices.amount\n   FROM billing.invoices\n  WHERE (EXISTS ( SELECT 1\n FROM clinic.patients\n WHERE (patients.id = invoices.id)));"
+            ),
+        ),
+        ("definition", json!(" SELECT i.id,\n    i.amount\n   FROM billing.invoices i,\n    billing.payers p;")),
+        ("definition", json!(" SELECT i.id,\n    i.id AS amount\n   FROM clinic.patients i;")),
+    ] {
+        let clinic = Clinic::changed(&|catalog| {
+            let relations = catalog["relations"].as_array_mut().unwrap();
+            let view = relations.iter_mut().find(|relation| relation["oid"] == 501).unwrap();
+            view[change.0] = change.1.clone();
+        });
+        let message = clinic.refusal("UPDATE billing.open_invoices SET amount = 5").message;
+        assert!(message.contains("view billing.open_invoices"), "{message}");
+    }
+}
+
+#[test]
+fn what_a_write_returns_is_copied_and_a_plan_that_runs_counts_nothing_protected() {
+    let clinic = Clinic::analyst();
+    let sql = clinic.upstream("COPY (DELETE FROM billing.invoices WHERE id = 1 RETURNING *) TO STDOUT");
+    assert!(sql.starts_with("COPY (DELETE FROM billing.invoices WHERE id = 1 AND 'billing.invoices'"), "{sql}");
+    assert_eq!(
+        clinic.decide("COPY (DELETE FROM billing.invoices RETURNING *) TO STDOUT").statements[0].event.class,
+        "delete"
+    );
+    clinic.upstream("COPY (WITH d AS (DELETE FROM billing.invoices RETURNING id) SELECT * FROM d) TO STDOUT");
+    for sql in [
+        "EXPLAIN (ANALYZE, COSTS off, TIMING off, BUFFERS) SELECT count(*) FROM billing.payers",
+        "EXPLAIN ANALYZE SELECT count(*) FROM billing.open_invoices",
+        "EXPLAIN (FORMAT JSON, ANALYZE FALSE, BUFFERS 0, TIMING off) SELECT * FROM clinic.patients",
+    ] {
+        clinic.upstream(sql);
     }
 }

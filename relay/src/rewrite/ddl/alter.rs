@@ -10,7 +10,7 @@ use crate::rewrite::own::{is_own, is_temporary};
 use crate::rewrite::rewriter::Rewriter;
 use crate::statement::Refusal;
 
-impl Rewriter<'_> {
+impl<'a> Rewriter<'a> {
     pub(in crate::rewrite) fn alter_table(&mut self, statement: &mut AlterTableStmt) -> Result<Effects, Refusal> {
         if statement.objtype != i32::from(ObjectType::ObjectTable) {
             return Err(Refusal::unsupported(
@@ -18,6 +18,9 @@ impl Rewriter<'_> {
             ));
         }
         let range = statement.relation.as_mut().ok_or_else(|| odd("ALTER TABLE"))?;
+        if let Some(relation) = self.protected_table(range) {
+            return self.add_columns(statement, relation);
+        }
         let relation = self.changeable_if_any(range, statement.missing_ok, "ALTER TABLE")?;
         for node in &mut statement.cmds {
             match node.node.as_mut() {
@@ -40,8 +43,18 @@ impl Rewriter<'_> {
         }
     }
 
-    fn alter_command(&mut self, command: &mut AlterTableCmd, relation: Option<&Relation>) -> Result<(), Refusal> {
-        restricted(command.behavior, "ALTER TABLE")?;
+    fn alter_command(&mut self, command: &mut AlterTableCmd, relation: Option<&'a Relation>) -> Result<(), Refusal> {
+        let relations: Vec<&Relation> = relation.into_iter().collect();
+        match AlterTableType::try_from(command.subtype) {
+            // What is generated from a column falls with it, in its own table.
+            Ok(AlterTableType::AtDropColumn) if relations.iter().any(|relation| generates(relation)) => {
+                self.cascades(&mut command.behavior.clone(), &relations, "ALTER TABLE")?;
+            }
+            Ok(AlterTableType::AtDropColumn | AlterTableType::AtDropConstraint) => {
+                self.cascades(&mut command.behavior, &relations, "ALTER TABLE")?;
+            }
+            _ => restricted(command.behavior, "ALTER TABLE")?,
+        }
         let definition = command.def.as_mut().and_then(|def| def.node.as_mut());
         match (AlterTableType::try_from(command.subtype), definition) {
             (Ok(AlterTableType::AtAddColumn), Some(NodeEnum::ColumnDef(column))) => {
@@ -100,6 +113,10 @@ impl Rewriter<'_> {
             ))),
         }
     }
+}
+
+fn generates(relation: &Relation) -> bool {
+    relation.columns.iter().any(|column| column.generated_from.is_some())
 }
 
 /// A name in a list of the tree, for what else is altered.

@@ -1,9 +1,10 @@
 //! `DROP` and `TRUNCATE`.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{DropStmt, Node, ObjectType, TruncateStmt, TypeName};
+use pg_query::protobuf::{DropBehavior, DropStmt, Node, ObjectType, RangeVar, TruncateStmt, TypeName};
 
 use super::{changed, gone, list_of, names_in, odd, range_of, restricted};
+use crate::catalog::{Kind, Relation};
 use crate::rewrite::expression::name;
 use crate::rewrite::outcome::{Effects, OnTransaction};
 use crate::rewrite::own::{TEMPORARY, is_temporary};
@@ -11,7 +12,7 @@ use crate::rewrite::rewriter::Rewriter;
 use crate::rewrite::scan;
 use crate::statement::Refusal;
 
-impl Rewriter<'_> {
+impl<'a> Rewriter<'a> {
     pub(in crate::rewrite) fn drop_objects(&mut self, statement: &mut DropStmt) -> Result<Effects, Refusal> {
         let kind = ObjectType::try_from(statement.remove_type).unwrap_or_default();
         let what = match kind {
@@ -20,10 +21,15 @@ impl Rewriter<'_> {
             ObjectType::ObjectSequence => "DROP SEQUENCE",
             ObjectType::ObjectView => "DROP VIEW",
             ObjectType::ObjectType => "DROP TYPE",
+            ObjectType::ObjectSchema => return self.drop_schemas(statement),
             _ => return Err(Refusal::unsupported("DROP of this kind of object is not supported by the relay yet")),
         };
-        restricted(statement.behavior, what)?;
+        let followed = matches!(kind, ObjectType::ObjectTable | ObjectType::ObjectView);
+        if !followed {
+            restricted(statement.behavior, what)?;
+        }
         let mut effects = Effects::default();
+        let mut dropped = Vec::new();
         for object in &mut statement.objects {
             if kind == ObjectType::ObjectType {
                 self.drop_enum(object, statement.missing_ok)?;
@@ -37,12 +43,15 @@ impl Rewriter<'_> {
                 ObjectType::ObjectTable => {
                     if let Some(relation) = self.changeable_if_any(&mut range, missing_ok, what)? {
                         self.not_classified(relation, what)?;
+                        dropped.push(relation);
                     }
                     effects.own.push(gone(&range));
                 }
-                ObjectType::ObjectView => match self.changeable_view(&mut range, what) {
+                ObjectType::ObjectView => match self.droppable_view(&mut range, what) {
                     Err(refusal) if missing_ok && refusal.unknown_name => self.absent(&mut range),
-                    other => drop(other?),
+                    Ok(Some(view)) => dropped.push(view),
+                    Ok(None) => effects.own.push(gone(&range)),
+                    Err(refusal) => return Err(refusal),
                 },
                 kind => {
                     let sequence = kind == ObjectType::ObjectSequence;
@@ -54,10 +63,23 @@ impl Rewriter<'_> {
             }
             *object = list_of(&range, &[]);
         }
+        if followed {
+            self.cascades(&mut statement.behavior, &dropped, what)?;
+        }
         if statement.concurrent {
             effects.on_transaction = OnTransaction::Commits;
         }
         Ok(effects)
+    }
+
+    /// A view that may be dropped; nothing where it is a temporary one, which is the session's own.
+    fn droppable_view(&mut self, range: &mut RangeVar, what: &str) -> Result<Option<&'a Relation>, Refusal> {
+        if self.resolve(&mut range.clone())?.is_some_and(|view| is_temporary(view) && view.kind == Kind::View) {
+            self.resolve(range)?;
+            self.no_opaque_event(what)?;
+            return Ok(None);
+        }
+        self.changeable_view(range, what).map(Some)
     }
 
     fn drop_enum(&mut self, object: &mut Node, missing_ok: bool) -> Result<(), Refusal> {
@@ -81,11 +103,17 @@ impl Rewriter<'_> {
     }
 
     pub(in crate::rewrite) fn truncate(&mut self, statement: &mut TruncateStmt) -> Result<Effects, Refusal> {
-        restricted(statement.behavior, "TRUNCATE")?;
         let mut lasting = false;
+        let mut named = Vec::new();
         for node in &mut statement.relations {
             let Some(NodeEnum::RangeVar(range)) = node.node.as_mut() else { return Err(odd("TRUNCATE")) };
-            lasting |= !is_temporary(self.changeable(range, "TRUNCATE")?);
+            let relation = self.changeable(range, "TRUNCATE")?;
+            lasting |= !is_temporary(relation);
+            named.push(relation);
+        }
+        if statement.behavior == i32::from(DropBehavior::DropCascade) {
+            statement.relations.extend(self.emptied_with(&named, "TRUNCATE")?);
+            statement.behavior = DropBehavior::DropRestrict.into();
         }
         Ok(Effects { locks_relations: lasting, ..Effects::default() })
     }

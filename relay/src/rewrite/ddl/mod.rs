@@ -4,12 +4,18 @@
 //! not take the place of protected ones: the classification goes by names.
 
 mod alter;
+mod cascade;
 mod comment;
 mod drop;
 mod enumeration;
 mod index;
+mod partition;
 mod place;
+mod protected;
+mod refresh;
 mod rename;
+mod rights;
+mod schema;
 mod sequence;
 mod table;
 mod table_as;
@@ -103,10 +109,15 @@ impl<'a> Rewriter<'a> {
         let Some(relation) = self.resolve(range)? else {
             return Err(Refusal::forbidden("system relations are not changed through the relay"));
         };
+        self.changeable_view_relation(relation, what)?;
+        Ok(relation)
+    }
+
+    fn changeable_view_relation(&mut self, relation: &Relation, what: &str) -> Result<(), Refusal> {
         self.ask(relation, "ddl", what)?;
         self.no_opaque_event(what)?;
         let name = relation.qualified();
-        if relation.kind != Kind::View {
+        if relation.kind != Kind::View || is_own(relation) {
             return Err(Refusal::unsupported(format!("{what} {name} is refused: it is a {}", relation.kind.noun())));
         }
         let reads_protected = self.catalog.reads(relation.oid).iter().any(|oid| self.is_protected(*oid));
@@ -115,7 +126,7 @@ impl<'a> Rewriter<'a> {
                 "{what} {name} is refused: protected columns are read with it or by it"
             )));
         }
-        Ok(relation)
+        Ok(())
     }
 
     /// An index or a sequence that may be changed: what it belongs to may be. `range` gets its schema. Nothing, as
@@ -136,6 +147,11 @@ impl<'a> Rewriter<'a> {
         };
         dependent.schema.clone_into(&mut range.schemaname);
         match dependent.of.map(|oid| self.catalog.relation(oid)) {
+            Some(Some(relation))
+                if what == "DROP INDEX" && self.is_index_of_clear_columns(relation, &dependent.name) =>
+            {
+                self.may_define(relation, what)?;
+            }
             Some(Some(relation)) => {
                 let relation: &Relation = relation;
                 self.changeable_relation(relation, what)?;
@@ -208,7 +224,11 @@ impl Rewriter<'_> {
     fn computed(&mut self, expression: &mut Option<Box<Node>>) -> Result<(), Refusal> {
         expression.as_deref_mut().map_or(Ok(()), no_subquery)?;
         self.maybe(expression)?;
-        // Others set it off later, whom policy was not asked about.
+        self.calls_nobody()
+    }
+
+    /// Others set it off later, whom policy was not asked about.
+    fn calls_nobody(&self) -> Result<(), Refusal> {
         match self.found.touched.keys().any(|(_, action)| *action == "call") {
             false => Ok(()),
             true => Err(Refusal::forbidden("a definition computes by functions of the relay's list alone")),

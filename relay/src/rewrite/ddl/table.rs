@@ -19,11 +19,15 @@ impl Rewriter<'_> {
         let range = statement.relation.as_mut().ok_or_else(|| odd("CREATE TABLE"))?;
         let place = self.place(range, "CREATE TABLE")?;
         let (schema, name) = (range.schemaname.clone(), range.relname.clone());
+        self.parts(statement)?;
         for element in statement.table_elts.iter_mut().chain(&mut statement.constraints) {
             self.element(element)?;
         }
         let mut made = Made::table(&schema, &name, columns(&statement.table_elts));
         made.extension_types = self.found.extension_types;
+        if statement.partspec.is_some() {
+            made.relation.kind = Kind::Partitioned;
+        }
         made.until_commit = statement.oncommit == i32::from(pg_query::protobuf::OnCommitAction::OncommitDrop);
         let own = self.noted(made, place == Place::Temporary, statement.if_not_exists);
         Ok(match place {

@@ -95,7 +95,7 @@ pub(in crate::rewrite) fn table_as(select: SelectStmt, into: Box<IntoClause>) ->
 }
 
 /// Names of the columns; none where they cannot be told from the text.
-fn columns(named: &[Node], select: &SelectStmt) -> Vec<Column> {
+pub(super) fn columns(named: &[Node], select: &SelectStmt) -> Vec<Column> {
     let names = match named.is_empty() {
         true => select.target_list.iter().map(target).collect::<Option<Vec<String>>>(),
         // Fewer names than columns leave the others with their own.

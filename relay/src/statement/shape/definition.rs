@@ -2,9 +2,10 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AlterEnumStmt, AlterSeqStmt, AlterTableCmd, AlterTableStmt, CommentStmt, ConstraintsSetStmt, CreateEnumStmt,
-    CreateSeqStmt, CreateTableAsStmt, IntoClause, RangeVar, ReindexStmt, RenameStmt, TableLikeClause, VacuumRelation,
-    VacuumStmt, ViewStmt,
+    AccessPriv, AlterEnumStmt, AlterSeqStmt, AlterTableCmd, AlterTableStmt, CommentStmt, ConstraintsSetStmt,
+    CreateEnumStmt, CreateSchemaStmt, CreateSeqStmt, CreateTableAsStmt, GrantStmt, IntoClause, PartitionBoundSpec,
+    PartitionElem, PartitionSpec, RangeVar, RefreshMatViewStmt, ReindexStmt, RenameStmt, RoleSpec, TableLikeClause,
+    VacuumRelation, VacuumStmt, ViewStmt,
 };
 
 use super::{Visit, each, one, range_var};
@@ -91,10 +92,78 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
             named(relation, visit)?;
             each(params, visit)?;
         }
+        NodeEnum::RefreshMatViewStmt(RefreshMatViewStmt { concurrent: _, skip_data: _, relation }) => {
+            named(relation, visit)?;
+        }
+        NodeEnum::CreateSchemaStmt(CreateSchemaStmt { schemaname: _, authrole, schema_elts, if_not_exists: _ }) => {
+            authrole.as_mut().map_or(Ok(()), role)?;
+            each(schema_elts, visit)?;
+        }
+        NodeEnum::GrantStmt(statement) => {
+            let GrantStmt {
+                is_grant: _,
+                targtype: _,
+                objtype: _,
+                objects,
+                privileges,
+                grantees,
+                grant_option: _,
+                grantor,
+                behavior: _,
+            } = statement;
+            each(objects, visit)?;
+            each(privileges, visit)?;
+            each(grantees, visit)?;
+            grantor.as_mut().map_or(Ok(()), role)?;
+        }
+        NodeEnum::AccessPriv(AccessPriv { priv_name: _, cols }) => each(cols, visit)?,
+        NodeEnum::RoleSpec(spec) => role(spec)?,
+        NodeEnum::PartitionElem(element) => {
+            let PartitionElem { name: _, expr, collation, opclass, location } = element.as_mut();
+            *location = 0;
+            one(expr, visit)?;
+            each(collation, visit)?;
+            each(opclass, visit)?;
+        }
         NodeEnum::ConstraintsSetStmt(ConstraintsSetStmt { constraints, deferred: _ }) => each(constraints, visit)?,
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+fn role(spec: &mut RoleSpec) -> Result<(), Refusal> {
+    let RoleSpec { roletype: _, rolename: _, location } = spec;
+    *location = 0;
+    Ok(())
+}
+
+/// What a table is a part of, and what it is cut by.
+pub(super) fn parts(
+    bound: Option<&mut PartitionBoundSpec>,
+    spec: Option<&mut PartitionSpec>,
+    visit: Visit<'_>,
+) -> Result<(), Refusal> {
+    if let Some(bound) = bound {
+        let PartitionBoundSpec {
+            strategy: _,
+            is_default: _,
+            modulus: _,
+            remainder: _,
+            listdatums,
+            lowerdatums,
+            upperdatums,
+            location,
+        } = bound;
+        *location = 0;
+        for datums in [listdatums, lowerdatums, upperdatums] {
+            each(datums, visit)?;
+        }
+    }
+    if let Some(PartitionSpec { strategy: _, part_params, location }) = spec {
+        *location = 0;
+        each(part_params, visit)?;
+    }
+    Ok(())
 }
 
 /// What a query is written into.

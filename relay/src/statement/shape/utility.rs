@@ -7,7 +7,7 @@ use pg_query::protobuf::{
     PrepareStmt, TransactionStmt, TruncateStmt, UnlistenStmt, VariableSetStmt, VariableShowStmt,
 };
 
-use super::{Visit, each, expression, one, range_var, type_name};
+use super::{Visit, definition, each, expression, one, range_var, type_name};
 use crate::statement::refusal::Refusal;
 
 /// Visits the children of a utility statement; `false` when the node is none that is admitted.
@@ -98,19 +98,16 @@ fn create(statement: &mut CreateStmt, visit: Visit<'_>) -> Result<(), Refusal> {
         access_method,
         if_not_exists: _,
     } = statement;
-    let special = !inh_relations.is_empty()
-        || partbound.is_some()
-        || partspec.is_some()
-        || of_typename.is_some()
-        || !options.is_empty()
-        || !tablespacename.is_empty()
-        || !access_method.is_empty();
+    let special =
+        of_typename.is_some() || !options.is_empty() || !tablespacename.is_empty() || !access_method.is_empty();
     if special {
         return Err(Refusal::unsupported(
-            "CREATE TABLE with inheritance, partitions, a row type, storage options or a tablespace is not supported yet",
+            "CREATE TABLE with a row type, storage options or a tablespace is not supported yet",
         ));
     }
     relation.as_mut().map_or(Ok(()), |relation| range_var(relation, visit))?;
+    each(inh_relations, visit)?;
+    definition::parts(partbound.as_mut(), partspec.as_mut(), visit)?;
     each(table_elts, visit)?;
     each(constraints, visit)?;
     each(nnconstraints, visit)
@@ -238,9 +235,10 @@ fn index(statement: &mut IndexStmt, visit: Visit<'_>) -> Result<(), Refusal> {
         if_not_exists: _,
         reset_default_tblspc: _,
     } = statement;
-    if !table_space.is_empty() || !options.is_empty() || !exclude_op_names.is_empty() {
-        return Err(Refusal::unsupported("index options are not supported by the relay yet"));
+    if !table_space.is_empty() || !exclude_op_names.is_empty() {
+        return Err(Refusal::unsupported("tablespaces of indexes are not supported by the relay"));
     }
+    each(options, visit)?;
     relation.as_mut().map_or(Ok(()), |relation| range_var(relation, visit))?;
     each(index_params, visit)?;
     each(index_including_params, visit)?;
