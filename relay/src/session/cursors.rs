@@ -123,6 +123,7 @@ impl Session {
                 effects: Arc::default(),
                 standing: Standing::Admitted(admitted),
                 lasts: Lasts::Transaction,
+                columns: self.undescribed(),
             };
             if let ByName::Prepares(name) = &effects.by_name {
                 self.prepared.change(name, ticket, self.numbers.segment, Some(made));
