@@ -19,7 +19,7 @@ def unbase64(text):
     return data
 MIB, GRACE, HOUR, MANIFEST = 1 << 20, 300 * 10**6, 3600 * 10**6, "manifest.dsse.json"
 FORMS = read(path) if (path := pathlib.Path(__file__).with_name("forms.json")).is_file() else b""
-if sha256(FORMS) != "f047f0a3b46e7c9ad4e2f23ac7596455f1dac40df939ce038ff6a28b76885091":
+if sha256(FORMS) != "9cc541bb3403493278c3b45d70e194f2e22723e4ffbfabb9f4f16fb5e99a8122":
     sys.exit(print("verify.py: forms.json beside it is missing, or another than it was written for", file=sys.stderr) or 2)
 FORMS = json.loads(FORMS)
 # [Objects]: {name} or {name:0digits} in a key stands for a segment.
@@ -123,6 +123,9 @@ class Events:   # [Events]: those of a session, in their order (7).
             ends = first, last = e["first_execution"], e["last_execution"]
             fits = self.undone < first <= last and all(self.outcomes.get(end) in ("completed", "suspended") for end in ends)
             self.undone = last
+        elif kind == "detected":
+            fits = ((e["place"] in ("result", "copy")) == ("execution" in e)
+                    and (run is None or (run not in self.outcomes and self.runs.get(run, {}).get("statement") == number)))
         elif kind in ("approval-requested", "approval-decided"):
             fits = state == ("held" if kind == "approval-requested" else "asked")
             self.states[number], self.approvals[kind, number] = e.get("verdict", "asked"), e

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::catalog::{self, Snapshot};
 use crate::config::{Classification, Connection};
+use crate::detectors::Detectors;
 use crate::policy::{AccessProfile, Context, Footing, Own, PolicySet, ProfileError, Remembered, Resolved, Resource};
 use crate::upstream::{Login, UpstreamError, query_text};
 use wire::postgres::SqlState;
@@ -22,6 +23,8 @@ pub struct Guarded {
     pub connection: Connection,
     /// Logs in at the target.
     pub login: Login,
+    /// Look into what passes, where there are any.
+    pub(crate) detectors: Option<Detectors>,
     classification: Classification,
     /// What of it names would lose.
     remembered: std::sync::Mutex<Remembered>,
@@ -47,6 +50,8 @@ pub struct Access {
     profile: AccessProfile,
     /// (relation OID, attribute number) of what this principal must never see unmasked.
     masked: HashSet<(u32, i16)>,
+    /// The same of what detectors let pass: revealed, or excepted by the operator. Empty where there are no detectors.
+    passes_detectors: HashSet<(u32, i16)>,
 }
 
 /// Why there is no access profile.
@@ -65,10 +70,17 @@ pub enum AccessError {
 
 impl Guarded {
     /// Puts a connection under guard.
-    pub fn new(connection: Connection, login: Login, classification: Classification, policies: Arc<PolicySet>) -> Self {
+    pub(crate) fn new(
+        connection: Connection,
+        login: Login,
+        detectors: Option<Detectors>,
+        classification: Classification,
+        policies: Arc<PolicySet>,
+    ) -> Self {
         Self {
             connection,
             login,
+            detectors,
             classification,
             remembered: std::sync::Mutex::default(),
             policies,
@@ -134,10 +146,21 @@ impl Guarded {
         let classification = self.classified(&snapshot)?;
         let profile = self.policies.profile(principal, &self.connection, &classification, &snapshot)?;
         let masked = profile.masked_columns().collect();
-        let access = Arc::new(Access { snapshot, profile, masked });
+        let passes_detectors = self.passes_detectors(&profile, &snapshot);
+        let access = Arc::new(Access { snapshot, profile, masked, passes_detectors });
         in_use.retain(|_, access| access.strong_count() > 0);
         in_use.insert(asked, Arc::downgrade(&access));
         Ok(access)
+    }
+
+    fn passes_detectors(&self, profile: &AccessProfile, snapshot: &Snapshot) -> HashSet<(u32, i16)> {
+        let Some(detectors) = &self.detectors else { return HashSet::new() };
+        let excepted = detectors.except().iter().filter_map(|name| {
+            let (relation, column) = name.rsplit_once('.')?;
+            let relation = snapshot.relations().find(|one| one.qualified().to_string() == relation)?;
+            Some((relation.oid, relation.column(column)?.number))
+        });
+        profile.revealed_columns().chain(excepted).collect()
     }
 
     /// A session has changed definitions: that a name is unknown what was read of the catalog before does not tell.
@@ -223,6 +246,18 @@ impl Access {
     /// Whether a result column of this origin must not appear unmasked.
     pub fn must_be_masked(&self, relation: u32, column: i16) -> bool {
         self.masked.contains(&(relation, column))
+    }
+
+    /// Whether detectors let a result's column of this origin pass, whatever is in it.
+    pub(crate) fn passes_detectors(&self, relation: u32, column: i16) -> bool {
+        self.passes_detectors.contains(&(relation, column))
+    }
+
+    /// `schema.relation.column`, of a column that the catalog has.
+    pub(crate) fn column_name(&self, relation: u32, column: i16) -> Option<String> {
+        let relation = self.snapshot.relation(relation)?;
+        let column = relation.columns.iter().find(|one| one.number == column)?;
+        Some(format!("{}.{}", relation.qualified(), column.name))
     }
 
     /// What decisions are made from.

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 mod cores;
+mod detectors;
 pub mod evidence;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -17,6 +17,7 @@ use crate::cancel::Cancellations;
 use crate::clock::Clock;
 use crate::config::{Classification, Config, ConfigError, Connection};
 use crate::cores::Cores;
+use crate::detectors::Detectors;
 use crate::evidence::{Certifier, EvidenceError, Incarnation, Incarnations, Settings};
 use crate::issuers::Issuers;
 use crate::listener::Listener;
@@ -194,7 +195,12 @@ impl Shared {
 /// [`StartError`], when its classification cannot be read or its TLS not be made ready.
 pub(crate) fn guard(connection: &Connection, policies: &Arc<PolicySet>) -> Result<Guarded, StartError> {
     let classification = Classification::read(&connection.classification)?;
-    Ok(Guarded::new(connection.clone(), login(connection)?, classification, Arc::clone(policies)))
+    let detectors = connection.detectors.as_ref().map(Detectors::new).transpose();
+    let detectors = detectors.map_err(|problem| ConfigError::Invalid {
+        field: format!("connection {}: detectors", connection.name),
+        problem,
+    })?;
+    Ok(Guarded::new(connection.clone(), login(connection)?, detectors, classification, Arc::clone(policies)))
 }
 
 /// The login at a connection's target.

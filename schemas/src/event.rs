@@ -40,6 +40,8 @@ pub enum EventBody {
     /// What executions did was undone with their transaction. Durable before the client learns where the transaction
     /// stands.
     RolledBack(RolledBack),
+    /// A detector saw the form of an identifier. Durable before what it was seen in is released, or instead of that.
+    Detected(Detected),
     /// The client asked to cancel what runs (PostgreSQL `CancelRequest`).
     Cancel,
     /// A held statement waits for somebody's approval. Its leaf is stored before this.
@@ -376,6 +378,54 @@ pub struct RolledBack {
     pub last_execution: u64,
 }
 
+/// What a detector saw, without the value. A form proves nothing: it is told to people, who look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detected {
+    /// The statement (its number).
+    pub statement: u64,
+    /// The execution (its number), of what was returned; absent for literals and parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<u64>,
+    /// Where.
+    pub place: DetectedPlace,
+    /// Number of the column, literal or parameter, from 1; 0 where it is not known.
+    pub position: u64,
+    /// `schema.relation.column`, where the target tells that the column of the result is one of a relation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// What it has the form of, as the configuration names it, e.g. `ssn`; `unexamined` for what is too long to be looked
+    /// into.
+    pub kind: String,
+    /// How many values of that column have it, among those that came together; of a literal or parameter 1.
+    pub values: u64,
+    /// What became of it.
+    pub action: DetectedAction,
+}
+
+/// Where something was detected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DetectedPlace {
+    /// A row of a result.
+    Result,
+    /// Data of a COPY to the client.
+    Copy,
+    /// A literal of the statement's text.
+    Literal,
+    /// A parameter bound to it.
+    Parameter,
+}
+
+/// What became of what was detected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DetectedAction {
+    /// It went on.
+    Reported,
+    /// Its row was neither recorded nor returned, and the session ended.
+    Ended,
+}
+
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -396,6 +446,8 @@ pub enum CloseReason {
     ProtocolViolation,
     /// A protected column appeared unmasked in a `RowDescription`: the second net.
     MaskingViolation,
+    /// A detector saw the form of an identifier in a result: the third net.
+    IdentifierDetected,
     /// Evidence could not be written.
     EvidenceFailure,
     /// The relay process died, told by the incarnation that recovered its spool; or a session's task ended without

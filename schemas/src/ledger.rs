@@ -9,8 +9,8 @@ use std::fmt::Display;
 use crate::approval::ApprovalVerdict;
 use crate::digest::Sha256Digest;
 use crate::event::{
-    ApprovalDecided, ApprovalRequested, CloseReason, Event, EventBody, Execute, Outcome, OutcomeKind, Recovered,
-    RolledBack, SessionClose, Statement, Verdict,
+    ApprovalDecided, ApprovalRequested, CloseReason, Detected, DetectedPlace, Event, EventBody, Execute, Outcome,
+    OutcomeKind, Recovered, RolledBack, SessionClose, Statement, Verdict,
 };
 use crate::rule::{Rule, Violation};
 
@@ -78,6 +78,7 @@ impl Ledger {
             EventBody::Execute(execute) => self.execute(event.number, execute)?,
             EventBody::Outcome(outcome) => self.outcome(event.number, outcome)?,
             EventBody::RolledBack(range) => self.rolled_back(event.number, range)?,
+            EventBody::Detected(detected) => self.detected(event.number, detected)?,
             EventBody::ApprovalRequested(requested) => self.approval_requested(event.number, requested)?,
             EventBody::ApprovalDecided(decided) => self.approval_decided(event.number, decided)?,
             EventBody::SessionClose(close) => self.close(event.number, close)?,
@@ -221,6 +222,22 @@ impl Ledger {
         Ok(())
     }
 
+    fn detected(&self, number: u64, detected: &Detected) -> Result<(), Violation> {
+        let returned = matches!(detected.place, DetectedPlace::Result | DetectedPlace::Copy);
+        match detected.execution {
+            None if !returned => self.check_statement(number, detected.statement),
+            Some(execution)
+                if returned && self.unanswered.get(&execution).is_some_and(|of| of.statement == detected.statement) =>
+            {
+                Ok(())
+            }
+            _ => {
+                let expected = "expected an execution without outcome yet for what is returned, and none for the rest";
+                Err(reference(number, format!("detected in statement {}: {expected}", detected.statement)))
+            }
+        }
+    }
+
     fn approval_requested(&mut self, number: u64, requested: &ApprovalRequested) -> Result<(), Violation> {
         let ApprovalRequested { statement, request, commitment, expires_us, .. } = requested;
         match self.held.get_mut(statement) {
@@ -337,6 +354,40 @@ mod tests {
         ]);
         result.unwrap();
         assert!(ledger.outcome_unknown().is_empty() && ledger.closed().is_some());
+    }
+
+    #[test]
+    fn what_was_detected_is_of_a_statement_or_of_what_it_is_returning() {
+        let detected = |statement, execution, place| {
+            EventBody::Detected(Detected {
+                statement,
+                execution,
+                place,
+                position: 1,
+                column: None,
+                kind: "ssn".to_owned(),
+                values: 1,
+                action: crate::event::DetectedAction::Reported,
+            })
+        };
+        let begun = vec![sample::session_open(), sample::statement(1), execute(1, 1)];
+        let (result, literal) = (DetectedPlace::Result, DetectedPlace::Literal);
+        for good in
+            [detected(1, Some(1), result), detected(1, None, literal), detected(1, None, DetectedPlace::Parameter)]
+        {
+            assert!(observe(&[&begun[..], &[good]].concat()).1.is_ok());
+        }
+        for bad in [
+            detected(1, None, result),
+            detected(1, Some(2), result),
+            detected(2, Some(1), DetectedPlace::Copy),
+            detected(1, Some(1), literal),
+            detected(2, None, literal),
+        ] {
+            assert_eq!(observe(&[&begun[..], &[bad]].concat()).1.unwrap_err().rule, Rule::EventReference);
+        }
+        let over = [&begun[..], &[sample::outcome(1, 1), detected(1, Some(1), result)]].concat();
+        assert!(observe(&over).1.is_err(), "it is over");
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use crate::approval::ApprovalVerdict;
 use crate::digest::Sha256Digest;
 use crate::event::{
-    Actor, ActorKind, ApprovalDecided, ApprovalRequested, Decision, Durability, EventBody, MaskedColumn, ObjectScope,
-    Outcome, OutcomeKind, Path, SessionOpen, Statement, Token, Touched, Verdict,
+    Actor, ActorKind, ApprovalDecided, ApprovalRequested, Decision, Detected, DetectedAction, DetectedPlace,
+    Durability, EventBody, MaskedColumn, ObjectScope, Outcome, OutcomeKind, Path, SessionOpen, Statement, Token,
+    Touched, Verdict,
 };
 use crate::identifiers::{RequestId, SessionId};
 
@@ -139,6 +140,20 @@ pub(crate) fn decided_in(
         decided_us: 1_790_000_100_000_000,
         decision_sha256,
         problem: None,
+    })
+}
+
+/// An address in what an execution returns.
+pub(crate) fn detected(execution: u64, statement: u64) -> EventBody {
+    EventBody::Detected(Detected {
+        statement,
+        execution: Some(execution),
+        place: DetectedPlace::Result,
+        position: 2,
+        column: Some("clinic.visits.notes".to_owned()),
+        kind: "email".to_owned(),
+        values: 3,
+        action: DetectedAction::Reported,
     })
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schemas::identifiers::Name;
 use serde::Deserialize;
 
-use super::{ColumnStyle, Results};
+use super::{ColumnStyle, DetectorSettings, Results};
 
 /// One target database.
 #[derive(Debug, Clone, Deserialize)]
@@ -54,6 +54,9 @@ pub struct Connection {
     /// none of their rows: what is nowhere kept cannot leak from the evidence.
     #[serde(default = "Results::of_revealing")]
     pub revealed_results: Results,
+    /// What is looked for in what passes; without it nothing is.
+    #[serde(default)]
+    pub detectors: Option<DetectorSettings>,
 }
 
 /// Where a secret comes from; it is read when it is needed and never logged.
@@ -135,6 +138,9 @@ impl Connection {
         }
         for (field, results) in [("results", self.results), ("revealed_results", self.revealed_results)] {
             results.check().map_err(|problem| format!("{field}: {problem}"))?;
+        }
+        if let Some(detectors) = &self.detectors {
+            detectors.check().map_err(|problem| format!("detectors.{problem}"))?;
         }
         if !(1..=APPROVAL_SECONDS_MAX).contains(&self.approval_seconds) {
             return Err(format!("approval_seconds must be 1 to {APPROVAL_SECONDS_MAX}"));

@@ -2,6 +2,7 @@
 
 mod column_style;
 mod connection;
+mod detectors;
 mod evidence;
 mod listener;
 mod peers;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 
 pub use column_style::{ColumnStyle, JsonPaths, Otherwise};
 pub use connection::{Classification, ClassifiedTable, Connection, PasswordSource, TargetTls};
+pub use detectors::{DetectorKind, DetectorSettings, RecordNumbers, WhenDetected};
 pub use evidence::{Evidence, WhenFull};
 pub use listener::{Listener, ListenerTls};
 pub use peers::{Peer, Peers};

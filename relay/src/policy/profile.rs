@@ -183,9 +183,18 @@ impl AccessProfile {
 
     /// Columns (relation OID, attribute number) that no `RowDescription` may name for this principal: the second net.
     pub fn masked_columns(&self) -> impl Iterator<Item = (u32, i16)> + '_ {
-        self.access.relations.iter().flat_map(|(oid, relation)| {
-            let masked = |column: &&ColumnAccess| matches!(column.treatment, Treatment::Masked(_));
-            relation.columns.iter().filter(masked).map(move |column| (*oid, column.number))
+        self.columns(|treatment| matches!(treatment, Treatment::Masked(_)))
+    }
+
+    /// (relation OID, attribute number) of every protected column that this principal may see.
+    pub(crate) fn revealed_columns(&self) -> impl Iterator<Item = (u32, i16)> + '_ {
+        self.columns(|treatment| matches!(treatment, Treatment::Revealed))
+    }
+
+    fn columns(&self, of: fn(&Treatment) -> bool) -> impl Iterator<Item = (u32, i16)> + '_ {
+        self.access.relations.iter().flat_map(move |(oid, relation)| {
+            let columns = relation.columns.iter().filter(move |column| of(&column.treatment));
+            columns.map(move |column| (*oid, column.number))
         })
     }
 }

@@ -9,7 +9,7 @@ mod values;
 use std::fmt;
 
 pub(crate) use names::{Hint, is_administrative, is_free_text, is_of_people, named};
-pub(crate) use values::Values;
+pub(crate) use values::{Values, forms};
 
 /// A kind of identifier, by its letter in 164.514(b)(2)(i).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -77,6 +77,12 @@ impl Values {
     }
 }
 
+/// Forms of a kind that are told within a text, each with its check.
+pub(crate) fn forms(identifier: Identifier) -> impl Iterator<Item = (&'static str, fn(&str) -> bool)> {
+    let of_kind = move |written: &&Written| written.0 == identifier && !written.1;
+    PATTERNS.iter().filter(of_kind).map(|(_, _, form, check)| (*form, *check))
+}
+
 type Written = (Identifier, bool, &'static str, fn(&str) -> bool);
 
 /// More special forms first.
@@ -84,14 +90,25 @@ const PATTERNS: &[Written] = &[
     (Identifier::Email, false, r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}", any),
     (Identifier::Url, false, r"(?i:https?|ftp)://[^\s<>\x22]{3,}", any),
     (Identifier::SocialSecurity, false, r"\d{3}-\d{2}-\d{4}", social_security),
-    (Identifier::MedicalRecord, false, r"(?i:MRN)[ #:-]{0,3}[A-Z0-9]{4,14}", any),
+    (
+        Identifier::SocialSecurity,
+        false,
+        r"(?i:ssn|social security(?: number)?)[\x22' :=#]{1,5}(?:\d{9}|\d{3} \d{2} \d{4})",
+        social_security_named,
+    ),
+    (Identifier::MedicalRecord, false, r"(?i:MRN)[\x22' #:=-]{0,5}[A-Z0-9]{4,14}", has_digit),
     (
         Identifier::Beneficiary,
         false,
         r"[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d{2}",
         any,
     ),
-    (Identifier::Account, false, r"[3-6]\d{3}(?:[ -]?\d){9,15}", luhn),
+    (
+        Identifier::Account,
+        false,
+        r"[3-6]\d{12,18}|[3-6]\d{3}(?: \d{4}){2} \d{1,4}(?: \d{1,3})?|[3-6]\d{3}(?:-\d{4}){2}-\d{1,4}(?:-\d{1,3})?|3\d{3}[ -]\d{6}[ -]\d{5}",
+        luhn,
+    ),
     (Identifier::Account, true, r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7} ?[A-Z0-9]{0,4}", iban),
     (Identifier::Telephone, false, r"(?:\+?1[-. ]?)?\(?[2-9]\d{2}\)?[-. ]\d{3}[-. ]\d{4}", any),
     (Identifier::Telephone, false, r"\+[1-9]\d{0,2}(?:[ .-]?\d{2,4}){2,5}", any),
@@ -114,8 +131,8 @@ const PATTERNS: &[Written] = &[
     (
         Identifier::Date,
         false,
-        r"(?i:born|dob|birth ?date|date of birth)[ :]{1,3}(?:on )?\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}",
-        any,
+        r"(?i:born|dob|birth[ _]?date|date[ _]of[ _]birth)[\x22' :=]{1,5}(?:on )?\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}",
+        no_year_mask,
     ),
 ];
 
@@ -126,6 +143,25 @@ fn any(_: &str) -> bool {
 /// A UUID has a form, but says of nobody that it is theirs.
 fn never(_: &str) -> bool {
     false
+}
+
+/// Words alone are no number.
+fn has_digit(text: &str) -> bool {
+    text.contains(|letter: char| letter.is_ascii_digit())
+}
+
+/// The first of January is what the mask `year` makes of every day.
+fn no_year_mask(text: &str) -> bool {
+    !text.ends_with("-01-01")
+}
+
+/// As [`social_security`], of nine digits behind words.
+fn social_security_named(text: &str) -> bool {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    match (digits.get(..3), digits.get(3..5), digits.get(5..)) {
+        (Some(area), Some(group), Some(serial)) => social_security(&format!("{area}-{group}-{serial}")),
+        _ => false,
+    }
 }
 
 /// No area 000 or 666, no group 00, no serial 0000. Areas from 900 on are those of taxpayers' numbers, which identify alike.

@@ -155,6 +155,7 @@ impl Session {
                 standing: Standing::Admitted(admitted),
                 lasts: Lasts::Transaction,
                 footing: Some(Arc::clone(self.chosen.footing())),
+                columns: self.undescribed(),
             };
             if let ByName::Prepares(name) = &effects.by_name {
                 self.prepared.change(name, ticket, self.numbers.segment, Some(made));

@@ -33,6 +33,7 @@ impl Session {
         }
         let mut events = Vec::new();
         let statement = self.number_statement(ruled, &mut events);
+        self.detect_literals(text, &[(statement, ruled.event.literals.len())], &mut events);
         let (exposure, effects): (_, Arc<[Effects]>) = (exposure(ruled), Arc::from([ruled.effects.clone()]));
         let refused = match obstacle {
             Some(refusal) => Err(refusal),
@@ -85,6 +86,7 @@ impl Session {
             None => self.ask_for_bind(bind, prepared.clone(), source, message, &mut statement, &mut events),
         };
         events.push(self.bound(bind, prepared, statement));
+        self.detect_parameters(bind, statement, &mut events);
         let Err(refusal) = refused else { return Ok(Taken::Permit(Permit::kept(client, events))) };
         self.expect(OpKind::Parse, Operation::Declined { statement, refusal }, &mut events)?;
         Ok(Taken::Permit(Permit::failing_parse(client, events)?))

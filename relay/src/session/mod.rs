@@ -7,6 +7,7 @@ mod chosen;
 mod copying;
 mod cursors;
 mod deciding;
+mod detecting;
 mod diagnostics;
 mod held_requests;
 mod holding;
@@ -257,8 +258,9 @@ impl Session {
         let mut unknown = self.without_outcome();
         unknown.extend(self.abandon_held());
         unknown.extend(self.undone_by_ending(ending.reason));
-        // In the middle of a message nothing can be said.
-        let told = ending.told.filter(|_| !self.from_target.is_inside());
+        // In the middle of a message nothing can be said. What detectors keep back has no beginning at the client.
+        let inside = self.from_target.is_inside() && ending.reason != CloseReason::IdentifierDetected;
+        let told = ending.told.filter(|_| !inside);
         let told = told.map(|fields| backend::error_response(&fields)).unwrap_or_default();
         if let Err(error) = self.recorder.end(ending.reason, unknown, &told).await {
             tracing::error!(%error, "the end of a session could not be recorded");

@@ -10,6 +10,7 @@ use wire::postgres::{ErrorFields, HEADER, SqlState};
 
 use crate::approval::Turn;
 use crate::policy::{Admitted, Copies, Effects, Footing, OnTransaction, OwnChange, Refusal};
+use crate::session::detecting::Described;
 use crate::session::diagnostics::Exposure;
 use crate::session::kept::Kept;
 
@@ -32,6 +33,8 @@ pub(crate) struct Prepared {
     pub(crate) lasts: Lasts,
     /// The settings that it was decided on, where it depends on them.
     pub(crate) footing: Option<Arc<Footing>>,
+    /// What is known of its columns.
+    pub(crate) columns: Described,
 }
 
 /// How long a portal lasts.
@@ -119,6 +122,8 @@ pub(crate) enum Operation {
     },
     /// `Describe`.
     Describe {
+        /// To be told the result's columns.
+        columns: Described,
         /// What may be said of its errors.
         exposure: Exposure,
     },
@@ -160,12 +165,27 @@ pub(crate) struct Execution {
     pub(crate) received: u64,
     /// Where not all of its rows go on record.
     pub(crate) kept: Option<Box<Kept>>,
+    /// What is known of its columns.
+    pub(crate) columns: Described,
+    /// Its COPY data are in binary.
+    pub(crate) copies_binary: bool,
 }
 
 impl Execution {
     /// An execution that has returned nothing yet.
     pub(crate) fn new(execution: u64, statement: u64, exposure: Exposure) -> Self {
-        Self { execution, statement, exposure, rows: 0, bytes: 0, copies: Copies::Nothing, received: 0, kept: None }
+        Self {
+            execution,
+            statement,
+            exposure,
+            rows: 0,
+            bytes: 0,
+            copies: Copies::Nothing,
+            received: 0,
+            kept: None,
+            columns: None,
+            copies_binary: false,
+        }
     }
 
     /// It may have COPY data, this way.
@@ -176,6 +196,11 @@ impl Execution {
     /// This of its rows goes on record, where not all of them do.
     pub(crate) fn keeping(self, kept: Option<Kept>) -> Self {
         Self { kept: kept.map(Box::new), ..self }
+    }
+
+    /// Its columns are known, or will be, from what was prepared.
+    pub(crate) fn described(self, columns: Described) -> Self {
+        Self { columns, ..self }
     }
 
     /// A row or piece of COPY data comes, or its beginning. Says whether it goes on record.
@@ -240,7 +265,7 @@ impl Operation {
                 statements.get(*answered).map_or(Exposure::Withheld, |one| one.exposure)
             }
             Self::Execute { started, .. } => started.exposure,
-            Self::Parse { exposure, .. } | Self::Bind { exposure, .. } | Self::Describe { exposure } => *exposure,
+            Self::Parse { exposure, .. } | Self::Bind { exposure, .. } | Self::Describe { exposure, .. } => *exposure,
             Self::CloseStatement(_)
             | Self::ClosePortal(_)
             | Self::Sync

@@ -2,7 +2,9 @@
 
 use schemas::event::{CloseReason, EventBody, OutcomeKind};
 use wire::postgres::conversation::{Incoming, Reply};
-use wire::postgres::{Backend, BackendMessage, ErrorFields, MessageRef, Piece, SqlState, TransactionStatus, backend};
+use wire::postgres::{
+    Backend, BackendMessage, ErrorFields, Format, MessageRef, Piece, SqlState, TransactionStatus, backend,
+};
 
 use crate::policy::{Copies, Effects, EndsPrepared, OnTransaction, ReasonChange};
 
@@ -10,7 +12,7 @@ use super::diagnostics::{Exposure, released};
 use super::operation::{Operation, refusal_fields};
 use super::release::{Outputs, Release};
 use super::settings::is_for_reading;
-use super::{Ending, Session, WHOLE_MAX};
+use super::{Ending, Session};
 
 /// What one batch of replies becomes.
 #[derive(Default)]
@@ -47,7 +49,7 @@ impl Session {
 
     fn take_replies(&mut self, batch: &mut Batch) -> Result<(), Ending> {
         loop {
-            if let Some(piece) = self.from_target.next_piece(WHOLE_MAX).map_err(|error| broken(&error))? {
+            if let Some(piece) = self.from_target.next_piece(self.whole_max()).map_err(|error| broken(&error))? {
                 self.reply_piece(&piece, batch)?;
             } else if let Some(came) = self.from_target.next_batch().map_err(|error| broken(&error))? {
                 batch.release.begin(came.bytes());
@@ -66,6 +68,7 @@ impl Session {
         let ticket = if piece.first {
             let answer = self.conversation.on_backend(kind).map_err(|error| broken(&error))?;
             self.dropped_syncs(kind, &answer);
+            self.detect_long(kind, &answer, &mut batch.events)?;
             answer.ticket
         } else {
             self.conversation.current()
@@ -92,7 +95,8 @@ impl Session {
         }
         self.dropped_syncs(kind, &answer);
         if matches!(kind, Incoming::DataRow | Incoming::CopyData) {
-            // Rows pass as they came, and are not looked into: what is in them was masked at the scan.
+            // Rows pass as they came, and are looked into by detectors alone: what is in them was masked at the scan.
+            self.detect(kind, message, &answer, &mut batch.events)?;
             let recorded = self.execution(&answer).is_none_or(|execution| execution.row(kind, message.bytes()));
             batch.row(message.bytes(), recorded);
             return Ok(());
@@ -114,7 +118,10 @@ impl Session {
                 }
                 return Ok(());
             }
-            BackendMessage::RowDescription(fields) => self.check_origins(&fields)?,
+            BackendMessage::RowDescription(fields) => {
+                self.check_origins(&fields)?;
+                self.described(&fields, &answer);
+            }
             BackendMessage::ParameterStatus { name, value } => {
                 check_pinned(name, value)?;
                 if is_for_reading(name) {
@@ -126,7 +133,12 @@ impl Session {
             BackendMessage::PortalSuspended => self.suspended(&answer, batch),
             BackendMessage::ReadyForQuery(status) => self.ready(status, batch),
             BackendMessage::CopyInResponse(_) => self.copy_begins(Copies::In, message.name(), &answer)?,
-            BackendMessage::CopyOutResponse(_) => self.copy_begins(Copies::Out, message.name(), &answer)?,
+            BackendMessage::CopyOutResponse(response) => {
+                self.copy_begins(Copies::Out, message.name(), &answer)?;
+                if let Some(execution) = self.execution(&answer) {
+                    execution.copies_binary = response.format == Format::Binary;
+                }
+            }
             BackendMessage::Authentication(_)
             | BackendMessage::BackendKeyData { .. }
             | BackendMessage::DataRow(_)
@@ -378,7 +390,7 @@ pub(super) fn unasked(message: &str) -> Ending {
     Ending::told(CloseReason::ProtocolViolation, SqlState::PROTOCOL_VIOLATION, &text)
 }
 
-fn broken(error: &dyn std::fmt::Display) -> Ending {
+pub(super) fn broken(error: &dyn std::fmt::Display) -> Ending {
     tracing::error!(%error, "the target broke the protocol");
     Ending::told(
         CloseReason::ProtocolViolation,

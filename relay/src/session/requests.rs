@@ -226,9 +226,11 @@ impl Session {
         let admitted = ruling.admitted().is_some();
         let mut events = Vec::new();
         let mut statements = Vec::new();
+        let mut numbers = Vec::new();
         let mut sent = Vec::new();
         for (index, ruled) in ruling.statements.iter().enumerate() {
             let statement = self.number_statement(ruled, &mut events);
+            numbers.push((statement, ruled.event.literals.len()));
             let mut runs = runs.get(index).copied().unwrap_or_else(|| self.runs(ruled));
             // EXECUTE is a run of what was prepared, with the values of its text; in a refused text it is none.
             runs.prepared = runs.prepared.filter(|_| admitted);
@@ -246,6 +248,7 @@ impl Session {
             statements.push(started);
             sent.push((ruled.effects.clone(), statement, runs.source));
         }
+        self.detect_literals(text, &numbers, &mut events);
         let (refusal, effects) = (refused(&ruling), effects(&ruling));
         let operation = Operation::Query { statements, answered: 0, refusal, failed: None, effects };
         let ticket = self.expect(OpKind::Query, operation, &mut events)?;
@@ -272,9 +275,12 @@ impl Session {
         }
         let mut events = Vec::new();
         let mut statement = 0;
+        let mut numbers = Vec::new();
         for ruled in &ruling.statements {
             statement = self.number_statement(ruled, &mut events);
+            numbers.push((statement, ruled.event.literals.len()));
         }
+        self.detect_literals(text, &numbers, &mut events);
         let exposure = ruling.statements.first().map_or(Exposure::Open, exposure);
         let prepared = Prepared {
             statement,
@@ -285,6 +291,7 @@ impl Session {
             rows_kept: ruling.statements.first().and_then(|ruled| self.rows_kept(ruled)),
             lasts: Lasts::Transaction,
             footing: (!ruling.statements.iter().all(looks_nothing_up)).then(|| Arc::clone(self.chosen.footing())),
+            columns: self.undescribed(),
         };
         // What ran before in the same pipeline may have changed settings, and the target tells of that at `Sync` alone.
         let held = match &prepared.standing {
@@ -318,6 +325,7 @@ impl Session {
         let mut events = Vec::new();
         if prepared.statement != 0 {
             events.push(self.bound(bind, &prepared, prepared.statement));
+            self.detect_parameters(bind, prepared.statement, &mut events);
         }
         let operation = Operation::Bind {
             portal: bind.portal.to_owned(),
@@ -370,8 +378,10 @@ impl Session {
             statement => self.number_execution(statement, row_limit, rows_kept, &mut events),
         };
         let kept = self.kept(rows_kept.filter(|_| execution != 0));
-        let started =
-            Execution::new(execution, prepared.statement, exposure).copying(prepared.effects.first()).keeping(kept);
+        let started = Execution::new(execution, prepared.statement, exposure)
+            .copying(prepared.effects.first())
+            .keeping(kept)
+            .described(prepared.columns.clone());
         let effects = Arc::clone(&prepared.effects);
         if effects.iter().any(|effects| effects.moves_settings(self.chosen.has_moved())) {
             self.segment.move_settings();
@@ -417,7 +427,11 @@ impl Session {
             Target::Statement => OpKind::DescribeStatement,
             Target::Portal => OpKind::DescribePortal,
         };
-        self.expect(asked, Operation::Describe { exposure: prepared.exposure }, &mut Vec::new())?;
+        self.expect(
+            asked,
+            Operation::Describe { columns: prepared.columns, exposure: prepared.exposure },
+            &mut Vec::new(),
+        )?;
         Ok(Taken::Permit(Permit::control(Control::Describe, client)))
     }
 

@@ -12,4 +12,4 @@ pub use tokenise::{Tokenised, tokenise};
 
 pub(crate) use lexer::tokens;
 pub(crate) use parse::{Parsed, parse, parse_own};
-pub(crate) use tokenise::{Literals, Vocabulary, tokenise_own, tokenise_upstream};
+pub(crate) use tokenise::{Literals, Vocabulary, constants, tokenise_own, tokenise_upstream};

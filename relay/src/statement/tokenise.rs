@@ -36,6 +36,16 @@ pub fn tokenise(sql: &str, token_key: &dyn Fn(&[u8]) -> String, known: &dyn Fn(&
     tokenise_own(sql, 0..sql.len(), &tokens, token_key, known).map(|(tokenised, _)| tokenised)
 }
 
+/// The values of all constants of a text, in order.
+pub(crate) fn constants(sql: &str) -> Option<Vec<String>> {
+    let mut values = Vec::new();
+    rebuild(sql, &(0..sql.len()), &super::tokens(sql).ok()?, &|_| true, |_, lexeme| {
+        values.push(value(lexeme));
+        String::new()
+    })?;
+    Some(values)
+}
+
 /// As [`tokenise`], of one statement in a text with these tokens; with the literals themselves.
 pub(crate) fn tokenise_own(
     sql: &str,

@@ -103,6 +103,7 @@ impl SessionSummary {
             }
             EventBody::Bind(_)
             | EventBody::Cancel
+            | EventBody::Detected(_)
             | EventBody::ApprovalRequested(_)
             | EventBody::ApprovalDecided(_)
             | EventBody::Recovered(_) => {}

@@ -11,9 +11,9 @@ use std::mem;
 
 use serde::Serialize;
 
-use super::{ChunkRow, SessionRows, Time, error_class};
+use super::{ChunkRow, DetectionRow, SessionRows, Time, error_class};
 use crate::chunk::OpenedChunk;
-use crate::event::{Event, EventBody};
+use crate::event::{Detected, Event, EventBody};
 use crate::layout::Scope;
 use crate::verify::{Observer, SessionReport, SessionState};
 
@@ -125,10 +125,29 @@ impl Session {
             EventBody::Execute(execute) => self.execute(time, &execute),
             EventBody::Outcome(outcome) => self.outcome(time, outcome),
             EventBody::RolledBack(range) => self.rolled_back(&range),
+            EventBody::Detected(detected) => self.detected(time, detected),
             EventBody::ApprovalRequested(requested) => self.approval_requested(time, requested),
             EventBody::ApprovalDecided(decided) => self.approval_decided(time, decided),
             EventBody::Bind(_) | EventBody::Cancel | EventBody::SessionClose(_) | EventBody::Recovered(_) => {}
         }
+    }
+
+    fn detected(&mut self, time: Time, detected: Detected) {
+        self.rows.detections.push(DetectionRow {
+            session: self.id.clone(),
+            statement: detected.statement,
+            execution: detected.execution,
+            time,
+            issuer: self.issuer.clone(),
+            subject: self.subject.clone(),
+            connection: self.connection.clone(),
+            place: kebab(&detected.place),
+            position: detected.position,
+            column: detected.column,
+            kind: detected.kind,
+            values: detected.values,
+            action: kebab(&detected.action),
+        });
     }
 
     fn finish(mut self, report: &SessionReport) -> SessionRows {

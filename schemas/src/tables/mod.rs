@@ -23,7 +23,8 @@ pub use derivation::{Derivation, RowSink};
 pub use error_class::error_class;
 pub use json::{JsonWriter, json_row};
 pub use rows::{
-    ApprovalRow, ChunkRow, DenialRow, ExecutionRow, GrantRow, MaskingRow, ObjectRow, SessionRow, StatementRow,
+    ApprovalRow, ChunkRow, DenialRow, DetectionRow, ExecutionRow, GrantRow, MaskingRow, ObjectRow, SessionRow,
+    StatementRow,
 };
 pub use session::SessionRows;
 pub use text::{csv_header, csv_row};
@@ -45,6 +46,8 @@ pub enum Table {
     Approvals,
     /// One row a statement that was not let through.
     Denials,
+    /// One row a column, literal or parameter in which a detector saw the form of an identifier, each time.
+    Detections,
     /// One row an object a session was allowed to touch.
     Grants,
     /// One row a chunk.
@@ -77,7 +80,7 @@ pub trait Row {
 
 impl Table {
     /// All tables, in the order of `SPEC.md`.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Sessions,
         Self::Statements,
         Self::Executions,
@@ -85,6 +88,7 @@ impl Table {
         Self::Masking,
         Self::Approvals,
         Self::Denials,
+        Self::Detections,
         Self::Grants,
         Self::Chunks,
     ];
@@ -100,6 +104,7 @@ impl Table {
             Self::Masking => "masking",
             Self::Approvals => "approvals",
             Self::Denials => "denials",
+            Self::Detections => "detections",
             Self::Grants => "grants",
             Self::Chunks => "chunks",
         }
@@ -122,6 +127,7 @@ impl Table {
             Self::Masking => MaskingRow::COLUMNS,
             Self::Approvals => ApprovalRow::COLUMNS,
             Self::Denials => DenialRow::COLUMNS,
+            Self::Detections => DetectionRow::COLUMNS,
             Self::Grants => GrantRow::COLUMNS,
             Self::Chunks => ChunkRow::COLUMNS,
         }

@@ -338,6 +338,38 @@ row! {
 }
 
 row! {
+    /// What a detector saw in a result, a literal or a parameter.
+    DetectionRow of Detections {
+        /// Session.
+        session: String,
+        /// Statement.
+        statement: u64,
+        /// Execution; absent for literals and parameters.
+        execution: Option<u64>,
+        /// When it was seen.
+        time: Time,
+        /// OIDC issuer of the actor.
+        issuer: String,
+        /// OIDC subject of the actor.
+        subject: String,
+        /// Connection.
+        connection: String,
+        /// `result`, `copy`, `literal` or `parameter`.
+        place: String,
+        /// Number of the column, literal or parameter, from 1; 0 where it is not known.
+        position: u64,
+        /// Column of a relation, where the target tells which one it is.
+        column: Option<String>,
+        /// What it has the form of, e.g. `ssn`; `unexamined` for a row too long to be looked into.
+        kind: String,
+        /// How many values had it together.
+        values: u64,
+        /// `reported`, or `ended`: the row was not returned and the session ended.
+        action: String,
+    }
+}
+
+row! {
     /// An object that a session was allowed to touch.
     GrantRow of Grants {
         /// Session.

@@ -3,8 +3,8 @@
 use std::mem;
 
 use super::{
-    ApprovalRow, ChunkRow, DenialRow, ExecutionRow, GrantRow, MaskingRow, ObjectRow, Row, SessionRow, StatementRow,
-    Table, Value,
+    ApprovalRow, ChunkRow, DenialRow, DetectionRow, ExecutionRow, GrantRow, MaskingRow, ObjectRow, Row, SessionRow,
+    StatementRow, Table, Value,
 };
 
 /// Rows of one session, each table in its own order: all of them, or a piece.
@@ -24,6 +24,8 @@ pub struct SessionRows {
     pub approvals: Vec<ApprovalRow>,
     /// In the order they were decided.
     pub denials: Vec<DenialRow>,
+    /// As they were detected.
+    pub detections: Vec<DetectionRow>,
     /// By object.
     pub grants: Vec<GrantRow>,
     /// By sequence.
@@ -45,6 +47,7 @@ impl SessionRows {
             Table::Masking => values(&self.masking),
             Table::Approvals => values(&self.approvals),
             Table::Denials => values(&self.denials),
+            Table::Detections => values(&self.detections),
             Table::Grants => values(&self.grants),
             Table::Chunks => values(&self.chunks),
         }
@@ -52,11 +55,12 @@ impl SessionRows {
 
     /// Takes the rows that no later event changes, once there are so many that they should wait no longer.
     pub(super) fn take_settled(&mut self) -> Option<Self> {
-        let Self { objects_touched, masking, grants, chunks, .. } = self;
-        let waiting = [objects_touched.len(), masking.len(), grants.len(), chunks.len()];
+        let Self { objects_touched, masking, detections, grants, chunks, .. } = self;
+        let waiting = [objects_touched.len(), masking.len(), detections.len(), grants.len(), chunks.len()];
         (waiting.into_iter().max() >= Some(PIECE)).then(|| Self {
             objects_touched: mem::take(objects_touched),
             masking: mem::take(masking),
+            detections: mem::take(detections),
             grants: mem::take(grants),
             chunks: mem::take(chunks),
             ..Self::default()

@@ -30,7 +30,7 @@ proptest! {
             let expected = Place::new(recorded).delivered(0..recorded.objects.len()).await.known().await;
             assert!(expected.sessions.len() >= 5 && expected.chunks.len() >= 5, "the deliveries say something");
             assert_eq!(expected.approvals.len(), 1);
-            assert!(expected.bundle.len() > 40, "nine tables thrice, and evidence: {:?}", expected.bundle.keys());
+            assert!(expected.bundle.len() > 40, "ten tables thrice, and evidence: {:?}", expected.bundle.keys());
             let found = Place::new(recorded).delivered(order).await.known().await;
             assert_eq!(found.bundle.keys().collect::<Vec<_>>(), expected.bundle.keys().collect::<Vec<_>>());
             for (path, bytes) in &expected.bundle {

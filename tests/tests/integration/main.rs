@@ -36,6 +36,8 @@ mod definition;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
+mod detecting;
+#[cfg(test)]
 mod drivers;
 #[cfg(test)]
 mod evidence;

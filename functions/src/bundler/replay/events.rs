@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use schemas::approval::ApprovalVerdict;
 use schemas::event::{
-    ApprovalDecided, ApprovalRequested, EventBody, Outcome, OutcomeKind, Recovered, RolledBack, Statement, Token,
-    Touched, Verdict,
+    ApprovalDecided, ApprovalRequested, Detected, DetectedAction, DetectedPlace, EventBody, Outcome, OutcomeKind,
+    Recovered, RolledBack, Statement, Token, Touched, Verdict,
 };
 use schemas::instant::rfc3339;
 
@@ -28,6 +28,7 @@ pub(super) fn item(body: &EventBody, time_us: u64, opened_us: u64) -> Item {
         }
         EventBody::Outcome(outcome) => event(outcome_text(outcome), tone_of(outcome.outcome)),
         EventBody::RolledBack(range) => event(rolled_back_text(range), "look"),
+        EventBody::Detected(detected) => event(detected_text(detected), "look"),
         EventBody::Cancel => event("The client asks to cancel what runs".to_owned(), ""),
         EventBody::ApprovalRequested(requested) => event(requested_text(requested, opened_us), "look"),
         EventBody::ApprovalDecided(decided) => {
@@ -143,6 +144,22 @@ fn rolled_back_text(range: &RolledBack) -> String {
     let (first, last) = (range.first_execution, range.last_execution);
     let which = if first == last { format!("execution {first}") } else { format!("executions {first} to {last}") };
     format!("The transaction was rolled back: what {which} changed was undone")
+}
+
+fn detected_text(detected: &Detected) -> String {
+    let place = match detected.place {
+        DetectedPlace::Result => "a result's column",
+        DetectedPlace::Copy => "COPY data, column",
+        DetectedPlace::Literal => "literal",
+        DetectedPlace::Parameter => "parameter",
+    };
+    let column = detected.column.as_deref().map(|column| format!(" ({column})")).unwrap_or_default();
+    let (statement, kind, values) = (detected.statement, &detected.kind, count(detected.values, "value"));
+    let end = match detected.action {
+        DetectedAction::Reported => "",
+        DetectedAction::Ended => "; the row was not returned and the session ended",
+    };
+    format!("Statement {statement}, {place} {}{column}: {values} with the form of {kind}{end}", detected.position)
 }
 
 fn tone_of(outcome: OutcomeKind) -> &'static str {

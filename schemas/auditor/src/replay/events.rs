@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use schemas::event::{
-    ApprovalDecided, ApprovalRequested, EventBody, Outcome, Recovered, RolledBack, Statement, Token, Touched, Verdict,
+    ApprovalDecided, ApprovalRequested, Detected, EventBody, Outcome, Recovered, RolledBack, Statement, Token, Touched,
+    Verdict,
 };
 
 use crate::names::{count, name};
@@ -27,6 +28,7 @@ pub(super) fn print(body: &EventBody, time_us: u64, full: bool, out: &mut dyn Wr
         }
         EventBody::Outcome(outcome) => print_outcome(&time, outcome, out),
         EventBody::RolledBack(range) => print_rolled_back(&time, range, out),
+        EventBody::Detected(detected) => print_detected(&time, detected, out),
         EventBody::Cancel => writeln!(out, "{time} the client asks to cancel what runs"),
         EventBody::ApprovalRequested(requested) => print_requested(&time, requested, out),
         EventBody::ApprovalDecided(decided) => print_decided(&time, decided, out),
@@ -133,6 +135,14 @@ fn print_rolled_back(time: &str, range: &RolledBack, out: &mut dyn Write) -> io:
     let (first, last) = (range.first_execution, range.last_execution);
     let which = if first == last { format!("execution {first}") } else { format!("executions {first} to {last}") };
     writeln!(out, "{time} rolled back: what {which} changed was undone with the transaction")
+}
+
+fn print_detected(time: &str, detected: &Detected, out: &mut dyn Write) -> io::Result<()> {
+    let Detected { statement, place, position, kind, values, action, .. } = detected;
+    let column = detected.column.as_deref().map(|column| format!(" ({})", OneLine(column))).unwrap_or_default();
+    let (kind, place, values) = (OneLine(kind), name(place), count(*values, "value"));
+    let place = format!("{place} {position}{column}");
+    writeln!(out, "{time} DETECTED {kind} in statement {statement}, {place}: {values}, {}", name(action))
 }
 
 fn print_requested(time: &str, requested: &ApprovalRequested, out: &mut dyn Write) -> io::Result<()> {

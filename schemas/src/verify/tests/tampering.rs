@@ -118,6 +118,7 @@ const WITH_KEY: &[Case] = &[
     ("an execution of nothing", |s| s.replace_event(4, execute(1, 9)), Rule::EventReference),
     ("a roll-back of what has no outcome", |s| s.replace_event(4, rolled_back(1)), Rule::EventReference),
     ("a roll-back of nothing", |s| s.replace_event(4, rolled_back(2)), Rule::EventReference),
+    ("something detected in what is over", |s| s.replace_event(5, sample::detected(1, 1)), Rule::EventReference),
     ("a statement left out", |s| s.replace_event(2, EventBody::Cancel), Rule::EventReference),
     ("a statement more than the close says", |s| s.replace_event(4, sample::statement(2)), Rule::EventTotals),
     ("rows off the record that nobody spoke of", |s| s.replace_event(3, off_record()), Rule::EventResult),

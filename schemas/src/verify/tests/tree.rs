@@ -146,6 +146,7 @@ fn died(tree: &mut Tree, keys: &TestKeys) {
         session.details(),
         sample::statement(1),
         execute(1, 1),
+        sample::detected(1, 1),
         EventBody::Outcome(copied),
         EventBody::RolledBack(RolledBack { first_execution: 1, last_execution: 1 }),
         sample::statement(2),
