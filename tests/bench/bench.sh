@@ -54,7 +54,7 @@ main() {
 # What a decision and its rewriting cost, without a server.
 decisions() {
     printf '\nOne statement decided and rewritten, on one core:\n\n'
-    (cd "$REPOSITORY" && cargo bench --quiet --locked --package relay --bench decisions)
+    (cd "$REPOSITORY" && cargo bench --quiet --locked --profile dist --package relay --bench decisions)
 }
 
 clean_up() {
