@@ -58,6 +58,8 @@ mod masking;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod notifications;
+#[cfg(test)]
 mod ordinary;
 #[cfg(test)]
 mod outage;
