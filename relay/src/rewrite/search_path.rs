@@ -84,9 +84,9 @@ fn unsearchable() -> Refusal {
     )
 }
 
-/// PostgreSQL's `scanner_isspace`.
+/// PostgreSQL's `scanner_isspace`, without what only newer servers take for a space.
 fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}')
 }
 
 /// `NAMEDATALEN - 1`.
@@ -127,6 +127,7 @@ mod tests {
             "\"a",
             "\"a\"b",
             "a.b",
+            "a,\u{b}b",
             "é",
             &long,
             &many,

@@ -60,6 +60,8 @@ mod masking;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod notifications;
+#[cfg(test)]
 mod ordinary;
 #[cfg(test)]
 mod outage;

@@ -103,6 +103,14 @@ fn one_may_take_the_role_that_one_has() {
 }
 
 #[test]
+fn a_snapshot_is_shared_by_its_name() {
+    let clinic = Clinic::analyst();
+    clinic.upstream("SELECT pg_export_snapshot()");
+    let sql = "SET TRANSACTION SNAPSHOT '00000003-0000001B-1'";
+    assert_eq!(clinic.upstream(sql), sql);
+}
+
+#[test]
 fn a_table_is_locked_by_whose_work_would_lock_it() {
     let (analyst, operator) = (Clinic::analyst(), Clinic::of("operators", &|_| {}));
     for mode in ["ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE"] {

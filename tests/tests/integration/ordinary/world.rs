@@ -43,13 +43,9 @@ impl World {
             write("policies/clinic.cedar", POLICIES);
             write("classification.toml", &classification(&corpus.schema.protects));
             let config = std::fs::read_to_string(data.join("relay.toml")).unwrap();
-            write(
-                "relay.toml",
-                &config.replace(
-                    "name = \"clinic\"",
-                    &format!("name = \"{BEHIND}\"\nsettings = [\"app\"]\nsearch_path = [\"$user\", \"public\"]"),
-                ),
-            );
+            let config = config.replace("name = \"clinic\"", &format!("name = \"{BEHIND}\"\nsettings = [\"app\"]"));
+            // As PostgreSQL has it where nobody says otherwise.
+            write("relay.toml", &config.replace("search_path = [\"public\"]", "search_path = [\"$user\", \"public\"]"));
         });
         let token = relay.token("alice");
         Self { server, relay, token }
