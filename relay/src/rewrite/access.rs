@@ -18,6 +18,8 @@ pub struct Access {
     /// May a function be called that users or an extension made, by schema and name; those of which nothing is permitted
     /// are left out.
     pub functions: BTreeMap<(String, String), Grant>,
+    /// May masks be stored anywhere, once somebody approves.
+    pub stores_masks: bool,
 }
 
 /// Answers for one relation.
@@ -33,6 +35,8 @@ pub struct RelationAccess {
     pub delete: Grant,
     /// May it be dropped, emptied or indexed.
     pub ddl: Grant,
+    /// May masks be stored in its protected columns, once somebody approves.
+    pub write_masks: Grant,
     /// The classification protects a column of it, whoever asks.
     pub protected: bool,
     /// The classification names it, if only to say that all of it is clear.
@@ -62,6 +66,7 @@ impl RelationAccess {
             ("insert", &self.insert),
             ("select", &self.select),
             ("update", &self.update),
+            ("write_masks", &self.write_masks),
         ];
         verbs.retain(|(_, grant)| grant.permitted);
         let permitted: Vec<String> = verbs.iter().map(|(verb, _)| (*verb).to_owned()).collect();
