@@ -370,7 +370,7 @@ mod tests {
                 action: crate::event::DetectedAction::Reported,
             })
         };
-        let begun = vec![sample::session_open(), sample::statement(1), execute(1, 1)];
+        let begun = [sample::session_open(), sample::statement(1), execute(1, 1)];
         let (result, literal) = (DetectedPlace::Result, DetectedPlace::Literal);
         for good in
             [detected(1, Some(1), result), detected(1, None, literal), detected(1, None, DetectedPlace::Parameter)]

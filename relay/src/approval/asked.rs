@@ -357,6 +357,7 @@ fn requested(resolved: &Resolved) -> RequestedObject {
         oid: oid(resolved).unwrap_or(0),
         verb: resolved.verb.to_owned(),
         held: resolved.held,
+        from_masks: resolved.from_masks.clone(),
     }
 }
 

@@ -25,7 +25,7 @@ fn person(subject: &str) -> Principal {
 
 fn objects(oid: u32) -> Vec<Resolved> {
     let object = "billing.invoices".to_owned();
-    vec![Resolved { object, verb: "update", resource: Resource::Relation(oid), held: true }]
+    vec![Resolved { object, verb: "update", resource: Resource::Relation(oid), held: true, from_masks: Vec::new() }]
 }
 
 fn approved() -> Approved {

@@ -152,8 +152,12 @@ fn show(shown: &Shown, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
     show_target(&request.target, &request.target_role, out)?;
     writeln!(out, "Reason:     {}", visible::line(request.reason.as_deref().unwrap_or("none given")))?;
     writeln!(out, "Ends:       {}", rfc3339(request.expires_us))?;
-    let touches =
-        request.objects.iter().map(|object| Touch { verb: &object.verb, object: &object.object, held: object.held });
+    let touches = request.objects.iter().map(|object| Touch {
+        verb: &object.verb,
+        object: &object.object,
+        held: object.held,
+        from_masks: &object.from_masks,
+    });
     show_touched(touches, out)?;
     show_text(&request.text, out)?;
     for (number, parameter) in (1..).zip(&request.parameters) {

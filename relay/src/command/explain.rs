@@ -129,6 +129,12 @@ fn show_refused(shown: &Shown<'_>, refusal: &Refusal, out: &mut (dyn Write + Sen
     show_decided(shown, &[], out)
 }
 
+/// Columns that an action gives masks to.
+fn from_masks<'a>(held: &'a [Resolved], touched: &Touched) -> &'a [String] {
+    let of = |object: &&Resolved| object.object == touched.object && object.verb == touched.action;
+    held.iter().find(of).map(|object| object.from_masks.as_slice()).unwrap_or_default()
+}
+
 /// What each statement of the text touches, what of that is masked, and who says so.
 fn show_decided(shown: &Shown<'_>, held: &[Resolved], out: &mut (dyn Write + Send)) -> std::io::Result<()> {
     let is_held = |touched: &Touched| {
@@ -139,6 +145,7 @@ fn show_decided(shown: &Shown<'_>, held: &[Resolved], out: &mut (dyn Write + Sen
             verb: &touched.action,
             object: &touched.object,
             held: is_held(touched),
+            from_masks: from_masks(held, touched),
         });
         show_touched(touches, out)?;
         for touched in &statement.objects {

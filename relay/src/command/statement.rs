@@ -9,6 +9,8 @@ pub(super) struct Touch<'a> {
     pub(super) verb: &'a str,
     pub(super) object: &'a str,
     pub(super) held: bool,
+    /// Columns that get masks in place of values.
+    pub(super) from_masks: &'a [String],
 }
 
 pub(super) fn show_target(target: &str, role: &str, out: &mut (dyn Write + Send)) -> std::io::Result<()> {
@@ -22,6 +24,14 @@ pub(super) fn show_touched<'a>(
     for touch in touches {
         let held = if touch.held { " (held)" } else { "" };
         writeln!(out, "Touches:    {} {}{held}", visible::line(touch.verb), visible::line(touch.object))?;
+        if !touch.from_masks.is_empty() {
+            let (count, columns) = (touch.from_masks.len(), touch.from_masks.join(", "));
+            writeln!(
+                out,
+                "            protected columns set from masked values, {count}: {}",
+                visible::line(&columns)
+            )?;
+        }
     }
     Ok(())
 }

@@ -169,10 +169,22 @@ impl Batch {
 
 fn one(context: &Context<'_>, parsed: Parsed) -> Decided {
     let Parsed { node, start, end } = parsed;
-    let rewriter = Rewriter::new(context.snapshot, &context.footing.search_path, context.profile.access(), context.own);
+    let access = context.profile.access();
+    let rewriter = Rewriter::new(context.snapshot, &context.footing.search_path, access, context.own);
     let (class, result, found) = match node {
         Err(refusal) => (Class::Other, Err(refusal), rewriter.into_found()),
-        Ok(node) => rewritten(rewriter, node),
+        Ok(node) => {
+            let again = (access.stores_masks && rewrite::may_store_masks(&node)).then(|| node.clone());
+            match (rewritten(rewriter, node), again) {
+                // Refused: perhaps for masks alone, which somebody may approve. If not, it is the first refusal that counts.
+                (first @ (_, Err(_), _), Some(again)) => {
+                    let rewriter = Rewriter::new(context.snapshot, &context.footing.search_path, access, context.own);
+                    let second = rewritten(rewriter.storing_masks(), again);
+                    if second.1.is_ok() { second } else { first }
+                }
+                (first, _) => first,
+            }
+        }
     };
     let result = result.and_then(|rewritten| match context.footing.steers_plans && found.is_masked() {
         false => Ok(rewritten),

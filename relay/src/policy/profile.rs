@@ -93,7 +93,9 @@ impl PolicySet {
                 }
             }
             for relation in snapshot.relations() {
-                access.relations.insert(relation.oid, answers(&desk, &names, relation, &protection, snapshot)?);
+                let answers = answers(&desk, &names, relation, &protection, snapshot)?;
+                access.stores_masks |= answers.write_masks.permitted;
+                access.relations.insert(relation.oid, answers);
             }
         }
         let policy_sha256 = digest_hex(&format!("{}\n{}", self.sha256(), classification_text(classification)));
@@ -219,6 +221,12 @@ fn answers(
     };
     let Some(styles) = protection.columns(relation.oid) else { return Ok(access) };
     access.protected = true;
+    let action = "write_masks";
+    if desk.set.may_permit(&uid("Action", action)?) {
+        // Nobody may that alone: what is permitted is held.
+        let grant = desk.ask(action, &table)?;
+        access.write_masks = Grant { held: grant.permitted, ..grant };
+    }
     for column in &relation.columns {
         let treatment = match styles.get(&column.number).cloned().unwrap_or(Some(Style::Default)) {
             None => Treatment::Clear,

@@ -26,6 +26,8 @@ pub struct Access {
     pub signal: Grant,
     /// Prefixes of the application's own settings.
     pub settings: Arc<[String]>,
+    /// May masks be stored anywhere, once somebody approves.
+    pub stores_masks: bool,
 }
 
 /// Answers for one relation.
@@ -41,6 +43,8 @@ pub struct RelationAccess {
     pub delete: Grant,
     /// May it be dropped, emptied or indexed.
     pub ddl: Grant,
+    /// May masks be stored in its protected columns, once somebody approves.
+    pub write_masks: Grant,
     /// The classification protects a column of it, whoever asks.
     pub protected: bool,
     /// The classification names it, if only to say that all of it is clear.
@@ -70,6 +74,7 @@ impl RelationAccess {
             ("insert", &self.insert),
             ("select", &self.select),
             ("update", &self.update),
+            ("write_masks", &self.write_masks),
         ];
         verbs.retain(|(_, grant)| grant.permitted);
         let permitted: Vec<String> = verbs.iter().map(|(verb, _)| (*verb).to_owned()).collect();

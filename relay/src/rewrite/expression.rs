@@ -20,6 +20,7 @@ impl Rewriter<'_> {
             Some(NodeEnum::SelectStmt(select)) => return self.select(select),
             Some(NodeEnum::SubLink(link)) => return self.sublink(link),
             Some(NodeEnum::ColumnRef(_)) if self.returning.is_some() => return self.returned(node),
+            Some(NodeEnum::ColumnRef(_)) if self.storing.is_some() => return self.stored(node),
             Some(NodeEnum::ColumnRef(reference)) => {
                 self.column(reference)?;
                 return self.withhold(reference);

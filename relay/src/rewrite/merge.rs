@@ -68,7 +68,7 @@ impl<'a> Rewriter<'a> {
             Ok(CmdType::CmdUpdate) => {
                 let given = self.assigned(target, &clause.target_list)?;
                 self.may(target, "update", "updating", &given)?;
-                self.assignments(&mut clause.target_list, target)?;
+                self.assignments(&mut clause.target_list, target, None)?;
             }
             Ok(CmdType::CmdDelete) => {
                 self.may(target, "delete", "deleting from", &Assigned::These(Default::default()))?;

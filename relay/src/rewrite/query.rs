@@ -11,11 +11,11 @@ use crate::statement::Refusal;
 impl Rewriter<'_> {
     /// Rewrites a query in place: relations resolved, protected ones replaced, every expression checked.
     pub(crate) fn select(&mut self, select: &mut SelectStmt) -> Result<(), Refusal> {
-        let returning = self.returning.take();
+        let (returning, storing) = (self.returning.take(), self.storing.take());
         self.scopes.push();
         let result = self.level(select);
         let level = self.scopes.pop();
-        self.returning = returning;
+        (self.returning, self.storing) = (returning, storing);
         result?;
         scan::and_where(&mut select.where_clause, level.guards.into_iter().map(|(_, guard)| guard).collect());
         Ok(())

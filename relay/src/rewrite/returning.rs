@@ -8,7 +8,7 @@ use pg_query::protobuf::{ColumnRef, Node, ResTarget, ReturningClause};
 
 use super::access::{RelationAccess, Treatment};
 use super::expression::name;
-use super::mask;
+use super::mask::{self, Style};
 use super::rewriter::Rewriter;
 use super::scan;
 use super::scope::{Item, Role};
@@ -157,11 +157,10 @@ impl<'a> Rewriter<'a> {
             .hint("Write the changes as statements of their own, or return clear columns.")),
             Some(Treatment::Revealed) => Ok(()),
             Some(Treatment::Masked(style)) => {
-                let reference = format!("{}.{}", quoted(qualifier.unwrap_or(&returning.name)), quoted(column));
-                let stored = returning.target.column(column).ok_or_else(no_mask)?;
-                let text = mask::expression(style, stored, &reference).map_err(|_| no_mask())?;
-                *node = expression_of(&text)?;
-                self.found.constants.extend(scan::string_constants(&text));
+                let qualifier = qualifier.unwrap_or(&returning.name);
+                let (mask, constants) = mask_for(style, returning.target, qualifier, column)?;
+                *node = mask;
+                self.found.constants.extend(constants);
                 if let Some(returning) = &mut self.returning {
                     returning.masked = true;
                 }
@@ -202,6 +201,19 @@ fn label(value: &Node) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The mask of a target's column, and the constants in it.
+pub(super) fn mask_for(
+    style: &Style,
+    target: &Relation,
+    qualifier: &str,
+    column: &str,
+) -> Result<(Node, Vec<String>), Refusal> {
+    let reference = format!("{}.{}", quoted(qualifier), quoted(column));
+    let stored = target.column(column).ok_or_else(no_mask)?;
+    let text = mask::expression(style, stored, &reference).map_err(|_| no_mask())?;
+    Ok((expression_of(&text)?, scan::string_constants(&text).into_iter().collect()))
 }
 
 fn expression_of(text: &str) -> Result<Node, Refusal> {

@@ -10,6 +10,7 @@ use super::own::{self, Own};
 use super::returning::Returning;
 use super::scope::Scopes;
 use super::splice::{self, Splice, Spliced};
+use super::storing::Storing;
 use super::withheld::Mode;
 use crate::catalog::{QualifiedName, Relation, Snapshot};
 use crate::statement::Refusal;
@@ -35,6 +36,10 @@ pub(crate) struct Rewriter<'a> {
     pub(super) assigning: Option<String>,
     /// What is returned of a write, where that is what is being rewritten.
     pub(super) returning: Option<Returning<'a>>,
+    /// Masks may be stored where policy lets somebody approve it.
+    pub(super) stores_masks: bool,
+    /// The new value of a protected column, where that is what is being rewritten.
+    pub(super) storing: Option<Storing<'a>>,
     /// Common table expressions of the outermost level may write.
     pub(super) writes_admitted: bool,
     /// How many writes the statement has.
@@ -97,6 +102,8 @@ pub struct Resolved {
     pub resource: Resource,
     /// The action is permitted only when somebody approves.
     pub held: bool,
+    /// Protected columns that get masks in place of values; of `write_masks` alone.
+    pub from_masks: Vec<String>,
 }
 
 /// A resource of the policies, as the catalog knows it.
@@ -122,6 +129,8 @@ impl<'a> Rewriter<'a> {
             chooses: false,
             assigning: None,
             returning: None,
+            stores_masks: false,
+            storing: None,
             writes_admitted: false,
             writes: 0,
             locks: false,
@@ -190,6 +199,7 @@ impl<'a> Rewriter<'a> {
             verb: action,
             resource: Resource::Relation(relation.oid),
             held: grant.held && self.view_depth == 0,
+            from_masks: Vec::new(),
         });
         Ok(access)
     }
@@ -284,7 +294,7 @@ pub(crate) fn called(schema: &str, name: &str) -> String {
     format!("{}()", QualifiedName { schema, name })
 }
 
-fn touched(object: String, access: &RelationAccess, action: &str) -> Touched {
+pub(super) fn touched(object: String, access: &RelationAccess, action: &str) -> Touched {
     let mut masked = Vec::new();
     let mut revealed = Vec::new();
     for column in &access.columns {

@@ -95,6 +95,7 @@ impl<'a> Rewriter<'a> {
                 verb: "ddl",
                 resource: Resource::Schema(sequence.schema.clone()),
                 held: grant.held,
+                from_masks: Vec::new(),
             });
         }
         self.found.constants.extend([literal(&object), literal(&sequence.oid.to_string())]);

@@ -21,7 +21,8 @@ impl<'a> Rewriter<'a> {
     pub(super) fn insert(&mut self, insert: &mut InsertStmt) -> Result<(), Refusal> {
         let nested = self.scopes.depth() > 0;
         let target = self.target(insert.relation.as_mut())?;
-        self.mode = self.mode_of(insert, target);
+        let stores = self.inserts_masks(insert, target, nested);
+        self.mode = if stores { Mode::Copies } else { self.mode_of(insert, target) };
         self.scopes.push();
         if let Some(with) = &mut insert.with_clause {
             self.with(with)?;
@@ -38,6 +39,15 @@ impl<'a> Rewriter<'a> {
             self.assigned(target, &insert.cols)?
         };
         self.may(target, "insert", "inserting into", &given)?;
+        if stores {
+            self.mode = Mode::Writes;
+            let columns = self.protected_among(target, &given)?;
+            if columns.is_empty() {
+                // Masks would stand in clear columns alone: that nobody is asked for.
+                return Err(Refusal::forbidden("masks become rows where no protected column is given a value"));
+            }
+            self.hold_masks(target, columns)?;
+        }
         let name = self.enter(target, insert.relation.as_ref(), Role::Target);
         self.expressions(&mut insert.cols)?;
         if let Some(conflict) = &mut insert.on_conflict_clause {
@@ -62,7 +72,8 @@ impl<'a> Rewriter<'a> {
         for item in &mut update.from_clause {
             self.item_of_from(item)?;
         }
-        self.assignments(&mut update.target_list, target)?;
+        let stores = self.updates_with_masks(target, nested).then_some(name.as_str());
+        self.assignments(&mut update.target_list, target, stores)?;
         let at_cursor =
             self.at_cursor(update.where_clause.as_deref(), target, nested, update.from_clause.is_empty())?;
         if !at_cursor {
@@ -117,7 +128,14 @@ impl<'a> Rewriter<'a> {
     }
 
     /// The names on the left are the target's columns; what is on the right and in subscripts are expressions.
-    pub(super) fn assignments(&mut self, targets: &mut [Node], target: &Relation) -> Result<(), Refusal> {
+    /// Where the target has a name in `stores`, masks may stand for its masked columns, once somebody approves.
+    pub(super) fn assignments(
+        &mut self,
+        targets: &mut [Node],
+        target: &'a Relation,
+        stores: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let mut from_masks = Vec::new();
         // The one source of several columns stands with each of them in the tree, and once in the text.
         let mut source = None;
         for node in targets {
@@ -127,13 +145,17 @@ impl<'a> Rewriter<'a> {
                 continue;
             }
             self.assigning = self.protected_column(target, node);
-            self.expression(node)?;
+            match (stores, self.assigning.clone()) {
+                (Some(name), Some(column)) if self.new_value(node, target, name)? => from_masks.push(column),
+                (Some(_), Some(_)) => {}
+                _ => self.expression(node)?,
+            }
             source = shared_source(node)
                 .filter(|assign| assign.colno < assign.ncolumns)
                 .and_then(|assign| assign.source.clone());
         }
         self.assigning = None;
-        Ok(())
+        self.hold_masks(target, from_masks)
     }
 
     fn protected_column(&self, target: &Relation, node: &Node) -> Option<String> {
@@ -195,7 +217,7 @@ impl<'a> Rewriter<'a> {
             renamed: false,
             role: Role::Own,
         });
-        self.assignments(&mut clause.target_list, target)?;
+        self.assignments(&mut clause.target_list, target, None)?;
         self.maybe(&mut clause.where_clause)?;
         self.scopes.keep_items(items);
         scan::and_where(&mut clause.where_clause, scan::guards(target, Vec::new()));

@@ -73,10 +73,14 @@ pub struct RequestedObject {
     pub object: String,
     /// Its OID at the target.
     pub oid: u32,
-    /// What it does there, as Cedar's action: `select`, `insert`, `update`, `delete`, `ddl`.
+    /// What it does there, as Cedar's action: `select`, `insert`, `update`, `delete`, `ddl`,
+    /// `write_masks`.
     pub verb: String,
     /// Whether this verb on this relation is why the statement is held: the approver must be permitted to approve it.
     pub held: bool,
+    /// Protected columns that get masks in place of values, where that is why (verb `write_masks`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from_masks: Vec<String>,
 }
 
 impl Statement for ApprovalRequest {

@@ -8,7 +8,7 @@ use schemas::digest::Sha256Digest;
 use schemas::signature::P256Key;
 
 use crate::harness::approvals::{Pending, now, said_by};
-use crate::harness::{Database, RawClient, Relay, have_psycopg, psycopg};
+use crate::harness::{Database, RawClient, Relay, Said, have_psycopg, psycopg};
 use crate::skip_without;
 
 #[test]
@@ -41,6 +41,74 @@ fn an_approved_statement_runs_once_and_every_step_is_evidence() {
         assert!(replay.contains(expected), "{expected}:\n{replay}");
     }
 }
+
+#[test]
+fn masks_are_stored_in_protected_columns_where_policy_says_so_and_somebody_approves() {
+    let database = Database::shared();
+    database.run("CREATE DATABASE storing");
+    let at = |sql: &str| {
+        let mut psql = database.psql();
+        psql.args(["--dbname=storing", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--command", sql]);
+        Said::by(&mut psql).ok().trim().to_owned()
+    };
+    at("CREATE SCHEMA clinic; CREATE TABLE clinic.patients (id int PRIMARY KEY, ssn text, email text, visited date, born date);
+        INSERT INTO clinic.patients SELECT n, '912-34-' || n + 1000, n || '@a.example', '2026-01-02', '1950-03-04'
+        FROM generate_series(1, 50) n");
+    let relay = |policies: &'static str| {
+        Relay::of_superuser(database, "storing", move |data| {
+            std::fs::write(data.join("classification.toml"), CLASSIFICATION).unwrap();
+            std::fs::write(data.join("policies/storing.cedar"), policies).unwrap();
+        })
+    };
+    let update = |id: u32| format!("UPDATE clinic.patients SET email = ssn WHERE id = {id} RETURNING id, email");
+    let without = relay("permit (principal, action == Action::\"update\", resource);");
+    let refused = without.psql("alice", &[&update(7)]).refused();
+    assert!(refused.contains("must never choose or become rows"), "{refused}");
+    let relay = relay(STORING);
+    for sql in [
+        "UPDATE clinic.patients SET email = ssn WHERE ssn LIKE '9%'",
+        "UPDATE clinic.patients SET visited = born",
+        "UPDATE clinic.patients SET email = (SELECT max(p.ssn) FROM clinic.patients p)",
+        "UPDATE clinic.patients p SET email = q.ssn FROM clinic.patients q WHERE q.id = p.id",
+    ] {
+        let said = relay.psql("alice", &[sql]).refused();
+        assert!(said.contains("must never choose or become rows"), "{sql}: {said}");
+    }
+    let email = |id: u32| at(&format!("SELECT email FROM clinic.patients WHERE id = {id}"));
+    let client = start(&relay, &[&update(7)]);
+    let pending = Pending::about(&relay, "id = 7");
+    let why: Vec<_> = pending.details.objects.iter().filter(|object| object.held).collect();
+    assert_eq!((why.len(), why[0].verb.as_str(), &*why[0].from_masks), (1, "write_masks", &["email".to_owned()][..]));
+    pending.deny();
+    said_by(client).refused();
+    assert_eq!(email(7), "7@a.example", "nothing ran");
+
+    let client = start(&relay, &[&update(7)]);
+    Pending::about(&relay, "id = 7").approve();
+    let said = said_by(client).ok();
+    assert!(said.contains("7 | ***") && !said.contains("912-34"), "{said}");
+    assert_eq!(email(7), "***-**-1007", "the mask is stored, and no value moved");
+    let client = start(
+        &relay,
+        &["INSERT INTO clinic.patients (id, ssn, email) SELECT id + 100, ssn, email FROM clinic.patients WHERE id = 8"],
+    );
+    Pending::about(&relay, "id = 8").approve();
+    said_by(client).ok();
+    assert_eq!(at("SELECT ssn, email FROM clinic.patients WHERE id = 108"), "***-**-1008|***");
+}
+
+const CLASSIFICATION: &str = r#"
+[[table]]
+name = "clinic.patients"
+columns = { id = "clear", ssn = "last4", email = "redact", visited = "clear", born = "year" }
+"#;
+
+const STORING: &str = r#"
+permit (principal in Group::"engineers", action in [Action::"update", Action::"insert", Action::"write_masks"],
+        resource == Table::"clinic/clinic.patients");
+permit (principal in Group::"approvers", action == Action::"approve", resource == Table::"clinic/clinic.patients")
+when { context.verb == "write_masks" };
+"#;
 
 #[test]
 fn parameters_are_bound_and_each_bind_needs_an_approval_of_its_own() {

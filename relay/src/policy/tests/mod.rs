@@ -12,6 +12,7 @@ mod ordinary;
 mod profile;
 mod session;
 mod set_off;
+mod storing;
 mod temporary;
 mod writes;
 
@@ -74,11 +75,13 @@ impl Clinic {
     /// The text upstream when every masked scan is put into the tree itself, and all of it written and read again.
     fn written_whole(&self, sql: &str) -> String {
         let one = |parsed: crate::statement::Parsed| {
-            let mut rewriter = Rewriter::new(&self.snapshot, &self.search_path, self.profile.access(), &self.own);
-            rewriter.whole_trees = true;
-            let mut node = parsed.node.unwrap();
-            rewriter.statement(&mut node).unwrap();
-            crate::rewrite::deparse(node).unwrap()
+            let whole = |mut rewriter: Rewriter<'_>| {
+                rewriter.whole_trees = true;
+                let mut node = parsed.node.clone().unwrap();
+                rewriter.statement(&mut node).map(|_| crate::rewrite::deparse(node).unwrap())
+            };
+            let rewriter = || Rewriter::new(&self.snapshot, &self.search_path, self.profile.access(), &self.own);
+            whole(rewriter()).or_else(|_| whole(rewriter().storing_masks())).unwrap()
         };
         crate::statement::parse(sql).unwrap().0.into_iter().map(one).collect::<Vec<_>>().join("; ")
     }

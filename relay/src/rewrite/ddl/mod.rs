@@ -190,6 +190,7 @@ impl<'a> Rewriter<'a> {
             verb: "ddl",
             resource: Resource::Schema(schema.to_owned()),
             held: grant.held,
+            from_masks: Vec::new(),
         });
         Ok(())
     }

@@ -372,6 +372,7 @@ impl<'a> Writer<'a> {
                 oid: 16_400,
                 verb: "update".to_owned(),
                 held: true,
+                from_masks: Vec::new(),
             }],
             reason: event.reason,
             policy_sha256: Sha256Digest::from_bytes([0xab; 32]),

@@ -157,6 +157,7 @@ impl Scene {
                 oid: 16_422,
                 verb: "update".to_owned(),
                 held: true,
+                from_masks: Vec::new(),
             }],
             reason: Some("ticket 12: billed twice".to_owned()),
             policy_sha256: Sha256Digest::of(b"policy"),
