@@ -32,6 +32,8 @@ enum Command {
     Scan(Scan),
     /// Says what would become of a statement: what would run, what is masked, which policies decide, or why it is refused.
     Explain(Explain),
+    /// Prints SQL of a keyed function for the mask `hash`, to be run in a database by its owner.
+    HashFunction,
     /// Lists the held statements that wait for approval, or shows one.
     Approvals {
         /// Id or link of one request.
@@ -72,6 +74,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Policy { command: PolicyCommand::Check { config } } => writeln!(out, "{}", check(&config)?)?,
         Command::Explain(explain) => runtime.block_on(command::explain(&explain, out))?,
+        Command::HashFunction => write!(out, "{}", command::HASH_FUNCTION)?,
         Command::Scan(scan) => runtime.block_on(command::scan(&scan, out))?,
         Command::Approvals { request, console } => {
             runtime.block_on(command::approvals(&console, request.as_deref(), out, err))?;

@@ -27,6 +27,8 @@ pub struct Snapshot {
     shadows: Names,
     unary_functions: HashSet<String>,
     other_functions: HashSet<String>,
+    /// Schema and name of functions that keep a key of their own.
+    hash_functions: HashSet<(String, String)>,
     event_triggers: Vec<TriggerFunction>,
     system_columns: HashMap<String, Vec<String>>,
     opaque_operator_classes: Vec<String>,
@@ -175,6 +177,12 @@ impl Snapshot {
             [&self.functions, &self.shadows].iter().any(|names| names.visible(std::iter::once(*schema), name))
         };
         self.searched(path).filter(has)
+    }
+
+    /// Whether this is the one function of its name, makes a text of a text, and can keep a key from whoever calls it.
+    #[must_use]
+    pub fn keeps_hash_key(&self, schema: &str, name: &str) -> bool {
+        self.hash_functions.contains(&(schema.to_owned(), name.to_owned()))
     }
 
     /// Whether `pg_catalog` has a function of this name that takes one argument: what `value.name` can be a call of.
@@ -369,6 +377,7 @@ struct Raw {
     added_to_pg_catalog: Option<Vec<String>>,
     unary_functions: Option<Vec<String>>,
     other_functions: Option<Vec<String>>,
+    hash_functions: Option<Vec<(String, String)>>,
     event_triggers: Option<Vec<TriggerFunction>>,
     system_columns: Option<HashMap<String, Vec<String>>>,
     opaque_operator_classes: Option<Vec<String>>,
@@ -424,6 +433,7 @@ impl Raw {
             shadows: shadows.into_iter().map(named).collect(),
             unary_functions: self.unary_functions.unwrap_or_default().into_iter().collect(),
             other_functions: self.other_functions.unwrap_or_default().into_iter().collect(),
+            hash_functions: self.hash_functions.unwrap_or_default().into_iter().collect(),
             event_triggers: self.event_triggers.unwrap_or_default(),
             system_columns: self.system_columns.unwrap_or_default(),
             opaque_operator_classes: self.opaque_operator_classes.unwrap_or_default(),

@@ -261,6 +261,20 @@ SELECT pg_catalog.json_build_object(
      WHERE n.nspname OPERATOR(pg_catalog.=) 'pg_catalog' AND f.pronargs OPERATOR(pg_catalog.>=) 1::pg_catalog.int2
        AND f.pronargs OPERATOR(pg_catalog.-) f.pronargdefaults OPERATOR(pg_catalog.<=) 1
        AND f.proargtypes[0] OPERATOR(pg_catalog.<>) 'pg_catalog.internal'::pg_catalog.regtype::pg_catalog.oid),
+  -- What may serve as the mask `hash`: it runs with rights that the login has not, and cannot be taken for another one.
+  'hash_functions', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(s.nspname, f.proname)) FROM pg_catalog.pg_proc f
+      JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) f.pronamespace
+     WHERE f.prokind OPERATOR(pg_catalog.=) 'f' AND NOT f.proretset AND f.proisstrict AND f.prosecdef
+       AND f.provolatile OPERATOR(pg_catalog.<>) 'v' AND f.pronargs OPERATOR(pg_catalog.=) 1::pg_catalog.int2
+       AND f.provariadic OPERATOR(pg_catalog.=) 0::pg_catalog.oid
+       AND f.proargtypes[0] OPERATOR(pg_catalog.=) 'pg_catalog.text'::pg_catalog.regtype::pg_catalog.oid
+       AND f.prorettype OPERATOR(pg_catalog.=) 'pg_catalog.text'::pg_catalog.regtype::pg_catalog.oid
+       AND EXISTS (SELECT FROM pg_catalog.unnest(f.proconfig) c (setting)
+             WHERE pg_catalog.starts_with(c.setting, 'search_path='))
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc o WHERE o.pronamespace OPERATOR(pg_catalog.=) f.pronamespace
+             AND o.proname OPERATOR(pg_catalog.=) f.proname AND o.oid OPERATOR(pg_catalog.<>) f.oid)
+       AND NOT pg_catalog.pg_has_role(f.proowner, 'USAGE')
+       AND pg_catalog.has_schema_privilege(s.oid, 'USAGE') AND pg_catalog.has_function_privilege(f.oid, 'EXECUTE')),
   'operators', (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.jsonb_build_array(s.nspname, o.oprname))
       FROM pg_catalog.pg_operator o JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) o.oprnamespace
      -- An extension's operator in C over nothing but its own types runs no SQL and takes no value of a built-in type.

@@ -10,6 +10,9 @@ mod scan;
 mod scripted;
 mod statement;
 
+/// SQL of a function for the mask `hash`, to be installed in a database.
+pub const HASH_FUNCTION: &str = include_str!("../rewrite/hash_function.sql");
+
 pub use approvals::{Decision, approvals, decide};
 pub use error::CommandError;
 pub use explain::{Explain, explain};

@@ -1,4 +1,4 @@
-//! What the classification says of one column: a word, or paths into a JSON document.
+//! What the classification says of one column: a word, a function, or paths into a JSON document.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,9 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 pub enum ColumnStyle {
     /// `clear`, or a mask style: `redact`, `last4`, `null`, `year`, `zip3`, `constant`, `default`.
     Whole(String),
-    /// `{ json = { ssn = "last4", "contact.phone" = "redact" }, otherwise = "remove" }`, for columns of type `jsonb`.
+    /// `{ hash = "schema.function" }`: what a function of the database makes of it, with a key that it keeps.
+    Hash(String),
+    /// `{ json = { ssn = "last4", "contact.phone" = "redact" }, otherwise = "remove" }`, for columns of type `jsonb` or `json`.
     Json(JsonPaths),
 }
 
@@ -69,7 +71,9 @@ impl<'de> Visitor<'de> for WordOrPaths {
     type Value = ColumnStyle;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a style such as \"redact\", or { json = { … }, otherwise = \"remove\" }")
+        f.write_str(
+            "a style such as \"redact\", { hash = \"schema.function\" }, or { json = { … }, otherwise = \"remove\" }",
+        )
     }
 
     fn visit_str<E: Error>(self, style: &str) -> Result<ColumnStyle, E> {
@@ -77,6 +81,21 @@ impl<'de> Visitor<'de> for WordOrPaths {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ColumnStyle, A::Error> {
-        JsonPaths::deserialize(MapAccessDeserializer::new(map)).map(ColumnStyle::Json)
+        match Written::deserialize(MapAccessDeserializer::new(map))? {
+            Written { json: Some(json), otherwise, hash: None } => {
+                Ok(ColumnStyle::Json(JsonPaths { json, otherwise: otherwise.unwrap_or_default() }))
+            }
+            Written { json: None, otherwise: None, hash: Some(function) } => Ok(ColumnStyle::Hash(function)),
+            _ => Err(A::Error::custom("expected either `hash`, or `json` with or without `otherwise`")),
+        }
     }
+}
+
+/// All that may stand in braces.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    json: Option<BTreeMap<String, String>>,
+    otherwise: Option<Otherwise>,
+    hash: Option<String>,
 }

@@ -57,6 +57,20 @@ pub enum ClassificationError {
         /// Why.
         source: Misfit,
     },
+    /// The function of `hash` is none that keeps its key.
+    #[error(
+        "classification of {table}.{column}: hash: expected {function}(text), the only function of that name, of type text, \
+         STRICT, STABLE or IMMUTABLE, SECURITY DEFINER with a search_path of its own, that the relay's login may call and \
+         does not own (`relay hash-function` prints one)"
+    )]
+    HashFunction {
+        /// The relation.
+        table: String,
+        /// The column.
+        column: String,
+        /// The function.
+        function: String,
+    },
     /// A generated column is made from a protected one and called clear.
     #[error("classification of {table}.{column}: it is `clear`, but generated from a protected column")]
     Generated {
@@ -135,7 +149,7 @@ impl Protection {
                 own.and_then(|own| own.get(&number)).cloned().flatten().or_else(shared)
             };
             let columns = relation.columns.iter().map(|c| (c.number, style_of(c.number, &c.name))).collect();
-            check(relation, &columns)?;
+            check(relation, &columns, snapshot)?;
             self.relations.insert(relation.oid, columns);
         }
         Ok(())
@@ -212,10 +226,21 @@ fn stated(table: &ClassifiedTable, relation: &Relation) -> Result<Explicit, Clas
     Ok(columns)
 }
 
-fn check(relation: &Relation, columns: &BTreeMap<i16, Option<Style>>) -> Result<(), ClassificationError> {
+fn check(
+    relation: &Relation,
+    columns: &BTreeMap<i16, Option<Style>>,
+    snapshot: &Snapshot,
+) -> Result<(), ClassificationError> {
     for column in &relation.columns {
         let table = || relation.qualified().to_string();
         match columns.get(&column.number).and_then(Option::as_ref) {
+            Some(Style::Hash(function)) if !snapshot.keeps_hash_key(&function.schema, &function.name) => {
+                return Err(ClassificationError::HashFunction {
+                    table: table(),
+                    column: column.name.clone(),
+                    function: format!("{}.{}", function.schema, function.name),
+                });
+            }
             Some(style) => check_style(style, column).map_err(|source| ClassificationError::Misfit {
                 table: table(),
                 column: column.name.clone(),

@@ -90,6 +90,20 @@ impl JsonMask {
         self.value(&self.shape, reference, 0)
     }
 
+    /// The mask of the `json` in a column, as SQL of type `jsonb`.
+    ///
+    /// `json` is a text that has the form of a document, and holds some that `jsonb` cannot: each function that takes it apart
+    /// fails on some of them. What cannot be read for sure looks like no document. Of a key that is there twice the last one
+    /// counts. The text is read once, which OFFSET sees to.
+    pub(super) fn of_text(&self, reference: &str) -> String {
+        let text = format!("CAST({reference} AS pg_catalog.text)");
+        format!(
+            "(SELECT {} FROM (SELECT CASE WHEN {} THEN CAST({text} AS pg_catalog.jsonb) END AS item OFFSET 0) AS document)",
+            self.value(&self.shape, "document.item", 0),
+            is_readable(&text),
+        )
+    }
+
     fn value(&self, shape: &Shape, value: &str, depth: usize) -> String {
         match shape {
             Shape::Clear => value.to_owned(),
@@ -129,6 +143,22 @@ impl JsonMask {
     }
 }
 
+/// Whether a text of type `json` becomes `jsonb` for sure, on any version: it is not long, has no zero character and no half
+/// of a surrogate pair (nor a whole one, which no regular expression can tell from two halves), no number that `numeric`
+/// could not hold, and fewer brackets than are too deep for the server's stack.
+fn is_readable(text: &str) -> String {
+    let length = |of: &str| format!("pg_catalog.octet_length({of})");
+    let without = format!("pg_catalog.translate({text}, '[{{', '')");
+    format!(
+        "{} OPERATOR(pg_catalog.<=) {TEXT_MAX} AND {} OPERATOR(pg_catalog.-) {} OPERATOR(pg_catalog.<=) {BRACKETS_MAX} \
+         AND ({text} COLLATE pg_catalog.\"C\") OPERATOR(pg_catalog.!~) {}",
+        length(text),
+        length(text),
+        length(&without),
+        literal(UNREADABLE),
+    )
+}
+
 /// A mask of one value, whatever it is: never SQL's NULL, and nothing of arrays and objects.
 fn masked(style: &Style, value: &str) -> String {
     let text = format!("({value} OPERATOR(pg_catalog.#>>) CAST('{{}}' AS pg_catalog.text[]))");
@@ -153,7 +183,7 @@ fn masked(style: &Style, value: &str) -> String {
             shown(&["string"], &zip3, &json_text("000"))
         }
         Style::Year => shown(&["string"], &year_of(&text), NULL),
-        Style::Redact | Style::Default | Style::Json(_) => json_text(REDACTED),
+        Style::Redact | Style::Default | Style::Hash(_) | Style::Json(_) => json_text(REDACTED),
     }
 }
 
@@ -295,6 +325,13 @@ fn key(text: &str) -> Option<(String, &str)> {
 const NULL: &str = "CAST('null' AS pg_catalog.jsonb)";
 const NO_KEYS: &str = "CAST('{}' AS pg_catalog.jsonb)";
 const NO_ELEMENTS: &str = "CAST('[]' AS pg_catalog.jsonb)";
+/// What stands in texts of type `json` on which a cast to `jsonb` can fail. Conservative: a number is what looks like one.
+const UNREADABLE: &str =
+    r"\\u(0000|[dD][89a-fA-F])|[0-9]{255}|(^|[][{:,[:space:]])-?[0-9]+([.][0-9]+)?[eE][+-]?[0-9]{4}";
+/// Bytes of a document in a column of type `json`.
+const TEXT_MAX: usize = 1024 * 1024;
+/// Objects and arrays in it: as deep as they could be.
+const BRACKETS_MAX: usize = 2000;
 const PATHS_MAX: usize = 256;
 const STEPS_MAX: usize = 16;
 /// Bytes. PostgreSQL compiles large expressions, and for one of 300 kB took a minute, for one of 2 MB ten and gigabytes.

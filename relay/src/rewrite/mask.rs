@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use super::constant::{constant, is_character, is_character_array, qualified_type};
 use super::json_mask::JsonMask;
-use crate::catalog::types::{BPCHAR, CHAR, DATE, JSONB, NAME, TIMESTAMP, TIMESTAMPTZ, VARCHAR};
-use crate::catalog::{Column, literal};
+use crate::catalog::types::{BPCHAR, CHAR, DATE, JSON, JSONB, NAME, TIMESTAMP, TIMESTAMPTZ, VARCHAR};
+use crate::catalog::{Column, literal, quoted};
 use crate::config::ColumnStyle;
 
 /// How a protected column looks.
@@ -35,8 +35,19 @@ pub enum Style {
     Constant,
     /// Any type: `redact` for character types, NULL for the others.
     Default,
-    /// `jsonb`: a document with the parts that are named, each with a style of its own.
+    /// Character types: what a function of the database makes of it, by a key that it keeps (rule 11).
+    Hash(Arc<HashFunction>),
+    /// `jsonb` and `json`: a document with the parts that are named, each with a style of its own.
     Json(Arc<JsonMask>),
+}
+
+/// A function that takes a text and returns one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashFunction {
+    /// Its schema.
+    pub(crate) schema: String,
+    /// Its name.
+    pub(crate) name: String,
 }
 
 /// A style that does not exist, or may not be used.
@@ -46,7 +57,9 @@ pub enum StyleError {
     #[error("`{0}` is no mask style: expected clear, redact, last4, null, year, zip3, constant or default")]
     Unknown(String),
     /// A keyed hash would show its key in plans and logs (rule 11).
-    #[error("`hash` is refused: its key would appear in plans and server logs")]
+    #[error(
+        "`hash` alone is refused, for its key would appear in plans and server logs: expected {{ hash = \"schema.function\" }}, a function of the database that keeps its key, for a column as a whole"
+    )]
     Hash,
     /// A path into JSON documents.
     #[error("path `{path}`: {problem}")]
@@ -98,6 +111,7 @@ impl fmt::Display for Style {
             Self::Zip3 => "zip3",
             Self::Constant => "constant",
             Self::Default => "default",
+            Self::Hash(_) => "hash",
             Self::Json(_) => "json",
         })
     }
@@ -112,6 +126,13 @@ impl Style {
         match written {
             written if written.is_clear() => Ok(None),
             ColumnStyle::Whole(style) => style.parse().map(Some),
+            ColumnStyle::Hash(function) => match function.rsplit_once('.') {
+                Some((schema, name)) if !schema.is_empty() && !name.is_empty() => {
+                    let function = HashFunction { schema: schema.to_owned(), name: name.to_owned() };
+                    Ok(Some(Self::Hash(Arc::new(function))))
+                }
+                _ => Err(StyleError::Hash),
+            },
             ColumnStyle::Json(paths) => JsonMask::new(paths).map(|mask| Some(Self::Json(Arc::new(mask)))),
         }
     }
@@ -119,6 +140,7 @@ impl Style {
     /// As a classification states it.
     pub(crate) fn written(&self) -> ColumnStyle {
         match self {
+            Self::Hash(function) => ColumnStyle::Hash(format!("{}.{}", function.schema, function.name)),
             Self::Json(mask) => ColumnStyle::Json(mask.written().clone()),
             style => ColumnStyle::Whole(style.to_string()),
         }
@@ -151,11 +173,14 @@ pub(crate) fn expression(style: &Style, column: &Column, reference: &str) -> Res
             last4(column, reference).ok_or_else(|| misfit("types of at least 8 characters"))?
         }
         Style::Zip3 if character => zip3(column, reference).ok_or_else(|| misfit("types of at least 5 characters"))?,
+        Style::Hash(function) if character => hash(function, column, reference).ok_or_else(|| misfit(HASHED_TYPES))?,
+        Style::Hash(_) => return Err(misfit(HASHED_TYPES)),
         Style::Last4 | Style::Zip3 => return Err(misfit("character types")),
         Style::Year => year(column, reference).ok_or_else(|| misfit("dates and timestamps"))?,
         Style::Constant => constant(column).ok_or_else(|| misfit("types that have a plain value"))?,
         Style::Json(mask) if column.base == JSONB => mask.expression(reference),
-        Style::Json(_) => return Err(misfit(JSONB_ALONE)),
+        Style::Json(mask) if column.base == JSON => mask.of_text(reference),
+        Style::Json(_) => return Err(misfit("types jsonb and json")),
     };
     Ok(typed(column, &value, character))
 }
@@ -188,6 +213,14 @@ fn last4(column: &Column, reference: &str) -> Option<String> {
     let room = capacity.saturating_sub(4);
     let prefix = if room >= LAST4_PREFIX.len() { LAST4_PREFIX.to_owned() } else { "*".repeat(room) };
     Some(last4_of(&as_text(reference), &prefix))
+}
+
+/// Of a type that holds fewer characters than the hash has, its first ones.
+fn hash(function: &HashFunction, column: &Column, reference: &str) -> Option<String> {
+    let length = capacity(column).unwrap_or(HASH_LENGTH_MAX).min(HASH_LENGTH_MAX);
+    let HashFunction { schema, name } = function;
+    (length >= HASH_LENGTH_MIN)
+        .then(|| format!("pg_catalog.left({}.{}({}), {length})", quoted(schema), quoted(name), as_text(reference)))
 }
 
 fn zip3(column: &Column, reference: &str) -> Option<String> {
@@ -265,6 +298,11 @@ fn year(column: &Column, reference: &str) -> Option<String> {
     ))
 }
 
+/// 64 bits in hexadecimal: fewer would take different values for one.
+const HASH_LENGTH_MIN: usize = 16;
+/// SHA-256 in hexadecimal.
+const HASH_LENGTH_MAX: usize = 64;
+const HASHED_TYPES: &str = "character types of at least 16 characters";
 pub(super) const REDACTED: &str = "***";
 pub(super) const LAST4_PREFIX: &str = "***-**-";
 /// Four shown characters are at most half of the value.
@@ -274,9 +312,6 @@ const ZIP_LENGTH: usize = 5;
 /// The last year that is hidden: whoever was born in a later one is no older than 89 before this year ends.
 pub(super) const OLDEST_YEAR: &str =
     "(pg_catalog.date_part('year', pg_catalog.timezone('UTC', pg_catalog.now())) OPERATOR(pg_catalog.-) 90)";
-/// Why not `json`: it keeps texts that no function of PostgreSQL 15 takes apart without failing on some.
-const JSONB_ALONE: &str = "type jsonb alone: values of type json may hold keys twice, and escapes or numbers on which every \
-     function that reads them fails";
 /// Three-digit areas of 20,000 people or fewer, by the census of 2000 (as in the Office for Civil Rights' guidance on
 /// de-identification) and by that of 2010: areas of either list are hidden.
 const SPARSE_ZIP3: [&str; 21] = [

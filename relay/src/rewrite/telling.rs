@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::access::{RelationAccess, Treatment};
+use super::mask::Style;
 use super::rewriter::Rewriter;
 use super::trigger_code::word;
 use crate::catalog::{Check, Column, ForeignKey, Index, Kind, Relation};
@@ -37,6 +38,8 @@ impl Rewriter<'_> {
                 Some("another server holds rows of it to constraints that the relay does not know".to_owned())
             } else if relation.row_security {
                 Some("its row-level security may read masked columns".to_owned())
+            } else if let Some(column) = part.hashed(action) {
+                Some(format!("column {column} is masked by a hash, and whoever gives values could try guesses on it"))
             } else {
                 part.told_by(action)
                     .or_else(|| self.catalog.foreign_keys().iter().find_map(|key| part.key(key, action)))
@@ -54,6 +57,8 @@ impl Rewriter<'_> {
 struct Part<'a> {
     relation: &'a Relation,
     masked: BTreeSet<i16>,
+    /// Those masked by a keyed hash.
+    hashed: BTreeSet<i16>,
     assigned: BTreeSet<i16>,
 }
 
@@ -62,6 +67,9 @@ impl<'a> Part<'a> {
         let is_masked = |treatment: &Treatment| matches!(treatment, Treatment::Masked(_));
         let masked = access.columns.iter().filter(|column| is_masked(&column.treatment)).map(|column| column.number);
         let masked: BTreeSet<i16> = masked.collect();
+        let hash = |treatment: &Treatment| matches!(treatment, Treatment::Masked(Style::Hash(_)));
+        let hashed = access.columns.iter().filter(|column| hash(&column.treatment)).map(|column| column.number);
+        let hashed = hashed.collect();
         // A trigger may hand what is given on to other clear columns.
         let hands_on = !relation.trigger_functions.is_empty();
         let given = |column: &&Column| match assigned {
@@ -69,7 +77,19 @@ impl<'a> Part<'a> {
             Assigned::These(names) => names.contains(&column.name) || hands_on && !masked.contains(&column.number),
         };
         let assigned = relation.columns.iter().filter(given).map(|column| column.number).collect();
-        Self { relation, masked, assigned }
+        Self { relation, masked, hashed, assigned }
+    }
+
+    /// A column whose hash would be that of a value which the client gives.
+    fn hashed(&self, action: &str) -> Option<&str> {
+        let gives = matches!(action, "insert" | "update");
+        let hands_on = !self.relation.trigger_functions.is_empty();
+        let given = |number: &i16| {
+            let sources = self.column(*number).and_then(|column| column.generated_from.as_deref()).unwrap_or_default();
+            hands_on || self.assigned.contains(number) || sources.iter().any(|source| self.assigned.contains(source))
+        };
+        let number = self.hashed.iter().filter(|_| gives).find(|number| given(number))?;
+        self.column(*number).map(|column| column.name.as_str())
     }
 
     fn told_by(&self, action: &str) -> Option<String> {

@@ -115,6 +115,11 @@ impl Clinic {
         RawValues::new(text_rows(&messages).into_iter().flatten().flatten())
     }
 
+    /// What the server wrote down.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(value(&self.server.env(), "SERVER_LOG")).unwrap()).into_owned()
+    }
+
     /// Where psql connects, as environment variables.
     pub(crate) fn psql(&self) -> Command {
         let mut psql = Command::new("psql");
@@ -214,7 +219,8 @@ pub(crate) fn text_rows(messages: &[SimpleQueryMessage]) -> Vec<Vec<Option<Strin
 
 fn profile(snapshot: &Snapshot, classification: &str) -> Result<AccessProfile, ProfileError> {
     let policies =
-        "permit(principal in Group::\"analysts\", action in [Action::\"connect\", Action::\"select\"], resource);";
+        "permit(principal in Group::\"analysts\", action in [Action::\"connect\", Action::\"select\"], resource);
+        permit(principal, action in [Action::\"insert\", Action::\"update\"], resource in Schema::\"clinic/lab\");";
     let policies = PolicySet::from_texts(&[("test.cedar".to_owned(), policies.to_owned())]).unwrap();
     let principal = identity::Principal {
         kind: identity::Kind::User,

@@ -12,6 +12,7 @@
 mod catalog_queries;
 mod clinic;
 mod every_type;
+mod hashing;
 mod json_paths;
 mod raw_values;
 mod splices;
