@@ -81,3 +81,13 @@ output "alarms" {
   description = "SNS topic of the alarms."
   value       = module.pipeline.alarms
 }
+
+output "cookie_key" {
+  description = "ARN of the KMS key that the console's cookies are sealed with; replace it to log everybody out."
+  value       = module.console.cookie_key
+}
+
+output "relay_secrets" {
+  description = "ARNs of the secrets that relays read."
+  value       = module.relay.secrets
+}

@@ -32,3 +32,8 @@ output "domain_target" {
   description = "What your own host name must point at (CNAME). Null without `domain`."
   value       = one(aws_apigatewayv2_domain_name.this[*].domain_name_configuration[0].target_domain_name)
 }
+
+output "cookie_key" {
+  description = "ARN of the KMS key that cookies are sealed with; replace it to log everybody out."
+  value       = aws_kms_key.cookies.arn
+}

@@ -8,6 +8,8 @@ locals {
     Principal = { AWS = local.root }
     Action = [
       "kms:CancelKeyDeletion",
+      "kms:CreateAlias",
+      "kms:DeleteAlias",
       "kms:DescribeKey",
       "kms:DisableKey",
       "kms:DisableKeyRotation",
@@ -25,6 +27,7 @@ locals {
       "kms:ScheduleKeyDeletion",
       "kms:TagResource",
       "kms:UntagResource",
+      "kms:UpdateAlias",
       "kms:UpdateKeyDescription",
     ]
     Resource = "*"
@@ -144,12 +147,12 @@ resource "aws_kms_key" "storage" {
         Resource  = "*"
       },
       {
+        # Into queues and topics, whose own policies say for which account. These services name none to KMS.
         Sid       = "Notifications"
         Effect    = "Allow"
         Principal = { Service = ["s3.amazonaws.com", "cloudwatch.amazonaws.com"] }
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "*"
-        Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
       },
       {
         Sid       = "Logs"

@@ -120,11 +120,11 @@ resource "aws_iam_role_policy" "schedules" {
         Resource = aws_sqs_queue.dead_letters.arn
       },
       {
-        Sid       = "StorageKey"
-        Effect    = "Allow"
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource  = local.keys.storage
-        Condition = { StringEquals = { "kms:ViaService" = "sqs.${local.region}.amazonaws.com" } }
+        # For the schedules themselves, and for the queue.
+        Sid      = "StorageKey"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource = local.keys.storage
       },
     ]
   })

@@ -1,11 +1,16 @@
 # TCP from the client to the relay: TLS begins after PostgreSQL's SSLRequest, so it ends in the relay and nowhere before.
 
+locals {
+  # Load balancers have names of at most 32 characters, with no hyphen at the end.
+  short_name = trimsuffix(substr("${local.name}-relays", 0, 32), "-")
+}
+
 resource "aws_lb" "this" {
   #checkov:skip=CKV_AWS_150:Set by `deletion_protection`, whose default is true
   #checkov:skip=CKV_AWS_91:A network load balancer logs its TLS listeners alone, and this one has none; the relay records each connection
   #checkov:skip=CKV2_AWS_28:AWS WAF reads HTTP; this is PostgreSQL
   #checkov:skip=CKV2_AWS_20:AWS redirects HTTP; this is PostgreSQL
-  name                             = substr("${local.name}-relays", 0, 32)
+  name                             = local.short_name
   load_balancer_type               = "network"
   internal                         = var.internal
   subnets                          = coalesce(var.load_balancer_subnets, var.subnets)
@@ -30,7 +35,7 @@ resource "aws_lb_listener" "this" {
 
 resource "aws_lb_target_group" "this" {
   #checkov:skip=CKV_AWS_378:The protocol is PostgreSQL's, with TLS inside
-  name                 = substr("${local.name}-relays", 0, 32)
+  name                 = local.short_name
   port                 = var.port
   protocol             = "TCP"
   target_type          = "ip"

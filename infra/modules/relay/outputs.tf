@@ -47,3 +47,8 @@ output "environment" {
     })
   }
 }
+
+output "secrets" {
+  description = "ARNs of the secrets that relays read."
+  value       = local.secrets
+}
