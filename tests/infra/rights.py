@@ -62,7 +62,7 @@ class Stack:
         self.configurations = {relay: environment["AFFIDAVIT_CONFIG"] for relay, environment in environments.items()}
         one = environments["one"]
         self.keys = {**self.keys, "cookies": value["cookie_key"]}
-        self.secrets = value["relay_secrets"]
+        self.secrets, self.relay_log = value["relay_secrets"], value["relay_log_group"]
         self.tenant, self.environment = one["AFFIDAVIT_TENANT"], one["AFFIDAVIT_ENVIRONMENT"]
         self.mode, self.days = one["AFFIDAVIT_LOCK_MODE"].upper(), int(one["AFFIDAVIT_RETAIN_DAYS"])
         self.scope = f"{self.tenant}/{self.environment}"
@@ -164,6 +164,10 @@ class Stack:
         return who.dynamodb.query(TableName=self.table, KeyConditionExpression="pk = :pk",
                                   ExpressionAttributeValues={":pk": {"S": "sessions"}}, ConsistentRead=True)
 
+    def log_of(self, who, function):
+        name = self.functions[function].rsplit(":", 1)[-1]
+        return who.logs.create_log_stream(logGroupName=f"/affidavit/{name}", logStreamName=self.fresh("", ""))
+
     def mac(self, who):
         return who.kms.generate_mac(KeyId=self.keys["cookies"], Message=DIGEST, MacAlgorithm="HMAC_SHA_256")
 
@@ -242,6 +246,7 @@ def roles(s):
         return {
             "put without If-None-Match": lambda who: put(who, once=False),
             "put with a shorter retention": lambda who: put(who, days=1),
+            "lock for a century": lambda who: put(who, days=36_500),
             "put with another mode": lambda who: put(who, mode={"GOVERNANCE": "COMPLIANCE", "COMPLIANCE": "GOVERNANCE"}[s.mode]),
         }
 
@@ -406,7 +411,32 @@ def roles(s):
             "seal": lambda who: s.invoke(who, s.functions["sealer"]),
         },
     )
-    return {"relay-one": relay, "indexer": indexer, "sealer": sealer, "certifier": certifier, "bundler": bundler, "console": console}
+    # What AWS itself does in our name: no program ever has these.
+    no_program = {
+        **must_not_sign(s),
+        **no_results(s),
+        "store a chunk": put_chunk,
+        "read a chunk": lambda who: s.get(who, "chunk"),
+        "read what approvers were shown": lambda who: s.get(who, "request"),
+        "begin a bundle": lambda who: s.invoke(who, s.functions["bundler"]),
+        "write to the index": s.row,
+    }
+    schedules = (
+        {
+            "seal": lambda who: s.invoke(who, s.functions["sealer"]),
+            "have the keys certified": lambda who: s.invoke(who, s.functions["certifier"]),
+            "tell what failed": lambda who: who.sqs.send_message(QueueUrl=s.queues["dead_letters"], MessageBody="x"),
+        },
+        no_program,
+    )
+    execution = (
+        {"open a task's log": lambda who: who.logs.create_log_stream(logGroupName=s.relay_log, logStreamName=INCARNATION)},
+        {**no_program, "seal": lambda who: s.invoke(who, s.functions["sealer"])},
+    )
+    return {
+        "relay-one": relay, "indexer": indexer, "sealer": sealer, "certifier": certifier, "bundler": bundler, "console": console,
+        "schedules": schedules, "execution": execution,
+    }
 
 
 def administrator(s):
@@ -427,6 +457,8 @@ def administrator(s):
 
 
 SIGNS = {"sealer": ["checkpoints"], "certifier": ["certificates"], "bundler": ["bundles"], "console": ["approvals"]}
+AWS_ITSELF = {"schedules", "execution"}
+FUNCTIONS = {"indexer", "sealer", "certifier", "bundler", "console"}
 
 
 class Allowed:
@@ -480,6 +512,10 @@ def main():
         must_not = {**everybody_must_not(stack), **must_not}
         if not may or len(must_not) < 10:
             raise SystemExit(f"{role}: too little is asked of it")
+        if role in FUNCTIONS:
+            may = {**may, "write its log": lambda who, role=role: stack.log_of(who, role),
+                   "tell what failed": lambda who: who.sqs.send_message(QueueUrl=stack.queues["dead_letters"], MessageBody="x")}
+            must_not = {**must_not, "write another one's log": lambda who, role=role: stack.log_of(who, "sealer" if role != "sealer" else "indexer")}
         for what, call in may.items():
             code = refusal(call, who)
             if code:
@@ -490,9 +526,11 @@ def main():
             if code not in DENIALS:
                 print(f"{role} must not {what}: {code or 'it was done'}")
                 wrong += 1
-        # A policy that somebody adds by mistake or intent: what nobody may stays denied, and keys are not for sale.
+        # A policy that somebody adds by mistake or intent: what no program may stays denied, and keys are not for sale.
         with Allowed(stack, stack.roles[role]):
-            still = {**nobody_may(stack), **must_not_sign(stack, *SIGNS.get(role, ()))}
+            still = must_not_sign(stack, *SIGNS.get(role, ()))
+            if role not in AWS_ITSELF:
+                still |= nobody_may(stack)
             for what, call in still.items():
                 code = refusal(call, who)
                 if code not in DENIALS:

@@ -37,7 +37,7 @@ output "roles" {
   description = "ARN of each program's role."
   value = merge(
     module.pipeline.roles,
-    { console = module.console.role },
+    { console = module.console.role, schedules = module.pipeline.schedules_role, execution = module.relay.execution_role },
     { for relay, role in module.relay.roles : "relay-${relay}" => role },
   )
 }
@@ -90,4 +90,9 @@ output "cookie_key" {
 output "relay_secrets" {
   description = "ARNs of the secrets that relays read."
   value       = module.relay.secrets
+}
+
+output "relay_log_group" {
+  description = "Log group of the relays."
+  value       = module.relay.log_group
 }

@@ -23,7 +23,8 @@ locals {
     }] if local.buckets[bucket].write_once
   }
 
-  # A retention that is given is no shorter and no weaker than it must be. A day's grace: it begins by the writer's clock.
+  # A retention that is given is no shorter, weaker or longer than it must be (in COMPLIANCE mode nobody could take a century
+  # back). A day's grace either way: it begins by the writer's clock.
   retention = {
     for bucket, arn in local.bucket_arns : bucket => [
       {
@@ -33,6 +34,14 @@ locals {
         Action    = ["s3:PutObject", "s3:PutObjectRetention"]
         Resource  = "${arn}/*"
         Condition = { NumericLessThan = { "s3:object-lock-remaining-retention-days" = tostring(max(var.retain_days - 1, 0)) } }
+      },
+      {
+        Sid       = "NoLongerRetention"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = ["s3:PutObject", "s3:PutObjectRetention"]
+        Resource  = "${arn}/*"
+        Condition = { NumericGreaterThan = { "s3:object-lock-remaining-retention-days" = tostring(var.retain_days + 1) } }
       },
       {
         Sid       = "NoWeakerRetention"

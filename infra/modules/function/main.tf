@@ -76,7 +76,7 @@ resource "aws_iam_role_policy" "this" {
           Sid      = "Log"
           Effect   = "Allow"
           Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-          Resource = "${aws_cloudwatch_log_group.this.arn}:*"
+          Resource = [aws_cloudwatch_log_group.this.arn, "${aws_cloudwatch_log_group.this.arn}:*"]
         },
         {
           Sid      = "DeadLetters"

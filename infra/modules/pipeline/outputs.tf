@@ -8,6 +8,11 @@ output "roles" {
   }
 }
 
+output "schedules_role" {
+  description = "ARN of the role by which schedules invoke functions."
+  value       = aws_iam_role.schedules.arn
+}
+
 output "functions" {
   description = "ARN of each function."
   value = {

@@ -18,6 +18,11 @@ output "roles" {
   value       = { for relay, role in aws_iam_role.relay : relay => role.arn }
 }
 
+output "execution_role" {
+  description = "ARN of the role that starts the relays' tasks."
+  value       = aws_iam_role.execution.arn
+}
+
 output "security_group" {
   description = "Security group of the relays: let it in at the target databases."
   value       = aws_security_group.relay.id

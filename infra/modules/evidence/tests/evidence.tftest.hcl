@@ -124,6 +124,16 @@ run "evidence_is_written_once_and_for_long_enough" {
     ])
     error_message = "Somebody may put an object with a shorter retention."
   }
+
+  assert {
+    condition = alltrue([
+      for bucket in ["evidence", "log"] : anytrue([
+        for statement in jsondecode(aws_s3_bucket_policy.this[bucket].policy).Statement :
+        statement.Effect == "Deny" && try(statement.Condition.NumericGreaterThan["s3:object-lock-remaining-retention-days"], "") == "2193"
+      ])
+    ])
+    error_message = "Somebody may lock an object for ever."
+  }
 }
 
 run "each_key_has_one_signer_and_no_administrator_signs" {
