@@ -1,5 +1,5 @@
 # Thin: each target says what it runs; the work is in cargo and in tests/.
-.PHONY: setup setup-test demo up down test definition crash fuzz bench bench-evidence check
+.PHONY: setup setup-test demo up down test definition crash fuzz bench bench-evidence check infra-check infra-emulated
 
 setup:  ## Installs what is missing (Debian, Ubuntu; elsewhere it names it)
 	@tests/setup.sh
@@ -43,3 +43,11 @@ check:  ## What CI asks before the tests
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
 	cargo deny check bans licenses sources
+
+infra-check:  ## Terraform's format, validity and tests, and checkov; skipped, and says so, without Terraform or its provider
+	@tests/setup.sh --infra
+	@tests/infra/check.sh
+
+infra-emulated:  ## infra/live/example deployed on an emulator, what each role may do and must not, and taken down again
+	@tests/setup.sh --infra
+	@tests/infra/emulated.sh

