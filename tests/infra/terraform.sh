@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # Sourced: a copy of the modules to work in, and Terraform in it. Nothing is left in the tree.
 
 readonly CACHE="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}"
