@@ -14,7 +14,7 @@ use std::sync::Arc;
 use wire::postgres::TransactionStatus;
 use wire::postgres::conversation::OpKind;
 
-use crate::policy::{Effects, Footing, Permit, Refusal, Ruling, Savepoint, SettingChange};
+use crate::policy::{Effects, Footing, Permit, Refusal, Savepoint, SettingChange};
 use crate::rewrite::SEARCH_PATH;
 
 use bytes::Bytes;
@@ -28,13 +28,22 @@ use super::{Ending, Session};
 pub(super) struct Chosen {
     start: Arc<[String]>,
     footing: Arc<Footing>,
-    now: Values,
-    settled: Values,
-    savepoints: Vec<(String, Values)>,
+    now: Arc<Values>,
+    settled: Arc<Values>,
+    savepoints: Vec<Kept>,
     /// A value was changed since the transaction began.
     moved: bool,
     /// Something failed since then.
     failed: bool,
+}
+
+/// Savepoints of one name, one behind the other with nothing changed between them: drivers that make one before each
+/// statement may never release them.
+#[derive(Debug)]
+struct Kept {
+    name: String,
+    values: Arc<Values>,
+    times: u64,
 }
 
 /// What was chosen; what is not in it is as it was when the session began.
@@ -55,8 +64,8 @@ impl Chosen {
         Self {
             start: Arc::clone(&footing.search_path),
             footing,
-            now: Values::new(),
-            settled: Values::new(),
+            now: Arc::default(),
+            settled: Arc::default(),
             savepoints: Vec::new(),
             moved: false,
             failed: false,
@@ -94,30 +103,43 @@ impl Chosen {
         }
         match &effects.savepoint {
             Savepoint::Nothing => {}
-            Savepoint::Made(name) => self.savepoints.push((name.clone(), self.now.clone())),
+            Savepoint::Made(name) => self.keep(name),
             Savepoint::Released(name) => {
                 if let Some(at) = self.savepoint(name) {
-                    self.savepoints.truncate(at);
+                    self.savepoints.truncate(at.saturating_add(1));
+                    if let Some(last) = self.savepoints.last_mut() {
+                        last.times = last.times.saturating_sub(1);
+                    }
+                    self.savepoints.retain(|kept| kept.times > 0);
                 }
             }
             Savepoint::RolledBackTo(name) => {
                 self.failed = false;
                 if let Some(at) = self.savepoint(name) {
                     self.savepoints.truncate(at.saturating_add(1));
-                    self.now = self.savepoints.last().map(|(_, values)| values.clone()).unwrap_or_default();
+                    if let Some(last) = self.savepoints.last() {
+                        self.now = Arc::clone(&last.values);
+                    }
                     self.stand();
                 }
             }
         }
     }
 
+    fn keep(&mut self, name: &str) {
+        match self.savepoints.last_mut() {
+            Some(last) if last.name == name && last.values == self.now => last.times = last.times.saturating_add(1),
+            _ => self.savepoints.push(Kept { name: name.to_owned(), values: Arc::clone(&self.now), times: 1 }),
+        }
+    }
+
     /// The target's choice: the last one of that name.
     fn savepoint(&self, name: &str) -> Option<usize> {
-        self.savepoints.iter().rposition(|(known, _)| known == name)
+        self.savepoints.iter().rposition(|kept| kept.name == name)
     }
 
     fn set(&mut self, change: &SettingChange) {
-        let value = self.now.entry(change.name).or_default();
+        let value = Arc::make_mut(&mut self.now).entry(change.name).or_default();
         match change.local {
             true => value.local = Some(change.value.clone()),
             false => *value = Value { lasting: change.value.clone(), local: None },
@@ -144,8 +166,9 @@ impl Chosen {
         self.savepoints.clear();
         self.failed = false;
         if std::mem::take(&mut self.moved) {
-            self.now.values_mut().for_each(|value| value.local = None);
-            self.now.retain(|_, value| value.lasting.is_some());
+            let now = Arc::make_mut(&mut self.now);
+            now.values_mut().for_each(|value| value.local = None);
+            now.retain(|_, value| value.lasting.is_some());
             self.settled.clone_from(&self.now);
             self.stand();
         }
@@ -198,15 +221,17 @@ impl Session {
 
     /// Why these statements may not run in this order: what ends a transaction brings settings back, and others come behind
     /// it in the same message (rule 6).
-    pub(super) fn unsettled(&self, ruling: &Ruling) -> Option<Refusal> {
-        let mut effects = ruling.statements.iter().map(|statement| &statement.effects);
-        if self.chosen.savepoints.len() >= SAVEPOINTS_MAX
-            && effects.clone().any(|effects| matches!(effects.savepoint, Savepoint::Made(_)))
-        {
+    pub(super) fn unsettled<'e>(&self, effects: impl IntoIterator<Item = &'e Effects>) -> Option<Refusal> {
+        let (moved, full) = (self.chosen.has_moved(), self.chosen.savepoints.len() >= SAVEPOINTS_MAX);
+        if !moved && !full {
+            return None;
+        }
+        let effects: Vec<&Effects> = effects.into_iter().collect();
+        if full && effects.iter().any(|effects| matches!(effects.savepoint, Savepoint::Made(_))) {
             return Some(Refusal::limit(format!("a transaction has at most {SAVEPOINTS_MAX} savepoints at a time")));
         }
-        let moved = self.chosen.has_moved();
-        let ends = moved && effects.any(|effects| effects.moves_settings(moved)) && effects.next().is_some();
+        let earlier = effects.len().saturating_sub(1);
+        let ends = moved && effects.iter().take(earlier).any(|effects| effects.moves_settings(moved));
         ends.then(|| {
             Refusal::unsupported("what ends a transaction in which search_path or the planner's settings were set must be the last statement of its message")
                 .hint("What follows it in the same message could mean something else afterwards.")
@@ -296,6 +321,17 @@ mod tests {
         assert_eq!(path_after("BEGIN; SAVEPOINT s; SET a; SAVEPOINT s; SET b; TO s"), "a");
         assert_eq!(path_after("BEGIN; SAVEPOINT s; SET a; SAVEPOINT s; SET b; RELEASE s; TO s"), "start");
         assert_eq!(path_after("BEGIN; SAVEPOINT s; SAVEPOINT t; SET a; TO s; SET b; TO s; COMMIT"), "start");
+        assert_eq!(path_after("BEGIN; SET a; SAVEPOINT s; SAVEPOINT s; SET b; RELEASE s; TO s"), "a");
+        assert_eq!(path_after("BEGIN; SET a; SAVEPOINT s; SAVEPOINT s; RELEASE s; RELEASE s; SET b; COMMIT"), "b");
+    }
+
+    #[test]
+    fn a_savepoint_before_each_statement_takes_no_room() {
+        let mut chosen = Chosen::new(&[]);
+        for _ in 0..5_000 {
+            chosen.completed(Some(&savepoint(Savepoint::Made("autosave".to_owned()))), "SAVEPOINT");
+        }
+        assert_eq!(chosen.savepoints.len(), 1);
     }
 
     #[test]

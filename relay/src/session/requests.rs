@@ -208,7 +208,9 @@ impl Session {
     async fn query(&mut self, text: &str, client: Bytes) -> Result<Taken, Ending> {
         self.bound_names()?;
         let mut ruling = self.decide(Path::Simple, text, &[]).await?;
-        if let (Some(refusal), true) = (self.unsettled(&ruling), ruling.admitted().is_some()) {
+        if let (Some(refusal), true) =
+            (self.unsettled(ruling.statements.iter().map(|ruled| &ruled.effects)), ruling.admitted().is_some())
+        {
             ruling = Arc::new(policy::Ruling::clone(&ruling).refuse(refusal));
         }
         let runs = match self.cursors(&ruling) {
@@ -270,7 +272,9 @@ impl Session {
     ) -> Result<Permit, Ending> {
         self.bound_names()?;
         let mut ruling = self.decide(Path::Extended, text, parameter_types).await?;
-        if let (Some(refusal), true) = (self.unsettled(&ruling), ruling.admitted().is_some()) {
+        if let (Some(refusal), true) =
+            (self.unsettled(ruling.statements.iter().map(|ruled| &ruled.effects)), ruling.admitted().is_some())
+        {
             ruling = Arc::new(policy::Ruling::clone(&ruling).refuse(refusal));
         }
         let mut events = Vec::new();
@@ -362,8 +366,7 @@ impl Session {
             },
             Some(Cursor::Positions(name)) => match self.cursor(name) {
                 Lookup::Known(source) if source.exposure != Exposure::Open => {
-                    self.expect(OpKind::Parse, Operation::Refused(chosen_by_masks()), &mut Vec::new())?;
-                    return Ok(Taken::Permit(Permit::failing_parse(client, Vec::new())?));
+                    return self.declined(prepared.statement, chosen_by_masks(), client);
                 }
                 Lookup::Known(_) => own,
                 Lookup::Unconfirmed => return Ok(Taken::Delay),
@@ -371,6 +374,9 @@ impl Session {
             },
             _ => own,
         };
+        if let Some(refusal) = self.unsettled(prepared.effects.iter()) {
+            return self.declined(prepared.statement, refusal, client);
+        }
         let mut events = Vec::new();
         let row_limit = u64::try_from(max_rows).unwrap_or(0);
         let execution = match prepared.statement {
@@ -401,6 +407,11 @@ impl Session {
     fn ran_already(&mut self, statement: u64, client: Bytes) -> Result<Taken, Ending> {
         let refusal = Refusal::prerequisite("the approval is used up: it is for one run, right after the portal is bound")
             .hint("Send Execute, without a limit of rows, as the next message that does anything; or bind again to ask again.");
+        self.declined(statement, refusal, client)
+    }
+
+    /// A statement that was admitted is not run here and now.
+    fn declined(&mut self, statement: u64, refusal: Refusal, client: Bytes) -> Result<Taken, Ending> {
         let mut events = Vec::new();
         self.expect(OpKind::Parse, Operation::Declined { statement, refusal }, &mut events)?;
         Ok(Taken::Permit(Permit::failing_parse(client, events)?))

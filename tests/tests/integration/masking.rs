@@ -238,7 +238,7 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
         # Refused, or without what is secret in it: there is no row here.
         assert isinstance(ask(sql), str) or ask(sql) == [], sql
     assert ask("SELECT to_json(s)::text FROM pg_subscription s") == []
-    assert ask("LOCK clinic.patients") == "0A000"
+    assert ask("LOCK clinic.patients") == "42501"
     assert ask("LOCK pg_catalog.pg_class IN ACCESS SHARE MODE") == "42501"
     print(ask("SELECT a, b FROM unnest(ARRAY(SELECT ssn FROM clinic.patients LIMIT 3), ARRAY(SELECT name FROM clinic.patients LIMIT 3)) u(a, b)"))
 print("done")
