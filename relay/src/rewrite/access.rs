@@ -1,6 +1,6 @@
 //! What a principal may do with a relation, as the rewriter needs to know it: answers, not policies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use schemas::event::ObjectScope;
@@ -20,6 +20,8 @@ pub struct Access {
     /// May a function be called that users or an extension made, by schema and name; those of which nothing is permitted
     /// are left out.
     pub functions: BTreeMap<(String, String), Grant>,
+    /// Functions that policy forbids to call, of those that could be called without being permitted.
+    pub forbidden_functions: BTreeSet<(String, String)>,
 }
 
 /// Answers for one relation.

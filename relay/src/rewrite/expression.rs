@@ -28,7 +28,7 @@ impl Rewriter<'_> {
             Some(NodeEnum::AExpr(operation)) => self.operation(operation)?,
             Some(NodeEnum::FuncCall(call)) => self.function(call)?,
             Some(NodeEnum::TypeCast(cast)) => {
-                self.maybe_type(cast.type_name.as_mut())?;
+                cast.type_name.as_mut().map_or(Ok(()), |to| self.cast_to(to))?;
                 self.boolean_word(cast);
             }
             Some(NodeEnum::ColumnDef(definition)) => self.maybe_type(definition.type_name.as_mut())?,
@@ -131,7 +131,11 @@ impl Rewriter<'_> {
             [.., function] => return Err(self.refused_function(function)),
             [] => return Err(Refusal::unsupported("a call without a name")),
         };
-        if !functions::allowed(function) && !self.sequence_call(function, &mut call.args)? {
+        if !functions::allowed(function)
+            && !self.populates(function, &call.args)
+            && !self.text_query(function, &mut call.args)?
+            && !self.sequence_call(function, &mut call.args)?
+        {
             match setting_calls::call(function, &mut call.args)? {
                 Call::Other => {
                     let schema = self.schema_of_function(path, function)?;
