@@ -195,12 +195,28 @@ pub struct Dependent {
 }
 
 /// A type outside `pg_catalog`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct UserType {
     /// OID.
     pub oid: u32,
+    /// Schema.
+    pub schema: String,
+    /// Name.
+    pub name: String,
     /// `typtype`.
     pub kind: char,
+    /// The relation whose row it is.
+    #[serde(default)]
+    pub relation: Option<u32>,
+    /// What a domain is over, and what a row is made of; of arrays, their elements.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub parts: Vec<u32>,
+    /// One of these is a type of the system's that holds more than a plain value, or a domain is over a domain.
+    #[serde(default)]
+    pub odd: bool,
+    /// What a domain's values must satisfy, as SQL text.
+    #[serde(default, deserialize_with = "or_empty")]
+    pub checks: Vec<String>,
 }
 
 impl Relation {

@@ -21,8 +21,9 @@ pub struct Snapshot {
     by_name: HashMap<(String, String), u32>,
     system_relations: HashSet<String>,
     schemas: HashMap<String, bool>,
-    types: HashMap<(String, String), UserType>,
-    type_oids: HashMap<u32, char>,
+    types: HashMap<(String, String), u32>,
+    type_oids: HashMap<u32, UserType>,
+    parsed_bodies: BTreeMap<(String, String), Vec<String>>,
     functions: Names,
     shadows: Names,
     unary_functions: HashSet<String>,
@@ -249,8 +250,29 @@ impl Snapshot {
 
     /// A type outside `pg_catalog`, by its qualified name.
     #[must_use]
-    pub fn type_named(&self, schema: &str, name: &str) -> Option<UserType> {
-        self.types.get(&(schema.to_owned(), name.to_owned())).copied()
+    pub fn type_named(&self, schema: &str, name: &str) -> Option<&UserType> {
+        self.types.get(&(schema.to_owned(), name.to_owned())).and_then(|oid| self.type_of(*oid))
+    }
+
+    /// A type outside `pg_catalog`, by OID.
+    #[must_use]
+    pub fn type_of(&self, oid: u32) -> Option<&UserType> {
+        self.type_oids.get(&oid)
+    }
+
+    /// What functions of this name do, where the server has parsed it and nothing else can be meant: SQL that follows no
+    /// search path, with their caller's rights and settings, from and to built-in types. Otherwise nothing.
+    #[must_use]
+    pub fn parsed_bodies(&self, schema: &str, name: &str) -> &[String] {
+        if self.parsed_bodies.is_empty() {
+            return &[];
+        }
+        self.parsed_bodies.get(&(schema.to_owned(), name.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    /// Schema and name of the functions that [`Self::parsed_bodies`] tells of.
+    pub fn functions_with_parsed_bodies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parsed_bodies.keys().map(|(schema, name)| (schema.as_str(), name.as_str()))
     }
 
     /// Whether any schema has a type of this name.
@@ -262,7 +284,7 @@ impl Snapshot {
     /// `typtype` of a type outside `pg_catalog`, by OID.
     #[must_use]
     pub fn type_kind(&self, oid: u32) -> Option<char> {
-        self.type_oids.get(&oid).copied()
+        self.type_of(oid).map(|known| known.kind)
     }
 
     /// Foreign keys of the database.
@@ -372,7 +394,8 @@ struct Raw {
     foreign_keys: Option<Vec<ForeignKey>>,
     sequences: Option<Vec<Sequence>>,
     dependents: Option<Vec<Dependent>>,
-    types: Option<Vec<RawType>>,
+    types: Option<Vec<UserType>>,
+    parsed_functions: Option<Vec<RawParsed>>,
     functions: Option<Vec<(String, String, bool)>>,
     added_to_pg_catalog: Option<Vec<String>>,
     unary_functions: Option<Vec<String>>,
@@ -393,11 +416,10 @@ struct RawSchema {
 }
 
 #[derive(Deserialize)]
-struct RawType {
-    oid: u32,
+struct RawParsed {
     schema: String,
     name: String,
-    kind: char,
+    bodies: Vec<String>,
 }
 
 impl Raw {
@@ -427,8 +449,11 @@ impl Raw {
             relations,
             system_relations: self.system_relations.unwrap_or_default().into_iter().collect(),
             schemas,
-            type_oids: types.iter().map(|t| (t.oid, t.kind)).collect(),
-            types: types.into_iter().map(|t| ((t.schema, t.name), UserType { oid: t.oid, kind: t.kind })).collect(),
+            types: types.iter().map(|t| ((t.schema.clone(), t.name.clone()), t.oid)).collect(),
+            type_oids: types.into_iter().map(|t| (t.oid, t)).collect(),
+            parsed_bodies: (self.parsed_functions.unwrap_or_default().into_iter())
+                .map(|function| ((function.schema, function.name), function.bodies))
+                .collect(),
             functions: functions.into_iter().collect(),
             shadows: shadows.into_iter().map(named).collect(),
             unary_functions: self.unary_functions.unwrap_or_default().into_iter().collect(),
@@ -453,7 +478,7 @@ impl Raw {
 
 fn identifiers(
     relations: &BTreeMap<u32, Relation>,
-    types: &[RawType],
+    types: &[UserType],
     functions: &[(String, String)],
     schemas: &HashMap<String, bool>,
 ) -> HashSet<String> {

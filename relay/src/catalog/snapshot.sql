@@ -105,14 +105,20 @@ SELECT pg_catalog.json_build_object(
       'others_depend', EXISTS (SELECT FROM (VALUES ('pg_catalog.pg_class'::pg_catalog.regclass, c.oid),
               ('pg_catalog.pg_type'::pg_catalog.regclass, c.reltype),
               ('pg_catalog.pg_type'::pg_catalog.regclass, (SELECT t.typarray FROM pg_catalog.pg_type t
-                  WHERE t.oid OPERATOR(pg_catalog.=) c.reltype))) AS o (class, object)
+                  WHERE t.oid OPERATOR(pg_catalog.=) c.reltype))
+            -- Sequences that are its own, and fall with it.
+            UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, q.objid FROM pg_catalog.pg_depend q
+              JOIN pg_catalog.pg_class z ON z.oid OPERATOR(pg_catalog.=) q.objid AND z.relkind OPERATOR(pg_catalog.=) 'S'
+             WHERE q.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid
+               AND q.refobjid OPERATOR(pg_catalog.=) c.oid
+               AND q.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid) AS o (class, object)
           JOIN pg_catalog.pg_depend d ON d.refclassid OPERATOR(pg_catalog.=) o.class::pg_catalog.oid
            AND d.refobjid OPERATOR(pg_catalog.=) o.object AND d.deptype OPERATOR(pg_catalog.=) 'n'
          WHERE NOT CASE
           WHEN d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass::pg_catalog.oid THEN EXISTS (SELECT FROM pg_catalog.pg_rewrite r
               JOIN pg_catalog.pg_class v ON v.oid OPERATOR(pg_catalog.=) r.ev_class
               WHERE r.oid OPERATOR(pg_catalog.=) d.objid AND (r.ev_class OPERATOR(pg_catalog.=) c.oid
-                OR r.rulename OPERATOR(pg_catalog.=) '_RETURN' AND o.class OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass))
+                OR r.rulename OPERATOR(pg_catalog.=) '_RETURN' AND o.object OPERATOR(pg_catalog.=) c.oid))
           WHEN d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid THEN EXISTS (SELECT FROM pg_catalog.pg_constraint k
               WHERE k.oid OPERATOR(pg_catalog.=) d.objid
                 AND (k.contype OPERATOR(pg_catalog.=) 'f' OR k.conrelid OPERATOR(pg_catalog.=) c.oid))
@@ -200,8 +206,40 @@ SELECT pg_catalog.json_build_object(
       FROM pg_catalog.pg_class c JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) c.relnamespace
      WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{i,I,S}')),
   'types', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
-      'oid', t.oid::pg_catalog.int8, 'schema', s.nspname, 'name', t.typname, 'kind', t.typtype))
-      FROM pg_catalog.pg_type t JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) t.typnamespace),
+      'oid', t.oid::pg_catalog.int8, 'schema', s.nspname, 'name', t.typname, 'kind', t.typtype,
+      'relation', (SELECT r.oid::pg_catalog.int8 FROM pg_catalog.pg_class r
+          WHERE r.oid OPERATOR(pg_catalog.=) t.typrelid AND r.relkind OPERATOR(pg_catalog.<>) 'c'),
+      'parts', h.parts, 'odd', h.odd,
+      'checks', CASE WHEN t.typtype OPERATOR(pg_catalog.=) 'd' AND p.path OPERATOR(pg_catalog.=) 'pg_catalog' THEN
+          (SELECT pg_catalog.json_agg(pg_catalog.pg_get_expr(k.conbin, 0::pg_catalog.oid)) FROM pg_catalog.pg_constraint k
+            WHERE k.contypid OPERATOR(pg_catalog.=) t.oid AND k.contype OPERATOR(pg_catalog.=) 'c') END))
+      FROM pg_catalog.pg_type t JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) t.typnamespace CROSS JOIN pinned p
+      CROSS JOIN LATERAL (SELECT pg_catalog.json_agg(DISTINCT e.oid::pg_catalog.int8) AS parts,
+              pg_catalog.bool_or(e.typtype OPERATOR(pg_catalog.=) 'd' AND t.typtype OPERATOR(pg_catalog.=) 'd'
+                OR e.oid OPERATOR(pg_catalog.<) 16384::pg_catalog.oid
+                AND e.typtype OPERATOR(pg_catalog.<>) ALL ('{b,r,m}'::pg_catalog."char"[])) IS TRUE AS odd
+          FROM (SELECT t.typbasetype AS type WHERE t.typtype OPERATOR(pg_catalog.=) 'd'
+                UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
+                 WHERE t.typtype OPERATOR(pg_catalog.=) 'c' AND a.attrelid OPERATOR(pg_catalog.=) t.typrelid
+                   AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped) u
+          JOIN pg_catalog.pg_type y ON y.oid OPERATOR(pg_catalog.=) u.type
+          JOIN pg_catalog.pg_type e ON e.oid OPERATOR(pg_catalog.=) CASE WHEN y.typcategory OPERATOR(pg_catalog.=) 'A'
+              AND y.typelem OPERATOR(pg_catalog.<>) 0::pg_catalog.oid THEN y.typelem ELSE y.oid END) h),
+  -- Where all functions of a name have such a body.
+  'parsed_functions', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'schema', g.nspname, 'name', g.proname, 'bodies', g.bodies)) FROM (
+      SELECT s.nspname, f.proname, pg_catalog.json_agg(pg_catalog.pg_get_function_sqlbody(f.oid)) AS bodies
+        FROM pg_catalog.pg_proc f JOIN plain_schema s ON s.oid OPERATOR(pg_catalog.=) f.pronamespace
+        JOIN pg_catalog.pg_language l ON l.oid OPERATOR(pg_catalog.=) f.prolang CROSS JOIN pinned p
+       WHERE p.path OPERATOR(pg_catalog.=) 'pg_catalog'
+       GROUP BY s.nspname, f.proname
+      HAVING pg_catalog.bool_and(f.prosqlbody IS NOT NULL AND f.prokind OPERATOR(pg_catalog.=) 'f'
+           AND l.lanname OPERATOR(pg_catalog.=) 'sql' AND NOT f.prosecdef AND f.proconfig IS NULL AND NOT f.proretset
+           AND f.pronargdefaults OPERATOR(pg_catalog.=) 0::pg_catalog.int2
+           AND f.provariadic OPERATOR(pg_catalog.=) 0::pg_catalog.oid AND f.proallargtypes IS NULL
+           AND f.prorettype OPERATOR(pg_catalog.<) 16384::pg_catalog.oid
+           AND NOT EXISTS (SELECT FROM pg_catalog.unnest(f.proargtypes::pg_catalog.oid[]) AS a (type)
+               WHERE a.type OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid))) g),
   'functions', (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(g.nspname, g.proname, g.foreign_types))
       FROM (SELECT s.nspname, f.proname, pg_catalog.bool_and(
               EXISTS (SELECT FROM pg_catalog.pg_depend d

@@ -92,6 +92,13 @@ impl PolicySet {
                     access.functions.insert((schema.to_owned(), name.to_owned()), grant);
                 }
             }
+            for (schema, name) in snapshot.functions_with_parsed_bodies() {
+                let grant = desk.ask("call", &names.function(schema, name)?)?;
+                // Nobody permits it, or somebody forbids it.
+                if !grant.permitted && !grant.policies.is_empty() {
+                    access.forbidden_functions.insert((schema.to_owned(), name.to_owned()));
+                }
+            }
             for relation in snapshot.relations() {
                 let answers = answers(&desk, &names, relation, &protection, snapshot)?;
                 access.stores_masks |= answers.write_masks.permitted;

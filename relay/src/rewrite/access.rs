@@ -1,6 +1,6 @@
 //! What a principal may do with a relation, as the rewriter needs to know it: answers, not policies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use schemas::event::ObjectScope;
@@ -28,6 +28,8 @@ pub struct Access {
     pub settings: Arc<[String]>,
     /// May masks be stored anywhere, once somebody approves.
     pub stores_masks: bool,
+    /// Functions that policy forbids to call, of those that could be called without being permitted.
+    pub forbidden_functions: BTreeSet<(String, String)>,
 }
 
 /// Answers for one relation.

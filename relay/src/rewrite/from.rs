@@ -113,6 +113,9 @@ impl<'a> Rewriter<'a> {
         });
         if let Some(scan) = self.scan(relation, access, renamed)? {
             self.tells_no_key(relation, access)?;
+            if let Some(scan) = self.scan_with_part(range, relation, access)? {
+                return Ok(Some(scan));
+            }
             return Ok(Some(self.scan_of(range, &relation.name, &scan)));
         }
         if is_own(relation) && relation.kind == Kind::View {

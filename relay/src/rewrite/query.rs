@@ -12,10 +12,12 @@ impl Rewriter<'_> {
     /// Rewrites a query in place: relations resolved, protected ones replaced, every expression checked.
     pub(crate) fn select(&mut self, select: &mut SelectStmt) -> Result<(), Refusal> {
         let (returning, storing) = (self.returning.take(), self.storing.take());
+        let results = std::mem::take(&mut self.results);
         self.scopes.push();
         let result = self.level(select);
         let level = self.scopes.pop();
         (self.returning, self.storing) = (returning, storing);
+        self.results = results;
         result?;
         scan::and_where(&mut select.where_clause, level.guards.into_iter().map(|(_, guard)| guard).collect());
         Ok(())
@@ -38,20 +40,20 @@ impl Rewriter<'_> {
         for arm in [&mut select.larg, &mut select.rarg].into_iter().flatten() {
             self.select(arm)?;
         }
+        let around = std::mem::replace(&mut self.asks_for_part, Self::asks_for_part(select)?);
         for item in &mut select.from_clause {
             self.item_of_from(item)?;
         }
+        self.asks_for_part = around;
         self.group_by_keys(select)?;
-        for nodes in [
-            &mut select.distinct_clause,
-            &mut select.target_list,
-            &mut select.values_lists,
-            &mut select.group_clause,
-            &mut select.window_clause,
-            &mut select.sort_clause,
-        ] {
+        for nodes in [&mut select.target_list, &mut select.values_lists, &mut select.window_clause] {
             self.expressions(nodes)?;
         }
+        self.results = results(&select.target_list);
+        for nodes in [&mut select.distinct_clause, &mut select.group_clause, &mut select.sort_clause] {
+            self.expressions(nodes)?;
+        }
+        self.results.clear();
         for node in
             [&mut select.where_clause, &mut select.having_clause, &mut select.limit_offset, &mut select.limit_count]
         {
@@ -108,6 +110,14 @@ impl Rewriter<'_> {
     pub(super) fn maybe(&mut self, node: &mut Option<Box<Node>>) -> Result<(), Refusal> {
         node.as_deref_mut().map_or(Ok(()), |node| self.expression(node))
     }
+}
+
+fn results(targets: &[Node]) -> Vec<String> {
+    let named = targets.iter().filter_map(|target| match &target.node {
+        Some(NodeEnum::ResTarget(target)) if !target.name.is_empty() => Some(target.name.clone()),
+        _ => None,
+    });
+    named.collect()
 }
 
 fn cte_name(node: &Node) -> Option<String> {

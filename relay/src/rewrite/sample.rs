@@ -80,7 +80,7 @@ impl<'a> Rewriter<'a> {
             renamed: range.alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()),
             role: Role::Read,
         });
-        let text = scan::text_of(relation, &access.columns)
+        let text = scan::text_of(relation, &access.columns, "")
             .map_err(|_| Refusal::unsupported("a scan of the sample cannot be written"))?;
         let mut select = scan::select_of(&text)?;
         self.found.constants.extend(scan::string_constants(&text));

@@ -36,7 +36,7 @@ pub(crate) fn build(
     columns: &[ColumnAccess],
     known: &dyn Fn(&str) -> bool,
 ) -> Result<Scan, ScanError> {
-    let mut select = select_of(&text_of(relation, columns)?).map_err(|_| ScanError::Bug)?;
+    let mut select = select_of(&text_of(relation, columns, "")?).map_err(|_| ScanError::Bug)?;
     let with_children = spliced(select.clone(), known)?;
     if let Some(NodeEnum::RangeVar(scanned)) = select.from_clause.first_mut().and_then(|n| n.node.as_mut()) {
         scanned.inh = false;
@@ -44,8 +44,8 @@ pub(crate) fn build(
     Ok(Scan { with_children, alone: spliced(select, known)? })
 }
 
-/// The scan as SQL text, with what inherits from the relation.
-pub(super) fn text_of(relation: &Relation, columns: &[ColumnAccess]) -> Result<String, ScanError> {
+/// The scan as SQL text, with what inherits from the relation; `more` stands behind its columns.
+pub(super) fn text_of(relation: &Relation, columns: &[ColumnAccess], more: &str) -> Result<String, ScanError> {
     let mut targets = Vec::new();
     for access in columns {
         let reference = format!("{SCAN}.{}", quoted(&access.name));
@@ -60,7 +60,7 @@ pub(super) fn text_of(relation: &Relation, columns: &[ColumnAccess]) -> Result<S
         });
     }
     Ok(format!(
-        "SELECT {} FROM {}.{} AS {SCAN} WHERE {}::pg_catalog.regclass::pg_catalog.oid OPERATOR(pg_catalog.=) '{}'::pg_catalog.oid",
+        "SELECT {}{more} FROM {}.{} AS {SCAN} WHERE {}::pg_catalog.regclass::pg_catalog.oid OPERATOR(pg_catalog.=) '{}'::pg_catalog.oid",
         targets.join(", "),
         quoted(&relation.schema),
         quoted(&relation.name),
@@ -184,4 +184,4 @@ pub(super) fn string_constants(sql: &str) -> Vec<String> {
 }
 
 /// Alias of the relation inside its scan.
-const SCAN: &str = "scan";
+pub(super) const SCAN: &str = "scan";

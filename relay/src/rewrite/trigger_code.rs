@@ -110,6 +110,18 @@ impl Rewriter<'_> {
         words.all(|word| word.is_some_and(|word| self.is_listed(&word)))
     }
 
+    /// As [`Self::computes`], of what reads nothing but what it is given: no relation, sequence or setting.
+    pub(super) fn computes_alone(&self, expression: &str) -> bool {
+        let Ok(tokens) = tokens(expression) else { return false };
+        let mut words = tokens.iter().filter_map(|token| word(expression, token.start, token.end));
+        words.all(|word| {
+            word.is_some_and(|word| {
+                let reads = READS.contains(&word.as_str()) || OF_TRIGGERS.contains(&word.as_str());
+                !reads && self.is_listed(&word) && !self.catalog.has_type(&word) && !word.starts_with("pg_")
+            })
+        })
+    }
+
     fn is_harmless(&self, source: &str) -> bool {
         let Ok(tokens) = tokens(source) else { return false };
         let mut words = tokens.iter().filter_map(|token| word(source, token.start, token.end));
@@ -168,6 +180,9 @@ fn is_comment(token: &ScanToken) -> bool {
 const ROWS: [&str; 2] = ["new", "old"];
 /// What runs a text, reads files or loads code.
 const RUNS_TEXT: [&str; 7] = ["execute", "copy", "call", "load", "import", "prepare", "create"];
+
+/// What begins a query.
+const READS: [&str; 9] = ["select", "table", "values", "with", "from", "insert", "update", "delete", "merge"];
 
 /// What triggers ordinarily call beside the functions of the list: numbers, and what tells about themselves.
 const OF_TRIGGERS: [&str; 13] = [

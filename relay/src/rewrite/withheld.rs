@@ -101,7 +101,30 @@ impl<'a> Rewriter<'a> {
                 return Err(system_column(column));
             }
         }
-        Ok(())
+        self.is_known(column)
+    }
+
+    /// A name that no relation in sight is known to have could be that of a column which the target has got meanwhile, and
+    /// which nobody has classified (rule 7). What a sort or a group names of the results is none.
+    fn is_known(&self, column: &str) -> Result<(), Refusal> {
+        let known = |item: &Item<'_>| item.relation.is_some_and(|relation| relation.column(column).is_some());
+        let protected = |item: &&Item<'_>| {
+            let access = item.relation.and_then(|relation| self.access.relations.get(&relation.oid));
+            item.role == Role::Target && access.is_some_and(|access| access.protected)
+        };
+        let Some(target) = self.scopes.all().find(protected) else { return Ok(()) };
+        if self.scopes.all().any(known) || self.results.iter().any(|result| result == column) {
+            return Ok(());
+        }
+        let relation = target.relation.map(|relation| relation.qualified().to_string()).unwrap_or_default();
+        let message = format!(
+            "column {} is not known to be of anything but {relation}, which has protected columns",
+            Readable(column)
+        );
+        let refusal = Refusal { sqlstate: "42703", unknown_name: true, ..Refusal::unsupported(message) };
+        Err(refusal
+            .reason("an unknown column, in a write to a relation with protected columns")
+            .hint("Qualify columns of subqueries and common table expressions by the name of these."))
     }
 
     fn qualified(&self, qualifier: &str, column: Option<&str>) -> Result<(), Refusal> {

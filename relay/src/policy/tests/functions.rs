@@ -97,3 +97,85 @@ fn a_view_that_calls_is_read_by_whoever_may_call() {
     clinic(r#"permit(principal, action == Action::"call", resource == Function::"clinic/public.leak");"#)
         .upstream("SELECT * FROM billing.opaque");
 }
+
+/// With functions that the server has parsed.
+fn parsed(bodies: &[(&str, &str)], calls: &str) -> Clinic {
+    let mut clinic = Clinic::changed(&|catalog| {
+        for (name, _) in bodies {
+            catalog["functions"].as_array_mut().unwrap().push(json!(["billing", name, false]));
+        }
+        let body = |(name, body): &(&str, &str)| json!({"schema": "billing", "name": name, "bodies": [body]});
+        catalog["parsed_functions"] = bodies.iter().map(body).collect();
+    });
+    clinic.search_path = vec!["billing".to_owned()];
+    let set = PolicySet::from_texts(&[("calls.cedar".to_owned(), format!("{READ}\n{calls}"))]).unwrap();
+    clinic.profile = set.profile(&principal("analysts"), &connection(), &classification(), &clinic.snapshot).unwrap();
+    clinic
+}
+
+#[test]
+fn a_function_that_computes_from_its_arguments_alone_is_called_unless_policy_forbids_it() {
+    let bodies = [
+        ("gross", "RETURN (amount + COALESCE(tax, (0)::numeric))"),
+        ("shout", "RETURN btrim($1)"),
+        ("peek", "RETURN ( SELECT max(patients.ssn) AS max\n   FROM clinic.patients)"),
+        ("calls", "RETURN public.leak(1)"),
+        ("reads", "RETURN pg_read_file('x'::text)"),
+        ("counts", "RETURN nextval('clinic.patients_id_seq'::regclass)"),
+        ("sets", "RETURN current_setting('x'::text)"),
+        ("casts", "RETURN (($1)::billing.sly)::text"),
+        ("writes", "BEGIN ATOMIC\n INSERT INTO billing.payers (id) VALUES (1);\nEND"),
+    ];
+    let clinic = parsed(&bodies, "");
+    let ruling = clinic.decide("SELECT gross(amount, 1), billing.gross(amount, 2) FROM invoices");
+    assert!(matches!(ruling.outcome, Outcome::Permitted { .. }), "{:?}", ruling.outcome);
+    assert!(ruling.statements[0].event.objects.iter().any(|touched| touched.object == "billing.gross()"));
+    // What it is given is masked.
+    assert!(clinic.upstream("SELECT billing.shout(ssn) FROM clinic.patients").contains("scan.ssn"));
+    for (name, _) in &bodies[2..] {
+        assert!(clinic.refusal(&format!("SELECT billing.{name}('1')")).message.contains("does not permit"), "{name}");
+    }
+    let forbids = r#"forbid(principal, action == Action::"call", resource == Function::"clinic/billing.gross");"#;
+    parsed(&bodies, forbids).refusal("SELECT gross(1, 1)");
+    // One of that name which nobody has parsed: the catalog tells nothing of the name.
+    parsed(&[], "").refusal("SELECT gross(1, 1)");
+    let mut owner = parsed(&bodies, r#"permit(principal, action == Action::"ddl", resource);"#);
+    owner.search_path = vec!["billing".to_owned()];
+    assert!(owner.refusal("CREATE INDEX ON payers (gross(id, 1))").message.contains("list alone"));
+}
+
+#[test]
+fn a_cast_names_domains_and_rows_of_plain_values() {
+    let clinic = Clinic::analyst();
+    for sql in [
+        "SELECT 5::billing.cents, (ROW(1, 2)::billing.amounts).high, '{1,2}'::billing.cents[]",
+        "SELECT p.id, p.name FROM jsonb_populate_record(NULL::billing.payers, '{}') AS p",
+        "SELECT * FROM json_populate_recordset(NULL::billing.amounts, '[]')",
+    ] {
+        clinic.upstream(sql);
+    }
+    for sql in [
+        "SELECT NULL::clinic.patients",
+        "SELECT 'x'::billing.sly",
+        "SELECT ROW(1, 'x')::billing.of_sly",
+        "SELECT NULL::billing.strange",
+        "SELECT NULL::public.positive",
+        "SELECT NULL::pg_catalog.pg_class",
+        "SELECT NULL::billing.nothing",
+        "SELECT * FROM jsonb_populate_record(NULL::clinic.patients, '{}')",
+        "SELECT jsonb_populate_record(p, '{}') FROM billing.payers p",
+        "SELECT jsonb_populate_record(NULL::text, '{}')",
+    ] {
+        clinic.refusal(sql);
+    }
+    // Of definitions they are no part.
+    let owner = Clinic::of("operators", &|_| {});
+    for sql in [
+        "CREATE TABLE billing.t (c billing.cents)",
+        "CREATE TABLE billing.t (c int CHECK (c::billing.cents > 0))",
+        "CREATE INDEX ON billing.payers ((id::billing.cents))",
+        "CREATE VIEW billing.v AS SELECT id::billing.cents FROM billing.payers",
+    ] {
+        assert!(owner.refusal(sql).message.contains("list of types"), "{sql}");
+    }
+}

@@ -406,3 +406,56 @@ fn ordinary_forms_are_written_back_exactly_and_run() {
         .collect();
     assert!(refused.is_empty(), "{}", refused.join("\n"));
 }
+
+#[test]
+fn in_which_part_a_row_is_can_be_asked_where_the_whole_is_cut_by_a_clear_column() {
+    let clinic = Clinic::analyst();
+    let sql = clinic.upstream("SELECT tableoid::regclass AS part, count(*) FROM clinic.visits GROUP BY 1");
+    assert!(sql.contains(", scan.tableoid AS tableoid FROM clinic.visits scan WHERE"), "{sql}");
+    let sql = clinic.upstream(
+        "SELECT v.tableoid, s.d FROM (SELECT v.department AS d FROM clinic.visits v) s, ONLY clinic.visits v",
+    );
+    assert!(sql.matches("scan.tableoid").count() == 1 && sql.contains("FROM ONLY clinic.visits scan"), "{sql}");
+    // Where all columns come along, it is none of them.
+    for sql in [
+        "SELECT tableoid, v.* FROM clinic.visits v",
+        "SELECT id FROM clinic.visits v NATURAL JOIN billing.payers WHERE v.tableoid = 1",
+        "SELECT * FROM clinic.visits WHERE tableoid = 1",
+        "INSERT INTO billing.payers SELECT v.tableoid::int, 'x' FROM clinic.visits v",
+    ] {
+        assert!(!clinic.upstream(sql).contains("scan.tableoid"), "{sql}");
+    }
+    for key in [[5], [0], [6]] {
+        let clinic = Clinic::changed(&|catalog| catalog["relations"][1]["partition_key"] = json!(key));
+        assert!(!clinic.upstream("SELECT tableoid FROM clinic.visits").contains("scan.tableoid"));
+    }
+    let clinic = Clinic::changed(&|catalog| catalog["relations"][1]["partition_key"] = json!([3]));
+    assert!(clinic.upstream("SELECT tableoid FROM clinic.visits").contains("scan.tableoid"));
+}
+
+#[test]
+fn a_query_in_a_constant_is_rewritten_as_any_other() {
+    let clinic = Clinic::analyst();
+    let sql = clinic.upstream("SELECT word FROM ts_stat('SELECT to_tsvector(status) FROM billing.invoices', 'ab')");
+    assert!(
+        sql.contains("pg_catalog.ts_stat('SELECT pg_catalog.to_tsvector(status) FROM billing.invoices WHERE ''billing.invoices''::pg_catalog.regclass"),
+        "{sql}"
+    );
+    for sql in [
+        "SELECT word FROM ts_stat('SELECT to_tsvector(name) FROM clinic.patients')",
+        "SELECT word FROM ts_stat('SELECT to_tsvector(email) FROM clinic.contacts')",
+        "SELECT word FROM ts_stat('SELECT 1; SELECT 2')",
+        "SELECT word FROM ts_stat('DELETE FROM billing.invoices RETURNING 1')",
+        "SELECT word FROM ts_stat('WITH d AS (DELETE FROM billing.invoices RETURNING 1) SELECT 1 FROM d')",
+        "SELECT word FROM ts_stat('SELECT ' || 'x')",
+        "SELECT word FROM ts_stat($1)",
+        "SELECT word FROM ts_stat('SELECT public.leak(1)')",
+        "SELECT word FROM ts_stat('SELECT to_tsvector(state) FROM pg_stat_activity')",
+        "SELECT word FROM ts_stat('SELECT word FROM ts_stat(''SELECT to_tsvector(ssn) FROM clinic.patients'')')",
+        "SELECT word FROM ts_stat('SELECT id FROM billing.invoices FOR UPDATE')",
+    ] {
+        clinic.refusal(sql);
+    }
+    Clinic::of("operators", &|_| {})
+        .refusal("CREATE VIEW billing.v AS SELECT word FROM ts_stat('SELECT to_tsvector(name) FROM payers')");
+}

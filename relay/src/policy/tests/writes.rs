@@ -674,3 +674,31 @@ fn what_a_write_returns_is_copied_and_a_plan_that_runs_counts_nothing_protected(
         clinic.upstream(sql);
     }
 }
+
+#[test]
+fn a_column_that_the_target_may_have_got_meanwhile_is_named_by_nobody() {
+    let clinic = Clinic::of("operators", &|_| {});
+    for sql in [
+        "UPDATE clinic.patients SET visited = visited WHERE id = 1 RETURNING added",
+        "UPDATE clinic.patients SET zip = added",
+        "UPDATE clinic.patients p SET visited = visited FROM (SELECT 1) s RETURNING added",
+        "UPDATE clinic.patients SET visited = (SELECT added)",
+        "UPDATE clinic.patients SET visited = (SELECT added FROM (SELECT 1) added)",
+        "UPDATE clinic.patients SET visited = (SELECT 1 AS added FROM (SELECT 1) s WHERE added = 1)",
+        "UPDATE clinic.patients SET visited = now() WHERE added = 'x'",
+        "DELETE FROM clinic.visits USING billing.payers WHERE added = payers.id",
+        "INSERT INTO clinic.patients (visited) VALUES (now()) RETURNING added",
+        "MERGE INTO clinic.patients p USING billing.payers b ON p.id = b.id WHEN MATCHED AND added = 'x' THEN DELETE",
+    ] {
+        let refusal = clinic.refusal(sql);
+        assert_eq!((refusal.sqlstate, refusal.unknown_name), ("42703", true), "{sql}: {}", refusal.message);
+    }
+    for sql in [
+        "UPDATE clinic.patients SET visited = now() WHERE id IN (SELECT patient_id AS p FROM billing.invoices GROUP BY 1 ORDER BY p)",
+        "UPDATE clinic.patients SET visited = now() WHERE id IN (SELECT s.added FROM (VALUES (1)) s (added))",
+        "UPDATE clinic.patients SET visited = now() FROM billing.invoices WHERE amount > 5 AND patients.id = patient_id",
+        "WITH x AS (SELECT 1 AS added) SELECT added FROM x",
+    ] {
+        clinic.upstream(sql);
+    }
+}

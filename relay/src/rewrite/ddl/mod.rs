@@ -224,7 +224,10 @@ impl Rewriter<'_> {
     /// there either.
     fn computed(&mut self, expression: &mut Option<Box<Node>>) -> Result<(), Refusal> {
         expression.as_deref_mut().map_or(Ok(()), no_subquery)?;
-        self.maybe(expression)?;
+        let around = std::mem::replace(&mut self.defines, true);
+        let result = self.maybe(expression);
+        self.defines = around;
+        result?;
         self.calls_nobody()
     }
 

@@ -92,6 +92,14 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
             named(relation, visit)?;
             each(params, visit)?;
         }
+        NodeEnum::ConstraintsSetStmt(ConstraintsSetStmt { constraints, deferred: _ }) => each(constraints, visit)?,
+        _ => return others(kind, visit),
+    }
+    Ok(true)
+}
+
+fn others(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Refusal> {
+    match kind {
         NodeEnum::RefreshMatViewStmt(RefreshMatViewStmt { concurrent: _, skip_data: _, relation }) => {
             named(relation, visit)?;
         }
@@ -125,7 +133,6 @@ pub(super) fn children(kind: &mut NodeEnum, visit: Visit<'_>) -> Result<bool, Re
             each(collation, visit)?;
             each(opclass, visit)?;
         }
-        NodeEnum::ConstraintsSetStmt(ConstraintsSetStmt { constraints, deferred: _ }) => each(constraints, visit)?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -139,8 +146,8 @@ fn role(spec: &mut RoleSpec) -> Result<(), Refusal> {
 
 /// What a table is a part of, and what it is cut by.
 pub(super) fn parts(
-    bound: Option<&mut PartitionBoundSpec>,
-    spec: Option<&mut PartitionSpec>,
+    bound: &mut Option<PartitionBoundSpec>,
+    spec: &mut Option<PartitionSpec>,
     visit: Visit<'_>,
 ) -> Result<(), Refusal> {
     if let Some(bound) = bound {

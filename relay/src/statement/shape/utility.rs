@@ -107,7 +107,7 @@ fn create(statement: &mut CreateStmt, visit: Visit<'_>) -> Result<(), Refusal> {
     }
     relation.as_mut().map_or(Ok(()), |relation| range_var(relation, visit))?;
     each(inh_relations, visit)?;
-    definition::parts(partbound.as_mut(), partspec.as_mut(), visit)?;
+    definition::parts(partbound, partspec, visit)?;
     each(table_elts, visit)?;
     each(constraints, visit)?;
     each(nnconstraints, visit)
