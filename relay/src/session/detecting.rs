@@ -101,7 +101,7 @@ impl Session {
             return Ok(());
         }
         let action = detectors.action();
-        if let Some(execution) = execution {
+        if let Some(execution) = execution.filter(|one| one.execution != 0) {
             add(events, told(execution, kind, None, None, UNEXAMINED, action));
         }
         match action {
@@ -129,7 +129,8 @@ impl Session {
         let execution = answer.ticket.and_then(|ticket| self.operations.get_mut(ticket)?.execution());
         let columns = columns_of(execution.as_deref());
         let column = |place: &Option<usize>| columns.and_then(|columns| columns.get((*place)?));
-        if let Some(execution) = execution.as_deref() {
+        // One without a number is not on record, and so cannot be named.
+        if let Some(execution) = execution.as_deref().filter(|one| one.execution != 0) {
             for (place, kinds) in seen {
                 let of = column(place).and_then(|column| self.access.column_name(column.relation, column.number));
                 for name in kinds.names() {
