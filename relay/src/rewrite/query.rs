@@ -41,17 +41,15 @@ impl Rewriter<'_> {
         for item in &mut select.from_clause {
             self.item_of_from(item)?;
         }
+        self.scopes.complete();
         self.group_by_keys(select)?;
-        for nodes in [
-            &mut select.distinct_clause,
-            &mut select.target_list,
-            &mut select.values_lists,
-            &mut select.group_clause,
-            &mut select.window_clause,
-            &mut select.sort_clause,
-        ] {
-            self.expressions(nodes)?;
-        }
+        let outputs = withheld::output_columns(&select.target_list);
+        self.by_results(&mut select.distinct_clause, &outputs)?;
+        self.expressions(&mut select.target_list)?;
+        self.expressions(&mut select.values_lists)?;
+        self.by_results(&mut select.group_clause, &outputs)?;
+        self.expressions(&mut select.window_clause)?;
+        self.by_results(&mut select.sort_clause, &outputs)?;
         for node in
             [&mut select.where_clause, &mut select.having_clause, &mut select.limit_offset, &mut select.limit_count]
         {
@@ -59,6 +57,19 @@ impl Rewriter<'_> {
         }
         // The names in a locking clause are aliases of this level; what they lock is refused or not as a whole.
         self.locks |= !select.locking_clause.is_empty();
+        Ok(())
+    }
+
+    /// What a query is sorted or grouped by. A name that stands alone may be that of a column of its result, which comes before
+    /// those of queries around it.
+    fn by_results(&mut self, nodes: &mut [Node], outputs: &[String]) -> Result<(), Refusal> {
+        for node in nodes {
+            let output = withheld::alone(node).filter(|alone| outputs.contains(alone));
+            let before = self.scopes.add_written(output.into_iter().collect());
+            let result = self.expression(node);
+            self.scopes.keep_written(before);
+            result?;
+        }
         Ok(())
     }
 
@@ -73,7 +84,9 @@ impl Rewriter<'_> {
             let Some(NodeEnum::CommonTableExpr(cte)) = node.node.as_mut() else {
                 return Err(Refusal::unsupported("a WITH clause of this form is not supported by the relay"));
             };
+            let columns = withheld::written_columns(&cte.aliascolnames, cte.ctequery.as_deref());
             self.common_table(cte)?;
+            self.scopes.add_cte_columns(&cte.ctename, columns);
             if !with.recursive {
                 self.scopes.add_cte(&cte.ctename);
             }

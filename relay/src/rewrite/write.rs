@@ -62,6 +62,7 @@ impl<'a> Rewriter<'a> {
         for item in &mut update.from_clause {
             self.item_of_from(item)?;
         }
+        self.scopes.complete();
         self.assignments(&mut update.target_list, target)?;
         let at_cursor =
             self.at_cursor(update.where_clause.as_deref(), target, nested, update.from_clause.is_empty())?;
@@ -89,6 +90,7 @@ impl<'a> Rewriter<'a> {
         for item in &mut delete.using_clause {
             self.item_of_from(item)?;
         }
+        self.scopes.complete();
         let at_cursor =
             self.at_cursor(delete.where_clause.as_deref(), target, nested, delete.using_clause.is_empty())?;
         if !at_cursor {

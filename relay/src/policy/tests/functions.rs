@@ -97,3 +97,13 @@ fn a_view_that_calls_is_read_by_whoever_may_call() {
     clinic(r#"permit(principal, action == Action::"call", resource == Function::"clinic/public.leak");"#)
         .upstream("SELECT * FROM billing.opaque");
 }
+
+#[test]
+fn a_plan_tells_nothing_of_what_a_function_reads() {
+    let clinic =
+        clinic(r#"permit(principal, action == Action::"call", resource == Function::"clinic/public.age_of");"#);
+    let plan = clinic.upstream("EXPLAIN (COSTS) SELECT a FROM age_of('2000-01-01') a");
+    assert!(plan.to_lowercase().contains("costs off"), "{plan}");
+    let refusal = clinic.refusal("EXPLAIN ANALYZE SELECT a FROM age_of('2000-01-01') a");
+    assert!(refusal.message.contains("functions"), "{}", refusal.message);
+}
