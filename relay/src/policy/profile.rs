@@ -78,6 +78,7 @@ impl PolicySet {
         if may_connect.permitted {
             access.notify = desk.ask("notify", &names.connection()?)?;
             access.signal = desk.ask("signal", &names.connection()?)?;
+            access.search_path = connection.search_path.as_slice().into();
             access.settings = connection.settings.as_slice().into();
             // No schema can have the empty name: only who may define things in any schema, may in a new one.
             access.new_schema = desk.ask_held("ddl", &names.schema("")?)?;

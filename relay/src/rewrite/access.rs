@@ -24,6 +24,8 @@ pub struct Access {
     pub notify: Grant,
     /// May other sessions be cancelled or ended.
     pub signal: Grant,
+    /// Where sessions look names up that choose no path of their own.
+    pub search_path: Arc<[String]>,
     /// Prefixes of the application's own settings.
     pub settings: Arc<[String]>,
     /// May masks be stored anywhere, once somebody approves.

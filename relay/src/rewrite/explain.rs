@@ -47,7 +47,8 @@ impl Rewriter<'_> {
                 resolved
             })
             .collect();
-        if self.found.protected {
+        // What a function reads that users made nobody knows, and the server can write it into the plan.
+        if self.found.protected || self.found.calls {
             explain.options.retain(|option| definition(option) != Some(COSTS));
             explain.options.push(without_costs());
         }
@@ -55,9 +56,10 @@ impl Rewriter<'_> {
     }
 
     fn may_be_counted(&self) -> Result<(), Refusal> {
-        if self.found.protected || self.found.narrowed {
+        if self.found.protected || self.found.narrowed || self.found.calls {
             return Err(Refusal::forbidden(
-                "EXPLAIN ANALYZE is refused: it would count rows of protected relations, or of what is seen in part",
+                "EXPLAIN ANALYZE is refused: it would count rows of protected relations, of what is seen in part, or of what \
+                 users' functions read",
             )
             .hint("EXPLAIN without ANALYZE shows the plan."));
         }

@@ -10,7 +10,7 @@ use super::own::{TEMPORARY, is_own, is_temporary};
 use super::rewriter::Rewriter;
 use super::scope::{Item, Role};
 use super::splice::Spliced;
-use super::{scan, setting_calls, unnest};
+use super::{scan, setting_calls, unnest, withheld};
 use crate::catalog::{Kind, QualifiedName, Readable, Relation, Resolved, Unresolved, literal, resolve};
 use crate::statement::Refusal;
 
@@ -24,7 +24,10 @@ impl<'a> Rewriter<'a> {
                 Ok(())
             }
             Some(NodeEnum::RangeSubselect(sub)) => {
+                let names = sub.alias.as_ref().map_or(&[][..], |alias| &alias.colnames);
+                let columns = withheld::written_columns(names, sub.subquery.as_deref());
                 self.subquery(&mut sub.subquery)?;
+                self.scopes.add_written(columns);
                 self.note(sub.alias.as_ref(), "");
                 Ok(())
             }
@@ -78,6 +81,12 @@ impl<'a> Rewriter<'a> {
             Some(NodeEnum::List(list)) => list.items.first().and_then(called).unwrap_or_default(),
             _ => String::new(),
         };
+        let names = function.alias.as_ref().map_or(&[][..], |alias| &alias.colnames);
+        self.scopes.add_written(withheld::written_columns(names, None));
+        // What returns one column has it by the item's name.
+        if let (Some(alias), true) = (&function.alias, OF_ONE_COLUMN.contains(&name.as_str()) && names.is_empty()) {
+            self.scopes.add_written(vec![alias.aliasname.clone()]);
+        }
         self.note(function.alias.as_ref(), &name);
         Ok(())
     }
@@ -92,6 +101,12 @@ impl<'a> Rewriter<'a> {
     /// Resolves a relation of a FROM. `Some` is what must stand in its place.
     pub(super) fn relation(&mut self, range: &mut RangeVar) -> Result<Option<NodeEnum>, Refusal> {
         if range.catalogname.is_empty() && range.schemaname.is_empty() && self.scopes.is_cte(&range.relname) {
+            let names = range.alias.as_ref().map_or(&[][..], |alias| &alias.colnames);
+            let columns = match names {
+                [] => self.scopes.cte_columns(&range.relname),
+                names => withheld::written_columns(names, None),
+            };
+            self.scopes.add_written(columns);
             self.note(range.alias.as_ref(), &range.relname);
             return Ok(None);
         }
@@ -317,6 +332,16 @@ fn unresolved(why: &Unresolved, range: &RangeVar) -> Refusal {
         }
     }
 }
+
+/// Functions that return rows of one value.
+const OF_ONE_COLUMN: [&str; 6] = [
+    "generate_series",
+    "generate_subscripts",
+    "json_array_elements_text",
+    "jsonb_array_elements_text",
+    "regexp_split_to_table",
+    "string_to_table",
+];
 
 fn called(node: &Node) -> Option<String> {
     match &node.node {

@@ -30,6 +30,7 @@ impl<'a> Rewriter<'a> {
         if let Some(source) = &mut merge.source_relation {
             self.item_of_from(source)?;
         }
+        self.scopes.complete();
         self.maybe(&mut merge.join_condition)?;
         for node in &mut merge.merge_when_clauses {
             match node.node.as_mut() {

@@ -12,12 +12,10 @@ impl Rewriter<'_> {
     /// Rewrites a query in place: relations resolved, protected ones replaced, every expression checked.
     pub(crate) fn select(&mut self, select: &mut SelectStmt) -> Result<(), Refusal> {
         let (returning, storing) = (self.returning.take(), self.storing.take());
-        let results = std::mem::take(&mut self.results);
         self.scopes.push();
         let result = self.level(select);
         let level = self.scopes.pop();
         (self.returning, self.storing) = (returning, storing);
-        self.results = results;
         result?;
         scan::and_where(&mut select.where_clause, level.guards.into_iter().map(|(_, guard)| guard).collect());
         Ok(())
@@ -44,16 +42,16 @@ impl Rewriter<'_> {
         for item in &mut select.from_clause {
             self.item_of_from(item)?;
         }
+        self.scopes.complete();
         self.asks_for_part = around;
         self.group_by_keys(select)?;
-        for nodes in [&mut select.target_list, &mut select.values_lists, &mut select.window_clause] {
-            self.expressions(nodes)?;
-        }
-        self.results = results(&select.target_list);
-        for nodes in [&mut select.distinct_clause, &mut select.group_clause, &mut select.sort_clause] {
-            self.expressions(nodes)?;
-        }
-        self.results.clear();
+        let outputs = withheld::output_columns(&select.target_list);
+        self.by_results(&mut select.distinct_clause, &outputs)?;
+        self.expressions(&mut select.target_list)?;
+        self.expressions(&mut select.values_lists)?;
+        self.by_results(&mut select.group_clause, &outputs)?;
+        self.expressions(&mut select.window_clause)?;
+        self.by_results(&mut select.sort_clause, &outputs)?;
         for node in
             [&mut select.where_clause, &mut select.having_clause, &mut select.limit_offset, &mut select.limit_count]
         {
@@ -61,6 +59,19 @@ impl Rewriter<'_> {
         }
         // The names in a locking clause are aliases of this level; what they lock is refused or not as a whole.
         self.locks |= !select.locking_clause.is_empty();
+        Ok(())
+    }
+
+    /// What a query is sorted or grouped by. A name that stands alone may be that of a column of its result, which comes before
+    /// those of queries around it.
+    fn by_results(&mut self, nodes: &mut [Node], outputs: &[String]) -> Result<(), Refusal> {
+        for node in nodes {
+            let output = withheld::alone(node).filter(|alone| outputs.contains(alone));
+            let before = self.scopes.add_written(output.into_iter().collect());
+            let result = self.expression(node);
+            self.scopes.keep_written(before);
+            result?;
+        }
         Ok(())
     }
 
@@ -75,7 +86,9 @@ impl Rewriter<'_> {
             let Some(NodeEnum::CommonTableExpr(cte)) = node.node.as_mut() else {
                 return Err(Refusal::unsupported("a WITH clause of this form is not supported by the relay"));
             };
+            let columns = withheld::written_columns(&cte.aliascolnames, cte.ctequery.as_deref());
             self.common_table(cte)?;
+            self.scopes.add_cte_columns(&cte.ctename, columns);
             if !with.recursive {
                 self.scopes.add_cte(&cte.ctename);
             }
@@ -110,14 +123,6 @@ impl Rewriter<'_> {
     pub(super) fn maybe(&mut self, node: &mut Option<Box<Node>>) -> Result<(), Refusal> {
         node.as_deref_mut().map_or(Ok(()), |node| self.expression(node))
     }
-}
-
-fn results(targets: &[Node]) -> Vec<String> {
-    let named = targets.iter().filter_map(|target| match &target.node {
-        Some(NodeEnum::ResTarget(target)) if !target.name.is_empty() => Some(target.name.clone()),
-        _ => None,
-    });
-    named.collect()
 }
 
 fn cte_name(node: &Node) -> Option<String> {

@@ -105,7 +105,7 @@ impl<'a> Rewriter<'a> {
         }
         self.column(reference)?;
         let Some(returning) = &self.returning else { return Ok(None) };
-        if returning.access.columns.iter().all(|column| column.treatment == Treatment::Clear) {
+        if !returning.access.protected {
             return Ok(None);
         }
         let qualifier = match reference.fields.as_slice() {

@@ -48,8 +48,6 @@ pub(crate) struct Rewriter<'a> {
     pub(super) locks: bool,
     /// The query at this point asks in which part of a whole its rows are.
     pub(super) asks_for_part: bool,
-    /// Names that the query gives its results, where a sort or a group may mean them.
-    pub(super) results: Vec<String>,
     /// What is rewritten here a definition keeps.
     pub(super) defines: bool,
     /// It is a definition, to be kept without guards.
@@ -142,7 +140,6 @@ impl<'a> Rewriter<'a> {
             locks: false,
             defines: false,
             asks_for_part: false,
-            results: Vec::new(),
             unguarded: false,
             assumes_absent: false,
             current_of: None,

@@ -13,6 +13,12 @@ pub(super) struct Scope<'a> {
     pub(super) items: Vec<Item<'a>>,
     /// Guards to add to its WHERE, by the OIDs of their relations.
     pub(super) guards: Vec<(u32, Node)>,
+    /// Columns of those common table expressions whose names the text tells.
+    cte_columns: Vec<(String, Vec<String>)>,
+    /// Columns that items of its FROM have by the text itself.
+    written: Vec<String>,
+    /// Its FROM is done: what follows sees all items of it.
+    complete: bool,
 }
 
 /// An item of a FROM.
@@ -72,6 +78,52 @@ impl<'a> Scopes<'a> {
         if let Some(level) = self.levels.last_mut() {
             level.ctes.push(name.to_owned());
         }
+    }
+
+    /// The names of the columns of a common table expression of the innermost level, as the text tells them.
+    pub(super) fn add_cte_columns(&mut self, name: &str, columns: Vec<String>) {
+        if let Some(level) = self.levels.last_mut() {
+            level.cte_columns.push((name.to_owned(), columns));
+        }
+    }
+
+    /// Those of the one that a name means.
+    pub(super) fn cte_columns(&self, name: &str) -> Vec<String> {
+        let level = self.levels.iter().rev().find(|level| level.ctes.iter().any(|cte| cte == name));
+        let known = level.and_then(|level| level.cte_columns.iter().rev().find(|(cte, _)| cte == name));
+        known.map(|(_, columns)| columns.clone()).unwrap_or_default()
+    }
+
+    /// An item of the innermost level has columns of these names. How many there were before.
+    pub(super) fn add_written(&mut self, columns: Vec<String>) -> usize {
+        let Some(level) = self.levels.last_mut() else { return 0 };
+        let before = level.written.len();
+        level.written.extend(columns);
+        before
+    }
+
+    /// Takes the newest of them away again.
+    pub(super) fn keep_written(&mut self, count: usize) {
+        if let Some(level) = self.levels.last_mut() {
+            level.written.truncate(count);
+        }
+    }
+
+    /// The FROM of the innermost level is done.
+    pub(super) fn complete(&mut self) {
+        if let Some(level) = self.levels.last_mut() {
+            level.complete = true;
+        }
+    }
+
+    /// Whether a column of this name is certainly one of the level where it stands: it means none of a level around it then.
+    pub(super) fn supplies(&self, column: &str) -> bool {
+        let has = |item: &Item<'a>| {
+            item.role == Role::Read && !item.renamed && item.relation.is_some_and(|one| one.column(column).is_some())
+        };
+        self.levels.last().is_some_and(|level| {
+            level.complete && (level.written.iter().any(|written| written == column) || level.items.iter().any(has))
+        })
     }
 
     pub(super) fn add_item(&mut self, item: Item<'a>) {

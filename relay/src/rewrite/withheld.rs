@@ -91,6 +91,9 @@ impl<'a> Rewriter<'a> {
             if self.is_item_column_withheld(item, column) {
                 return Err(self.withheld(item, column));
             }
+            if self.is_unknown(item, column) && !self.scopes.supplies(column) {
+                return Err(unknown(item, column));
+            }
             let partial = self.is_partial(item);
             // A whole row, unless it is a column after all.
             if partial && item.name == column && item.relation.is_none_or(|relation| relation.column(column).is_none())
@@ -101,30 +104,7 @@ impl<'a> Rewriter<'a> {
                 return Err(system_column(column));
             }
         }
-        self.is_known(column)
-    }
-
-    /// A name that no relation in sight is known to have could be that of a column which the target has got meanwhile, and
-    /// which nobody has classified (rule 7). What a sort or a group names of the results is none.
-    fn is_known(&self, column: &str) -> Result<(), Refusal> {
-        let known = |item: &Item<'_>| item.relation.is_some_and(|relation| relation.column(column).is_some());
-        let protected = |item: &&Item<'_>| {
-            let access = item.relation.and_then(|relation| self.access.relations.get(&relation.oid));
-            item.role == Role::Target && access.is_some_and(|access| access.protected)
-        };
-        let Some(target) = self.scopes.all().find(protected) else { return Ok(()) };
-        if self.scopes.all().any(known) || self.results.iter().any(|result| result == column) {
-            return Ok(());
-        }
-        let relation = target.relation.map(|relation| relation.qualified().to_string()).unwrap_or_default();
-        let message = format!(
-            "column {} is not known to be of anything but {relation}, which has protected columns",
-            Readable(column)
-        );
-        let refusal = Refusal { sqlstate: "42703", unknown_name: true, ..Refusal::unsupported(message) };
-        Err(refusal
-            .reason("an unknown column, in a write to a relation with protected columns")
-            .hint("Qualify columns of subqueries and common table expressions by the name of these."))
+        Ok(())
     }
 
     fn qualified(&self, qualifier: &str, column: Option<&str>) -> Result<(), Refusal> {
@@ -173,7 +153,20 @@ impl<'a> Rewriter<'a> {
     }
 
     fn leaves_out(&self, access: &RelationAccess, role: Role) -> bool {
-        access.protected && access.columns.iter().any(|column| self.is_withheld(column, role))
+        // One whose known columns are all clear may have others by now.
+        let all_clear = || access.columns.iter().all(|column| column.treatment == Treatment::Clear);
+        access.protected
+            && (access.columns.iter().any(|column| self.is_withheld(column, role))
+                || role == Role::Target && all_clear())
+    }
+
+    /// Whether this could be a column that a protected target has got since the catalog was read, by that name or at all.
+    fn is_unknown(&self, item: &Item<'_>, column: &str) -> bool {
+        let relation = item.relation.filter(|_| item.role == Role::Target && item.name != column);
+        relation.is_some_and(|relation| {
+            let protected = self.access.relations.get(&relation.oid).is_some_and(|access| access.protected);
+            protected && relation.column(column).is_none() && !SYSTEM_COLUMNS.contains(&column)
+        })
     }
 
     fn is_item_column_withheld(&self, item: &Item<'_>, column: &str) -> bool {
@@ -224,6 +217,18 @@ fn all_of(item: &Item<'_>) -> Refusal {
     .hint("Name the clear columns that you need.")
 }
 
+fn unknown(item: &Item<'_>, column: &str) -> Refusal {
+    let relation = item.relation.map(|relation| relation.qualified().to_string()).unwrap_or_default();
+    let message = format!(
+        "column {} could be one of {relation} that is not known yet, and so is protected: it must not choose or become rows, \
+         nor be returned of a write",
+        Readable(column)
+    );
+    Refusal { unknown_name: true, ..Refusal::forbidden(message) }
+        .reason("an unqualified column that could be one of a protected relation's which is not known yet")
+        .hint("Where another item's column is meant, write that item's name in front of it.")
+}
+
 fn system_column(column: &str) -> Refusal {
     Refusal::unsupported(format!("system column {column} of a relation with protected columns is not supported"))
 }
@@ -257,6 +262,43 @@ pub(super) fn with_of(node: &Node) -> Option<&WithClause> {
 pub(super) fn is_write(node: &Node) -> bool {
     use NodeEnum::{DeleteStmt, InsertStmt, MergeStmt, UpdateStmt};
     matches!(node.node, Some(InsertStmt(_) | UpdateStmt(_) | DeleteStmt(_) | MergeStmt(_)))
+}
+
+/// The names of a query's columns, as far as the text tells them: by a list, or by the items themselves.
+pub(super) fn written_columns(names: &[Node], query: Option<&Node>) -> Vec<String> {
+    let named: Vec<String> = names.iter().filter_map(name).collect();
+    let Some(Node { node: Some(NodeEnum::SelectStmt(select)) }) = query.filter(|_| named.is_empty()) else {
+        return named;
+    };
+    let mut first = select;
+    while let Some(arm) = first.larg.as_ref() {
+        first = arm;
+    }
+    match first.values_lists.first() {
+        Some(Node { node: Some(NodeEnum::List(row)) }) => {
+            (1..=row.items.len()).map(|at| format!("column{at}")).collect()
+        }
+        _ => output_columns(&first.target_list),
+    }
+}
+
+/// The names that a list of results gives: by AS, or as those of columns.
+pub(super) fn output_columns(targets: &[Node]) -> Vec<String> {
+    let label = |node: &Node| match &node.node {
+        Some(NodeEnum::ResTarget(target)) if !target.name.is_empty() => Some(target.name.clone()),
+        Some(NodeEnum::ResTarget(target)) => alone(target.val.as_deref()?),
+        _ => None,
+    };
+    targets.iter().filter_map(label).collect()
+}
+
+/// The name of a column that stands alone, also to sort by; without what qualifies it.
+pub(super) fn alone(node: &Node) -> Option<String> {
+    match node.node.as_ref()? {
+        NodeEnum::SortBy(sort) => alone(sort.node.as_deref()?),
+        NodeEnum::ColumnRef(reference) => reference.fields.last().and_then(name),
+        _ => None,
+    }
 }
 
 /// Whether a query selects `*` and nothing else.

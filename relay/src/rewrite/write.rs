@@ -72,6 +72,7 @@ impl<'a> Rewriter<'a> {
         for item in &mut update.from_clause {
             self.item_of_from(item)?;
         }
+        self.scopes.complete();
         let stores = self.updates_with_masks(target, nested).then_some(name.as_str());
         self.assignments(&mut update.target_list, target, stores)?;
         let at_cursor =
@@ -100,6 +101,7 @@ impl<'a> Rewriter<'a> {
         for item in &mut delete.using_clause {
             self.item_of_from(item)?;
         }
+        self.scopes.complete();
         let at_cursor =
             self.at_cursor(delete.where_clause.as_deref(), target, nested, delete.using_clause.is_empty())?;
         if !at_cursor {

@@ -295,7 +295,8 @@ impl Session {
             rows_kept: ruling.statements.first().and_then(|ruled| self.rows_kept(ruled)),
             lasts: Lasts::Transaction,
             footing: (!ruling.statements.iter().all(looks_nothing_up)).then(|| Arc::clone(self.chosen.footing())),
-            columns: self.undescribed(),
+            // What is fetched has the columns of whatever cursor has the name by then.
+            columns: self.undescribed().filter(|_| !ruling.statements.iter().any(fetches)),
         };
         // What ran before in the same pipeline may have changed settings, and the target tells of that at `Sync` alone.
         let held = match &prepared.standing {
@@ -545,6 +546,10 @@ fn rests_on_settings(message: &FrontendMessage<'_>) -> bool {
 /// What controls transactions and settings means the same with any of them: drivers keep it prepared.
 fn looks_nothing_up(ruled: &policy::StatementRuling) -> bool {
     matches!(ruled.class, Class::Transaction | Class::Set | Class::Show | Class::Discard)
+}
+
+fn fetches(ruled: &policy::StatementRuling) -> bool {
+    matches!(ruled.effects.cursor, Cursor::Used(_))
 }
 
 /// The names of prepared statements and portals in a message.

@@ -179,3 +179,13 @@ fn a_cast_names_domains_and_rows_of_plain_values() {
         assert!(owner.refusal(sql).message.contains("list of types"), "{sql}");
     }
 }
+
+#[test]
+fn a_plan_tells_nothing_of_what_a_function_reads() {
+    let clinic =
+        clinic(r#"permit(principal, action == Action::"call", resource == Function::"clinic/public.age_of");"#);
+    let plan = clinic.upstream("EXPLAIN (COSTS) SELECT a FROM age_of('2000-01-01') a");
+    assert!(plan.to_lowercase().contains("costs off"), "{plan}");
+    let refusal = clinic.refusal("EXPLAIN ANALYZE SELECT a FROM age_of('2000-01-01') a");
+    assert!(refusal.message.contains("functions"), "{}", refusal.message);
+}

@@ -508,3 +508,22 @@ fn a_part_is_made_of_what_is_not_protected() {
         assert!(clinic.refusal(sql).message.contains(why), "{sql}: {}", clinic.refusal(sql).message);
     }
 }
+
+#[test]
+fn a_column_that_a_child_has_already_is_not_added_to_its_parent() {
+    let clinic = Clinic::of("operators", &|catalog| catalog["relations"][0]["parents"] = json!([300]));
+    let refusal = clinic.refusal("ALTER TABLE billing.payers ADD COLUMN IF NOT EXISTS ssn text");
+    assert!(refusal.message.contains("clinic.patients has column ssn already"), "{}", refusal.message);
+    clinic.upstream("ALTER TABLE billing.payers ADD COLUMN other text");
+}
+
+#[test]
+fn nothing_is_made_in_front_of_a_protected_relation_for_those_who_choose_no_path() {
+    let mut clinic = Clinic::of("operators", &|_| {});
+    clinic.search_path = vec!["billing".to_owned()];
+    for sql in ["CREATE TABLE public.patients (ssn text)", "ALTER TABLE payers RENAME TO patients"] {
+        let refused = matches!(clinic.decide(sql).outcome, Outcome::Refused { .. });
+        assert!(refused, "{sql}");
+    }
+    clinic.upstream("CREATE TABLE public.patient_lists (id integer)");
+}

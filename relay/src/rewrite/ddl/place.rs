@@ -82,12 +82,14 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Nothing new takes a protected relation's name, or stands before one in the search path.
+    /// Nothing new takes a protected relation's name, or stands before one in the search path: the session's, or that of
+    /// those who choose none, who would read and write it in the other's place.
     pub(super) fn may_be_named(&self, schema: &str, name: &str, what: &str) -> Result<(), Refusal> {
         let taken = self.catalog.relation_named(schema, name).is_some_and(|known| {
             self.access.relations.get(&known.oid).is_none_or(|access| access.protected || access.barred.is_some())
         });
-        let searched = self.catalog.searched(self.path).any(|searched| searched == schema);
+        let searched = [self.path, &self.access.search_path];
+        let searched = searched.iter().any(|path| self.catalog.searched(path).any(|searched| searched == schema));
         let hidden = || {
             let named = self.catalog.relations().filter(|relation| relation.name == name && relation.schema != schema);
             named.into_iter().any(|relation| {

@@ -1,7 +1,7 @@
 //! What may be changed of a protected relation's definition: nothing that looks at its rows, or takes protection away.
 //!
-//! A column that is added is protected like every column that the classification does not name. An index on clear columns
-//! alone holds nothing else.
+//! A column that is added is protected like every column that the classification does not name, and none that a child has
+//! already: both would be one, and this transaction knew nothing of it. An index on clear columns alone holds nothing else.
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableStmt, AlterTableType, ColumnDef, ConstrType, IndexElem, IndexStmt, Node, RangeVar};
@@ -54,6 +54,16 @@ impl<'a> Rewriter<'a> {
         };
         if column.raw_default.is_some() || !column.constraints.iter().all(plain) {
             return Err(kept(relation, "ALTER TABLE"));
+        }
+        let children = self.catalog.written_with(relation.oid, false);
+        let mut children = children.iter().filter_map(|oid| self.catalog.relation(*oid));
+        if let Some(child) = children.find(|child| child.column(&column.colname).is_some()) {
+            return Err(Refusal::forbidden(format!(
+                "ALTER TABLE {} is refused: {} has column {} already, and both would be one",
+                relation.qualified(),
+                child.qualified(),
+                Readable(&column.colname)
+            )));
         }
         let name = column.type_name.as_mut().ok_or_else(|| odd("a column"))?;
         self.type_name(name)?;
