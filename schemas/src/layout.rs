@@ -22,11 +22,13 @@
 //! Counters have ten digits, heartbeats and log sizes at least ten, sequences eight, statements at least six. Keys of logs: [`LogObject`].
 
 mod log;
+mod place;
 mod shredding;
 
 use serde::{Deserialize, Serialize};
 
 pub use log::{LOG_PREFIX, LogObject, LogObjectKind, parse_log};
+pub use place::Place;
 pub use shredding::{SHREDDED_PREFIX, parse_shredding, shreddings_prefix};
 
 use crate::bundle::layout::BundleFile;

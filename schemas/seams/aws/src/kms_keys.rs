@@ -35,8 +35,9 @@ pub struct KmsSettings {
     pub environment: Name,
     /// Signing keys by id, ARN or alias. A program has those it needs; others are refused.
     pub signing: HashMap<KeyName, String>,
-    /// ARN of the key that wraps sessions' keys. No alias: what is wrapped names the key, for as long as it is kept.
-    pub data: String,
+    /// ARN of the key that wraps sessions' keys; none for a program that has nothing to wrap or open. No alias: what is
+    /// wrapped names the key, for as long as it is kept.
+    pub data: Option<String>,
     /// ARNs of earlier ones, which open what they wrapped.
     pub earlier_data: Vec<String>,
 }
@@ -87,7 +88,7 @@ impl Keys for KmsKeys {
     }
 
     async fn wrap(&self, key: &SessionKey, session: &SessionId) -> Result<WrappedKey, KeysError> {
-        let data = &self.0.settings.data;
+        let data = self.0.settings.data.as_ref().ok_or_else(|| KeysError::Refused(DATA.to_owned()))?;
         // The SDK's copies of the key are not wiped.
         let encrypt = self.0.client.encrypt().key_id(data).plaintext(Blob::new(key.as_bytes().as_slice()));
         let encrypt = encrypt.encryption_algorithm(EncryptionAlgorithmSpec::SymmetricDefault);
@@ -102,7 +103,7 @@ impl Keys for KmsKeys {
 
     async fn unwrap(&self, wrapped: &WrappedKey, session: &SessionId) -> Result<SessionKey, KeysError> {
         // It says itself what wrapped it, and whoever stored it may have lied: never a key of somebody else's.
-        let mut ours = std::iter::once(&self.0.settings.data).chain(&self.0.settings.earlier_data);
+        let mut ours = self.0.settings.data.iter().chain(&self.0.settings.earlier_data);
         let data = ours.find(|data| **data == wrapped.key_id).ok_or(KeysError::NotOurs)?;
         let ciphertext = STANDARD.decode(&wrapped.wrapped).map_err(|_| KeysError::NotOurs)?;
         let decrypt = self.0.client.decrypt().key_id(data).ciphertext_blob(Blob::new(ciphertext));

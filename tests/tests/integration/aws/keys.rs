@@ -75,7 +75,7 @@ async fn every_call_bears_every_fault() {
 async fn what_cannot_be_used_is_refused_and_named() {
     let emulator = emulator!();
     let mut settings = emulator.keys().await;
-    let symmetric = settings.data.clone();
+    let symmetric = settings.data.clone().unwrap();
     settings.signing.insert(KeyName::Bundles, symmetric);
     settings.signing.insert(KeyName::Approvals, "alias/not-there".to_owned());
     settings.signing.remove(&KeyName::Checkpoints);
@@ -94,7 +94,7 @@ async fn wrapped_keys_open_under_ours_alone() {
     let key = SessionKey::generate(&SystemEntropy).unwrap();
     let (first, second) = (emulator.keys().await, emulator.keys().await);
     let wrapped = KmsKeys::new(&emulator.connection(), first.clone()).wrap(&key, &session).await.unwrap();
-    let rotated = KmsSettings { earlier_data: vec![first.data.clone()], ..second.clone() };
+    let rotated = KmsSettings { earlier_data: first.data.iter().cloned().collect(), ..second.clone() };
     let opened = KmsKeys::new(&emulator.connection(), rotated).unwrap(&wrapped, &session).await.unwrap();
     assert_eq!(opened.as_bytes(), key.as_bytes());
     let others = KmsKeys::new(&emulator.connection(), second).unwrap(&wrapped, &session).await;

@@ -116,7 +116,7 @@ impl Emulator {
             tenant: "clinic".parse().unwrap(),
             environment: "test".parse().unwrap(),
             signing: std::collections::HashMap::new(),
-            data: arn(kms.create_key().send().await.unwrap()),
+            data: Some(arn(kms.create_key().send().await.unwrap())),
             earlier_data: Vec::new(),
         };
         for name in KeyName::ALL {
