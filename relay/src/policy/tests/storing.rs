@@ -135,9 +135,9 @@ fn it_needs_update_and_select_too_and_who_approves_it_is_asked_for_that() {
     let snapshot = Snapshot::from_json(&catalog.to_string()).unwrap();
     let decide = |more: &str| {
         let profile = policies(more).profile(&principal("x"), &connection(), &classification(), &snapshot).unwrap();
-        let path = vec!["public".to_owned()];
+        let footing = Footing::on(&["public".to_owned()]);
         let own = Arc::default();
-        let context = Context { profile: &profile, snapshot: &snapshot, search_path: &path, own: &own, token: &token };
+        let context = Context { profile: &profile, snapshot: &snapshot, footing: &footing, own: &own, token: &token };
         decide(&context, Path::Simple, "UPDATE clinic.patients SET mrn = ssn", &[]).outcome
     };
     assert!(matches!(decide(""), Outcome::Refused { .. }));

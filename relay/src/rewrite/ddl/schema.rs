@@ -46,6 +46,7 @@ impl Rewriter<'_> {
             verb: "ddl",
             resource: Resource::Schema(schema.to_owned()),
             held: grant.held,
+            from_masks: Vec::new(),
         });
         Ok(())
     }
