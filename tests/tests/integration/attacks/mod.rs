@@ -78,6 +78,7 @@ fn judge(database: &'static Database) {
     eprintln!("{}", table(&cases, &relayed));
     if !chosen.is_empty() {
         cases.iter().zip(&relayed).for_each(|((_, case), tried)| eprintln!("{}: {}", case.id, tried.answers));
+        eprintln!("{}", world.log());
     }
     let mut wrong = String::new();
     for (((_, case), direct), relayed) in cases.iter().zip(&direct).zip(&relayed) {
