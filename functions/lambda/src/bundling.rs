@@ -47,7 +47,7 @@ impl BundleFunction {
         let work = PathBuf::from(environment.text("AFFIDAVIT_WORK")?);
         let metrics = Metrics::read(environment)?;
         let env = Env {
-            store: deployment.store().await?,
+            store: Arc::new(deployment.store().await?),
             root: keys.public_key(KeyName::Certificates).await?,
             keys,
             tenant: deployment.tenant,

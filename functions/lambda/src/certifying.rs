@@ -6,6 +6,7 @@
 //! relay's certificate.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use functions::certifier::{self, CertifierError, Env, Policy, Request};
@@ -30,19 +31,38 @@ pub struct Certifying {
     metrics: Metrics,
 }
 
-/// What is asked: `{"certify":"keys"}`, or `{"certify":"relay","key":…,"build":…}`.
+/// What is asked.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "certify", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(untagged)]
 pub enum Asked {
-    /// That the keys in use be certified, unless they are.
-    Keys {},
-    /// A certificate for the relay whose alias was invoked.
-    Relay {
-        /// The key of its new life.
-        key: PublicKey,
-        /// Build of its program, as it claims.
-        build: String,
-    },
+    /// By the schedule.
+    Keys(KeysAsked),
+    /// By a relay.
+    Relay(RelayAsked),
+}
+
+/// That the keys in use be certified, unless they are: `{"certify":"keys"}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysAsked {
+    #[serde(rename = "certify")]
+    _certify: Keys,
+}
+
+#[derive(Debug, Deserialize)]
+enum Keys {
+    #[serde(rename = "keys")]
+    Keys,
+}
+
+/// A certificate for the relay whose alias was invoked: `{"key":…,"build":…}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelayAsked {
+    /// The key of its new life.
+    key: PublicKey,
+    /// Build of its program, as it claims.
+    build: String,
 }
 
 /// Why nothing was certified.
@@ -69,7 +89,7 @@ impl Certifying {
         let policy = policy(environment, &deployment)?;
         let keys = deployment.keys(environment, &KeyName::ALL)?;
         let metrics = Metrics::read(environment)?;
-        let signing = deployment.signing(deployment.store().await?, keys);
+        let signing = deployment.signing(Arc::new(deployment.store().await?), keys);
         Ok(Self::new(policy, signing, metrics))
     }
 
@@ -96,16 +116,14 @@ impl Certifying {
 
     async fn certify(&self, asked: Asked, arn: &str) -> Result<Option<Envelope>, CertifyingError> {
         match (asked, alias(arn)?) {
-            (Asked::Keys {}, None) => Ok(trust::certify(&self.signing).await.map(|()| None)?),
-            (Asked::Relay { key, build }, Some(relay)) => {
+            (Asked::Keys(_), None) => Ok(trust::certify(&self.signing).await.map(|()| None)?),
+            (Asked::Relay(RelayAsked { key, build }), Some(relay)) => {
                 let (tenant, environment) = (self.signing.tenant.clone(), self.signing.environment.clone());
                 let request = Request { tenant, environment, relay, key, build };
                 Ok(Some(certifier::certify(&self.env, request).await?))
             }
-            (Asked::Keys {}, Some(_)) => Err(CertifyingError::Way("an alias certifies its relay and no keys")),
-            (Asked::Relay { .. }, None) => {
-                Err(CertifyingError::Way("expected that a relay invokes the alias of its name"))
-            }
+            (Asked::Keys(_), Some(_)) => Err(CertifyingError::Way("an alias certifies its relay and no keys")),
+            (Asked::Relay(_), None) => Err(CertifyingError::Way("expected that a relay invokes the alias of its name")),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The console, behind an HTTP API of API Gateway. What that says of a token is not believed: the console verifies it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use aws::{DynamoIndex, LambdaFunction, mac};
+use aws::{DynamoIndex, LambdaFunction, PlacedStore, mac};
 use functions::bundler::Period;
-use functions::console::{Access, Begun, BundleMaker, BundleMakerError, CookieKey, Env, Provider, Settings};
-use seams::KeyName;
+use functions::console::{Access, Begun, BundleMaker, BundleMakerError, CookieKey, Env, Links, Provider, Settings};
+use seams::{KeyName, StoreError};
 
 use crate::clock;
 use crate::deployment::{Deployment, Patience, StartError};
@@ -31,14 +32,16 @@ pub async fn start(environment: &Environment) -> Result<Env, StartError> {
     let provider = Provider::new(&issuer, &client, &groups)?;
     let cookies = mac(&deployment.connection, &environment.text(COOKIES)?, COOKIES_MESSAGE).await?;
     let cookies = CookieKey::from_bytes(&cookies).map_err(|_| StartError::Cryptography(COOKIES))?;
+    let store = Arc::new(deployment.store().await?);
     Ok(Env {
-        store: deployment.store().await?,
+        store: store.clone(),
         index: Arc::new(DynamoIndex::new(&deployment.connection, table)),
         root: keys.public_key(KeyName::Certificates).await?,
         keys,
         tenant: deployment.tenant.clone(),
         environment: deployment.environment.clone(),
         bundles: Arc::new(Bundler(LambdaFunction::new(&deployment.connection, bundler))),
+        links: Some(Arc::new(Downloads(store))),
         provider: Arc::new(provider),
         settings: Settings::new(&url, access, cookies)?,
         now_us: Arc::new(clock::now_us),
@@ -58,6 +61,18 @@ impl BundleMaker for Bundler {
     }
 }
 
+/// Files of bundles, from their bucket.
+struct Downloads(Arc<PlacedStore>);
+
+#[async_trait]
+impl Links for Downloads {
+    async fn link(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.0.link(key, LINK_VALID).await
+    }
+}
+
+/// Long enough to follow it; what is begun goes on.
+const LINK_VALID: Duration = Duration::from_secs(60);
 const COOKIES: &str = "AFFIDAVIT_KEY_COOKIES";
 /// What the key that seals cookies is the MAC of. Another message, another key.
-const COOKIES_MESSAGE: &[u8] = b"affidavit/console-cookies/v1";
+const COOKIES_MESSAGE: &[u8] = b"affidavit/cookies/v1";

@@ -90,8 +90,8 @@ impl Deployment {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn store(&self) -> Result<Arc<dyn EvidenceStore>, StoreError> {
-        Ok(Arc::new(PlacedStore::open(&self.connection, &self.buckets, clock::now_s).await?))
+    pub async fn store(&self) -> Result<PlacedStore, StoreError> {
+        PlacedStore::open(&self.connection, &self.buckets, clock::now_s).await
     }
 
     /// The keys that this function has. It has no data key: none of them opens what was recorded.

@@ -66,7 +66,7 @@ impl Indexing {
         let quarantine = SqsQueue::new(&deployment.connection, environment.text("AFFIDAVIT_QUARANTINE")?);
         let metrics = Metrics::read(environment)?;
         let env = Env {
-            store: deployment.store().await?,
+            store: Arc::new(deployment.store().await?),
             index: Arc::new(index),
             root: keys.public_key(KeyName::Certificates).await?,
             approvals: keys.public_key(KeyName::Approvals).await?,

@@ -53,7 +53,7 @@ impl Sealing {
         let keys = deployment.keys(environment, &[KeyName::Certificates, KeyName::Checkpoints])?;
         let metrics = Metrics::read(environment)?;
         let env = Env {
-            store: deployment.store().await?,
+            store: Arc::new(deployment.store().await?),
             keys,
             tenant: deployment.tenant,
             environment: deployment.environment,

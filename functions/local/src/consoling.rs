@@ -46,6 +46,7 @@ impl Consoling {
             environment: bundler.environment.clone(),
             now_us: bundler.now_us.clone(),
             bundles: Arc::new(Bundling::new(bundler)),
+            links: None,
             provider: Arc::new(provider),
             settings,
         };

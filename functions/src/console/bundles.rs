@@ -100,7 +100,7 @@ async fn files(
     Ok(Json(json!({ "id": id, "files": files })))
 }
 
-/// `GET bundles/{id}/{file}`
+/// `GET bundles/{id}/{file}`: the file, or where it can be read for a while.
 async fn file(
     State(env): State<Arc<Env>>,
     Bearer(visitor): Bearer,
@@ -110,6 +110,10 @@ async fn file(
     let unknown = || Problem::not_found("There is no such file in this bundle.");
     let (id, file) = (bundle(&id)?, BundleFile::parse(&path).ok_or_else(unknown)?);
     let key = layout::bundle_file(&env.tenant, &env.environment, &id, &file);
+    if let Some(links) = &env.links {
+        let link = links.link(&key).await?.ok_or_else(unknown)?;
+        return Ok((StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, link)]).into_response());
+    }
     let bytes = env.store.get(&key).await?.ok_or_else(unknown)?;
     // Pages of a bundle are for an auditor's own disk; under this address they would be the console's.
     let headers: [(HeaderName, HeaderValue); 3] = [

@@ -13,6 +13,7 @@ mod bearer;
 mod bundles;
 mod cookies;
 mod decision;
+mod links;
 mod login;
 mod pages;
 mod problem;
@@ -34,6 +35,7 @@ use seams::{EvidenceStore, Index, Keys};
 
 pub use bundles::{Begun, BundleMaker, BundleMakerError};
 pub use cookies::CookieKey;
+pub use links::Links;
 pub use provider::{Provider, ProviderError};
 pub use settings::{Access, Settings, SettingsError};
 
@@ -54,6 +56,8 @@ pub struct Env {
     pub environment: Name,
     /// Makes new ones.
     pub bundles: Arc<dyn BundleMaker>,
+    /// Where given, whoever asks for a bundle's file is sent to the store itself: what Lambda answers with is small.
+    pub links: Option<Arc<dyn Links>>,
     /// Where people log in.
     pub provider: Arc<Provider>,
     /// Its address, and who may do what.

@@ -18,7 +18,7 @@ async fn scene() -> (Golden, Written, Certifying) {
 }
 
 fn asked(key: &PublicKey) -> Asked {
-    serde_json::from_value(json!({ "certify": "relay", "key": key, "build": "relay 0.1.0" })).unwrap()
+    serde_json::from_value(json!({ "key": key, "build": "relay 0.1.0" })).unwrap()
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn the_schedule_has_the_keys_certified_once_and_no_alias_has() {
 fn a_request_says_nothing_of_who_asks() {
     let key = P256Key::generate().unwrap().public_key().clone();
     for more in [json!({ "relay": "relay-2" }), json!({ "tenant": "hospital" })] {
-        let mut event = json!({ "certify": "relay", "key": key, "build": "relay 0.1.0" });
+        let mut event = json!({ "key": key, "build": "relay 0.1.0" });
         event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         assert!(serde_json::from_value::<Asked>(event).is_err(), "{more}");
     }

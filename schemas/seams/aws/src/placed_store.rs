@@ -1,5 +1,7 @@
 //! Evidence in three buckets, by how objects are kept: a bucket's rights, retention and rules are of the whole bucket.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use schemas::layout::Place;
 use seams::{EvidenceStore, Overlay, PutOutcome, Retention, StoreError};
@@ -48,6 +50,14 @@ impl PlacedStore {
             S3Store::open(connection, bucket(&settings.deletable), now_s),
         )?;
         Ok(Self { evidence, log, deletable })
+    }
+
+    /// See [`S3Store::link`].
+    ///
+    /// # Errors
+    /// Those of [`S3Store::link`].
+    pub async fn link(&self, key: &str, valid: Duration) -> Result<Option<String>, StoreError> {
+        self.at(key)?.link(key, valid).await
     }
 
     /// The bucket of a key or prefix. One that belongs to several is refused: nothing lists across them.

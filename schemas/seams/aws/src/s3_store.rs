@@ -7,6 +7,7 @@
 //! listing of the key's versions a read, and one a put.
 
 mod encoded_key;
+mod link;
 mod objects;
 mod version;
 

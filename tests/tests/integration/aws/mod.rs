@@ -3,6 +3,7 @@
 
 mod index;
 mod keys;
+mod lambdas;
 mod overlays;
 mod store;
 mod whole;

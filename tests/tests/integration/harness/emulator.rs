@@ -48,6 +48,11 @@ impl Emulator {
         Some(Self { url: url.trim().to_owned(), made: AtomicUsize::new(0), _held: held })
     }
 
+    /// `http://` and where it listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
@@ -126,7 +131,8 @@ impl Emulator {
         settings
     }
 
-    fn name(&self, what: &str) -> String {
+    /// A name that nothing has yet.
+    pub(crate) fn name(&self, what: &str) -> String {
         format!("{what}-{}", self.made.fetch_add(1, Ordering::Relaxed))
     }
 }
@@ -149,8 +155,8 @@ fn credentials() -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(Credentials::new("test", SECRET, None, None, "test"))
 }
 
-const REGION: &str = "us-east-1";
+pub(crate) const REGION: &str = "us-east-1";
 /// The emulator's own.
-const ACCOUNT: &str = "000000000000";
+pub(crate) const ACCOUNT: &str = "000000000000";
 /// No message may tell it.
 pub(crate) const SECRET: &str = "test-secret-that-nobody-is-told";

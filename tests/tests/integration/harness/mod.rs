@@ -6,6 +6,7 @@ pub(crate) mod corpus;
 mod database;
 mod emulator;
 mod fault_proxy;
+mod lambdas;
 mod outage;
 mod programs;
 pub(crate) mod raw;
@@ -20,6 +21,7 @@ pub(crate) use clients::{
 pub(crate) use database::Database;
 pub(crate) use emulator::{Emulator, SECRET, now_s, store};
 pub(crate) use fault_proxy::{Fault, FaultProxy};
+pub(crate) use lambdas::Lambdas;
 pub(crate) use outage::Outage;
 pub(crate) use programs::Programs;
 pub(crate) use raw::RawClient;
