@@ -1,5 +1,5 @@
 # Thin: each target says what it runs; the work is in cargo and in tests/.
-.PHONY: setup setup-test demo up down test definition crash fuzz bench bench-evidence check infra-check infra-emulated
+.PHONY: setup setup-test demo up down test definition crash fuzz bench bench-evidence lambdas check infra-check infra-emulated
 
 setup:  ## Installs what is missing (Debian, Ubuntu; elsewhere it names it)
 	@tests/setup.sh
@@ -37,6 +37,9 @@ bench:  ## The relay beside PgBouncer and PostgreSQL itself, then bench-evidence
 bench-evidence:  ## Sealing and verifying: speed, and the verifier's memory, on gigabytes and a million leaves
 	@tests/setup.sh
 	@tests/bench/evidence.sh
+
+lambdas:  ## The functions as zips for AWS Lambda, into target/lambdas; checks that it can run them, prints sizes
+	@infra/lambdas.sh build
 
 check:  ## What CI asks before the tests
 	cargo fmt --check
