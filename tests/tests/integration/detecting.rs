@@ -122,6 +122,27 @@ fn a_report_counts_what_passes_and_marks_literals_and_parameters() {
 }
 
 #[test]
+fn a_cursor_that_is_declared_anew_is_looked_into_by_what_it_holds_now() {
+    let relay = forgetful("kinds = [\"mrn\"]");
+    let mut client = RawClient::logged_in(&relay, "alice");
+    for sql in ["BEGIN", "DECLARE c CURSOR FOR SELECT id, id FROM clinic.visits"] {
+        client.send(&query(sql));
+        until_ready(&mut client);
+    }
+    // Described while all columns are numbers, in which nothing is looked for.
+    client.send(&[parse("kept", "FETCH ALL FROM c"), describe("S", "kept"), sync()].concat());
+    until_ready(&mut client);
+    for sql in ["CLOSE c", &format!("DECLARE c CURSOR FOR {NOTES}")] {
+        client.send(&query(sql));
+        until_ready(&mut client);
+    }
+    client.send(&[bind("", "kept"), execute(""), sync()].concat());
+    let said = client.read_all();
+    assert!(said.iter().all(|message| message.tag != 'D'), "{said:?}");
+    assert_eq!(said.last().unwrap().fields()[&'C'], "42501");
+}
+
+#[test]
 fn what_is_too_long_to_be_looked_into_ends_the_session_unless_it_holds_no_text() {
     let relay = forgetful("kinds = [\"mrn\"]");
     let mut client = RawClient::logged_in(&relay, "alice");

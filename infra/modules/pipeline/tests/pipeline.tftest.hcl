@@ -258,7 +258,7 @@ run "the_lake_has_the_tables_of_the_page" {
   }
 
   assert {
-    condition     = keys(aws_glue_catalog_table.this) == ["approvals", "chunks", "denials", "executions", "grants", "masking", "objects_touched", "sessions", "statements"]
+    condition     = keys(aws_glue_catalog_table.this) == ["approvals", "chunks", "denials", "detections", "executions", "grants", "masking", "objects_touched", "sessions", "statements"]
     error_message = "The tables are not those of schemas/TABLES.md."
   }
 
