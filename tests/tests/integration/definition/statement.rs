@@ -43,6 +43,8 @@ pub(super) fn made(seed: u64, relations: &[Relation]) -> Statement {
         90..=95 => prepared(&sql, &parameters),
         _ => copied(&mut generator, &sql),
     };
+    // A TABLE beside it has no order.
+    let ordered = ordered && !(75..=79).contains(&way);
     let uses = [Place::Predicate, Place::Grouping, Place::Join];
     Statement { sql, steps, ordered, uses_protected: uses.iter().any(|place| generator.uses.contains(place)) }
 }
