@@ -170,16 +170,15 @@ impl Batch {
 fn one(context: &Context<'_>, parsed: Parsed) -> Decided {
     let Parsed { node, start, end } = parsed;
     let access = context.profile.access();
-    let rewriter = Rewriter::new(context.snapshot, &context.footing.search_path, access, context.own);
+    let rewriter = || Rewriter::new(context.snapshot, &context.footing.search_path, access, context.own);
     let (class, result, found) = match node {
-        Err(refusal) => (Class::Other, Err(refusal), rewriter.into_found()),
+        Err(refusal) => (Class::Other, Err(refusal), rewriter().into_found()),
         Ok(node) => {
             let again = (access.stores_masks && rewrite::may_store_masks(&node)).then(|| node.clone());
-            match (rewritten(rewriter, node), again) {
+            match (rewritten(rewriter(), node), again) {
                 // Refused: perhaps for masks alone, which somebody may approve. If not, it is the first refusal that counts.
                 (first @ (_, Err(_), _), Some(again)) => {
-                    let rewriter = Rewriter::new(context.snapshot, &context.footing.search_path, access, context.own);
-                    let second = rewritten(rewriter.storing_masks(), again);
+                    let second = rewritten(rewriter().storing_masks(), again);
                     if second.1.is_ok() { second } else { first }
                 }
                 (first, _) => first,
