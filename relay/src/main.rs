@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use relay::command::{self, Console, Decision, Explain, Scan};
 use relay::config::{Classification, Config};
 use relay::policy::{PolicySet, check_classification};
+use relay::serve::check_detectors;
 use schemas::approval::DecisionVerdict;
 
 #[derive(Parser)]
@@ -92,6 +93,7 @@ fn check(path: &std::path::Path) -> anyhow::Result<String> {
     let policies = PolicySet::read(&config.policies)?;
     for connection in &config.connection {
         check_classification(&Classification::read(&connection.classification)?)?;
+        check_detectors(connection)?;
     }
     Ok(format!("accepted: policy set {} over {} connections", policies.sha256(), config.connection.len()))
 }

@@ -195,12 +195,24 @@ impl Shared {
 /// [`StartError`], when its classification cannot be read or its TLS not be made ready.
 pub(crate) fn guard(connection: &Connection, policies: &Arc<PolicySet>) -> Result<Guarded, StartError> {
     let classification = Classification::read(&connection.classification)?;
-    let detectors = connection.detectors.as_ref().map(Detectors::new).transpose();
-    let detectors = detectors.map_err(|problem| ConfigError::Invalid {
+    let detectors = detectors(connection)?;
+    Ok(Guarded::new(connection.clone(), login(connection)?, detectors, classification, Arc::clone(policies)))
+}
+
+/// Whether a connection's detectors can be made: its own form of record numbers must be a regular expression.
+///
+/// # Errors
+/// [`ConfigError::Invalid`], with the field.
+pub fn check_detectors(connection: &Connection) -> Result<(), ConfigError> {
+    detectors(connection).map(drop)
+}
+
+fn detectors(connection: &Connection) -> Result<Option<Detectors>, ConfigError> {
+    let made = connection.detectors.as_ref().map(Detectors::new).transpose();
+    made.map_err(|problem| ConfigError::Invalid {
         field: format!("connection {}: detectors", connection.name),
         problem,
-    })?;
-    Ok(Guarded::new(connection.clone(), login(connection)?, detectors, classification, Arc::clone(policies)))
+    })
 }
 
 /// The login at a connection's target.

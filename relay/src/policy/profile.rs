@@ -106,12 +106,22 @@ impl PolicySet {
                 access.relations.insert(relation.oid, answers);
             }
         }
-        let policy_sha256 = digest_hex(&format!("{}\n{}", self.sha256(), classification_text(classification)));
+        let policy_sha256 = digest_hex(&self.in_force(connection, classification));
         Ok(AccessProfile { may_connect, access, policy_sha256, epoch: snapshot.epoch().to_owned() })
     }
 }
 
 impl PolicySet {
+    /// All that decides about a connection, as its evidence names it: the policies, what is protected and how, and what is
+    /// looked for besides.
+    fn in_force(&self, connection: &Connection, classification: &Classification) -> String {
+        let mut text = format!("{}\n{}", self.sha256(), classification_text(classification));
+        if let Some(detectors) = &connection.detectors {
+            text.push_str(&format!("\ndetectors {detectors:?}"));
+        }
+        text
+    }
+
     /// The first held verb of `objects` that `approver` may not approve; nothing if they may approve all.
     ///
     /// # Errors

@@ -180,6 +180,25 @@ fn the_policy_digest_covers_the_classification() {
     assert_ne!(one.policy_sha256(), other.policy_sha256());
 }
 
+#[test]
+fn the_policy_digest_covers_what_detectors_look_for() {
+    let snapshot = Snapshot::from_json(&catalog().to_string()).unwrap();
+    let digest = |detectors: &str| {
+        let detectors = (!detectors.is_empty()).then(|| toml::from_str(detectors).unwrap());
+        let connection = Connection { detectors, ..connection() };
+        let profile = policies().profile(&principal("analysts"), &connection, &classification(), &snapshot).unwrap();
+        profile.policy_sha256().to_owned()
+    };
+    let all = [
+        digest(""),
+        digest("kinds = [\"ssn\"]"),
+        digest("kinds = [\"ssn\"]\naction = \"report\""),
+        digest("kinds = [\"ssn\"]\nexcept = [\"clinic.visits.note\"]"),
+    ];
+    let different: std::collections::BTreeSet<&String> = all.iter().collect();
+    assert_eq!(different.len(), all.len());
+}
+
 /// As the clinic was when the relay began, and as it is now: how columns of a relation are treated.
 fn treated(change: &dyn Fn(&mut Value), oid: u32) -> Option<Vec<(String, crate::rewrite::access::Treatment)>> {
     let (before, after) = (Clinic::analyst(), Clinic::changed(change));
