@@ -1,6 +1,7 @@
 //! The three seams on AWS: evidence in S3 ([`S3Store`]), the index in DynamoDB ([`DynamoIndex`]), keys in KMS
 //! ([`KmsKeys`]). Beside them what functions need there of each other: a queue to send to ([`SqsQueue`]), a function to
-//! begin ([`LambdaFunction`]), a secret that nobody holds ([`mac`]).
+//! begin ([`LambdaFunction`]), a secret that nobody holds ([`mac`]). And what relays prove themselves with: Secrets Manager
+//! and tokens for RDS ([`SecretsManager`]).
 //!
 //! They keep the contracts of [`seams`] and pass its suites. Every call has a deadline and a bounded number of
 //! attempts ([`Deadlines`]); no error tells what was sent or answered ([`CallFailed`]).
@@ -12,7 +13,9 @@ pub mod kms_keys;
 mod lambda_function;
 mod mac;
 mod placed_store;
+mod rds_token;
 pub mod s3_store;
+mod secrets_manager;
 mod sqs_queue;
 
 pub use call::CallFailed;
@@ -23,4 +26,5 @@ pub use lambda_function::LambdaFunction;
 pub use mac::mac;
 pub use placed_store::{PlacedSettings, PlacedStore};
 pub use s3_store::{LockMode, S3Settings, S3Store};
+pub use secrets_manager::SecretsManager;
 pub use sqs_queue::SqsQueue;
