@@ -30,6 +30,7 @@ use crate::upstream::{Login, Logins, Password, Target};
 use crate::{session, stop, tls};
 
 /// What the relay is given and does not make: where evidence goes, keys, certificates, time.
+#[derive(Clone)]
 pub struct Dependencies {
     /// Write-once objects.
     pub store: Arc<dyn EvidenceStore>,
