@@ -6,11 +6,14 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+
+use crate::figures::Figures;
 
 /// A byte stream to a peer: TCP, or TLS over it.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -26,6 +29,8 @@ pub(crate) struct Channel {
     /// Bytes handed to the stream since its last flush; a TLS stream may still hold them.
     unflushed: bool,
     ending: WritingHalf,
+    /// Where its bytes are counted, if they are.
+    figures: Option<Arc<Figures>>,
 }
 
 /// How far the writing half of the stream is from its end.
@@ -40,7 +45,19 @@ enum WritingHalf {
 impl Channel {
     /// Wraps a stream.
     pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
-        Self { stream, whole: Bytes::new(), outgoing: BytesMut::new(), unflushed: false, ending: WritingHalf::Open }
+        Self {
+            stream,
+            whole: Bytes::new(),
+            outgoing: BytesMut::new(),
+            unflushed: false,
+            ending: WritingHalf::Open,
+            figures: None,
+        }
+    }
+
+    /// A client's: its bytes are counted from here on.
+    pub(crate) fn counted_in(&mut self, figures: Arc<Figures>) {
+        self.figures = Some(figures);
     }
 
     /// Adds bytes to be written by the next [`Channel::poll_write_out`] or [`Channel::write_out`].
@@ -100,6 +117,9 @@ impl Channel {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.unflushed = true;
+            if let Some(figures) = &self.figures {
+                figures.sent_bytes.add(count(written));
+            }
             if self.whole.is_empty() {
                 self.outgoing.advance(written);
             } else {
@@ -124,8 +144,16 @@ impl Channel {
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        let read = buffer.filled().len();
+        if let Some(figures) = &self.figures {
+            figures.received_bytes.add(count(read));
+        }
+        Poll::Ready(Ok(read))
     }
+}
+
+fn count(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// Sets what every TCP connection here has: no Nagle delay, and keep-alive so that a vanished peer is noticed.

@@ -14,6 +14,8 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
+use crate::figures::Figures;
+
 /// The threads. When this is dropped they end, and what still runs on them with them.
 pub(crate) struct Cores {
     first: Core,
@@ -25,12 +27,14 @@ pub(crate) struct Cores {
 struct Core {
     runtime: Handle,
     sessions: Arc<AtomicUsize>,
+    figures: Arc<Figures>,
 }
 
 /// A session's place on a core, given back when dropped.
 pub(crate) struct Place {
     runtime: Handle,
     sessions: Arc<AtomicUsize>,
+    figures: Arc<Figures>,
 }
 
 impl Cores {
@@ -50,7 +54,13 @@ impl Cores {
         let fewer = |one, other| if Core::load(other) < Core::load(one) { other } else { one };
         let core = self.others.iter().fold(&self.first, fewer);
         core.sessions.fetch_add(1, Ordering::Relaxed);
-        Place { runtime: core.runtime.clone(), sessions: Arc::clone(&core.sessions) }
+        let (sessions, figures) = (Arc::clone(&core.sessions), Arc::clone(&core.figures));
+        Place { runtime: core.runtime.clone(), sessions, figures }
+    }
+
+    /// What each core counts.
+    pub(crate) fn figures(&self) -> Vec<Arc<Figures>> {
+        std::iter::once(&self.first).chain(&self.others).map(|core| Arc::clone(&core.figures)).collect()
     }
 }
 
@@ -64,7 +74,7 @@ impl Core {
             let _ = runtime.block_on(ended.changed());
             runtime.shutdown_background();
         })?;
-        Ok(Self { runtime: handle, sessions: Arc::default() })
+        Ok(Self { runtime: handle, sessions: Arc::default(), figures: Arc::default() })
     }
 
     fn load(&self) -> usize {
@@ -76,6 +86,11 @@ impl Place {
     /// The runtime of the place.
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
+    }
+
+    /// What the place's core counts.
+    pub(crate) fn figures(&self) -> Arc<Figures> {
+        Arc::clone(&self.figures)
     }
 
     /// Takes a stream over from another runtime: what comes from its peer is told here.

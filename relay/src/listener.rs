@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::cores::Cores;
+use crate::figures::Figures;
 use crate::stop::Stop;
 
 /// A bound listener.
@@ -31,6 +32,8 @@ pub(crate) struct Accepted {
     pub(crate) tls: Option<Arc<ServerConfig>>,
     /// The place held; `None` when the listener is full, and the peer must be told so.
     pub(crate) place: Option<OwnedSemaphorePermit>,
+    /// What its core counts.
+    pub(crate) figures: Arc<Figures>,
 }
 
 impl Listener {
@@ -72,7 +75,8 @@ impl Listener {
                     let core = cores.place();
                     match core.adopt(stream) {
                         Ok(stream) => {
-                            let served = serve(Accepted { stream, peer, tls: self.tls.clone(), place });
+                            let (tls, figures) = (self.tls.clone(), core.figures());
+                            let served = serve(Accepted { stream, peer, tls, place, figures });
                             let runtime = core.runtime().clone();
                             tasks.spawn_on(
                                 async move {

@@ -10,7 +10,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -24,15 +24,18 @@ use tokio_rustls::TlsConnector;
 use wire::postgres::Startup;
 
 use crate::channel::tune;
-use crate::config::{self, Peer, TargetTls};
-use crate::tls::{self, TlsError};
+use crate::config::Peer;
+use crate::tls;
 
 /// The other relays, with their TLS made ready.
 pub(crate) struct Peers {
     peers: Vec<Peer>,
-    tls: Arc<ClientConfig>,
+    tls: Arc<PeersTls>,
     places: Semaphore,
 }
+
+/// What peers are verified against; it may be replaced while they are.
+pub(crate) struct PeersTls(RwLock<Arc<ClientConfig>>);
 
 /// The secret of a request as it came, without the mark, and whether it had the mark: then it is not passed on.
 pub(crate) fn received(secret: &[u8]) -> (&[u8], bool) {
@@ -43,14 +46,9 @@ pub(crate) fn received(secret: &[u8]) -> (&[u8], bool) {
 }
 
 impl Peers {
-    /// Prepares configured peers.
-    ///
-    /// # Errors
-    /// When the CA file cannot be used.
-    pub(crate) fn new(config: &config::Peers) -> Result<Self, TlsError> {
-        let verified = TargetTls::VerifyFullWith { ca: config.ca.clone() };
-        let tls = tls::client_config(&verified)?.ok_or_else(|| TlsError::without_ca(&config.ca))?;
-        Ok(Self { peers: config.addresses.clone(), tls, places: Semaphore::new(REQUESTS_MAX) })
+    /// Peers that are verified by this.
+    pub(crate) fn new(peers: Vec<Peer>, tls: Arc<PeersTls>) -> Self {
+        Self { peers, tls, places: Semaphore::new(REQUESTS_MAX) }
     }
 
     /// Passes a request on to every peer; returns when all have taken it or time is up.
@@ -72,7 +70,7 @@ impl Peers {
         let mut sending = JoinSet::new();
         let all = async {
             for (name, address) in self.addresses().await {
-                sending.spawn(send(Arc::clone(&self.tls), name, address, packet.clone()));
+                sending.spawn(send(self.tls.now(), name, address, packet.clone()));
             }
             while let Some(sent) = sending.join_next().await {
                 if let Ok(Err(error)) = sent {
@@ -97,6 +95,20 @@ impl Peers {
         }
         found.truncate(ADDRESSES_MAX);
         found
+    }
+}
+
+impl PeersTls {
+    pub(crate) fn new(tls: Arc<ClientConfig>) -> Self {
+        Self(RwLock::new(tls))
+    }
+
+    pub(crate) fn replace(&self, tls: Arc<ClientConfig>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tls;
+    }
+
+    fn now(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -148,7 +160,8 @@ mod tests {
         let authority = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         std::fs::write(&ca, authority.self_signed(&key).unwrap().pem()).unwrap();
         let host = "127.0.0.1".to_owned();
-        let peers = Peers::new(&config::Peers { addresses: vec![Peer { host, port }], ca }).unwrap();
+        let tls = Arc::new(PeersTls::new(tls::authorities(&ca).unwrap()));
+        let peers = Peers::new(vec![Peer { host, port }], tls);
         peers.pass_on(7, b"no secret of ours").await;
         let asking = (0..2 * REQUESTS_MAX).map(|_| peers.pass_on(7, b"four"));
         let mut asking: Vec<_> = asking.map(Box::pin).collect();

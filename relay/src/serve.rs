@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemas::log::LogOrigin;
-use seams::{EvidenceStore, KeyName, Keys};
+use seams::{EvidenceStore, KeyName, Keys, Secrets};
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
@@ -17,17 +17,20 @@ use crate::cancel::Cancellations;
 use crate::clock::Clock;
 use crate::config::{Classification, Config, ConfigError, Connection};
 use crate::cores::Cores;
+use crate::counted_store::{CountedStore, Puts};
 use crate::detectors::Detectors;
 use crate::evidence::{Certifier, EvidenceError, Incarnation, Incarnations, Settings};
+use crate::health::{Health, HealthServer, Watched};
 use crate::issuers::Issuers;
 use crate::listener::Listener;
 use crate::peers::{self, Peers};
 use crate::policy::{PolicyError, PolicySet};
-use crate::tls::TlsError;
-use crate::upstream::{Login, Logins, Target};
+use crate::renewal::{Renewals, SecretTlsError};
+use crate::upstream::{Login, Logins, Password, Target};
 use crate::{session, stop, tls};
 
 /// What the relay is given and does not make: where evidence goes, keys, certificates, time.
+#[derive(Clone)]
 pub struct Dependencies {
     /// Write-once objects.
     pub store: Arc<dyn EvidenceStore>,
@@ -37,6 +40,10 @@ pub struct Dependencies {
     pub certifier: Arc<dyn Certifier>,
     /// The time that evidence claims.
     pub clock: Arc<dyn Clock>,
+    /// Who holds what the configuration names by ARN; absent where it may name none.
+    pub secrets: Option<Arc<dyn Secrets>>,
+    /// Where `GET /ready` and `GET /metrics` are answered, from the start to the end; port 0 takes a free one.
+    pub health: Option<SocketAddr>,
 }
 
 /// A started relay: its listeners are bound and its evidence has begun.
@@ -45,6 +52,9 @@ pub struct Relay {
     listeners: Vec<Listener>,
     cores: Arc<Cores>,
     drain: Duration,
+    renewals: Renewals,
+    health: Arc<Health>,
+    health_server: Option<HealthServer>,
 }
 
 /// What all sessions share.
@@ -68,6 +78,9 @@ pub enum StartError {
     /// Certificates and keys of TLS.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
+    /// The same, from a secret.
+    #[error("TLS: {0}")]
+    Secret(#[from] SecretTlsError),
     /// Policies.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -93,25 +106,41 @@ impl Relay {
     /// # Errors
     /// [`StartError`]; nothing was served.
     pub async fn start(config: Config, dependencies: Dependencies) -> Result<Self, StartError> {
+        let Dependencies { store, keys, certifier, clock, secrets, health: health_address } = dependencies;
+        if let (Some(field), None) = (config.first_secret(), &secrets) {
+            return Err(nobody_to_ask(field).into());
+        }
+        let health = Arc::new(Health::default());
+        let health_server = health_address
+            .map(|address| HealthServer::start(address, Arc::clone(&health)).map_err(cannot_listen(address)))
+            .transpose()?;
         let policies = Arc::new(PolicySet::read(&config.policies)?);
         let mut connections = BTreeMap::new();
         for connection in &config.connection {
-            let guarded = guard(connection, &policies)?;
+            let guarded = guard(connection, &policies, secrets.as_ref())?;
             connections.insert(connection.name.to_string(), Arc::new(guarded));
         }
         let issuers = Issuers::new(&config.issuer)?;
-        let peers = config.peers.as_ref().map(Peers::new).transpose()?;
+        let mut renewals = Renewals::new(secrets);
+        let peers = match &config.peers {
+            Some(peers) => Some(Peers::new(peers.addresses.clone(), renewals.peers(&peers.ca).await?)),
+            None => None,
+        };
         let mut listeners = Vec::new();
         for listener in &config.listener {
-            let tls = listener.tls.as_ref().map(tls::server_config).transpose()?;
+            let tls = match &listener.tls {
+                Some(tls) => Some(tls::server_config(renewals.certificate(tls).await?)?),
+                None => None,
+            };
             let bound = Listener::bind(listener.bind, tls, listener.max_connections).await;
-            listeners.push(bound.map_err(|source| StartError::Listen { address: listener.bind, source })?);
+            listeners.push(bound.map_err(cannot_listen(listener.bind))?);
         }
-        let Dependencies { store, keys, certifier, clock } = dependencies;
         let approvals_key = match &config.approvals {
             Some(_) => Some(keys.public_key(KeyName::Approvals).await.map_err(EvidenceError::from)?),
             None => None,
         };
+        let puts = Arc::new(Puts::new(Arc::clone(&clock)));
+        let store = Arc::new(CountedStore::new(store, Arc::clone(&puts)));
         let incarnation = Incarnation::start(settings(&config), store, keys, certifier, clock).await?;
         let incarnations = Arc::new(Incarnations::new(incarnation));
         let approvals = match (&config.approvals, approvals_key) {
@@ -120,10 +149,20 @@ impl Relay {
             }
             _ => None,
         };
-        let cancellations = Cancellations::default();
-        let shared = Shared { connections, issuers, incarnations, cancellations, peers, approvals };
         let cores = Arc::new(Cores::start().map_err(StartError::Threads)?);
-        Ok(Self { shared: Arc::new(shared), listeners, cores, drain: Duration::from_secs(config.drain_seconds) })
+        let heartbeat = Duration::from_secs(config.evidence.heartbeat_seconds);
+        let figures = cores.figures();
+        health.watch(Watched { incarnations: Arc::clone(&incarnations), figures, puts, heartbeat });
+        let cancellations = Cancellations::default();
+        let shared = Arc::new(Shared { connections, issuers, incarnations, cancellations, peers, approvals });
+        let drain = Duration::from_secs(config.drain_seconds);
+        Ok(Self { shared, listeners, cores, drain, renewals, health, health_server })
+    }
+
+    /// Where health is told, if it is.
+    #[must_use]
+    pub fn health_address(&self) -> Option<SocketAddr> {
+        self.health_server.as_ref().map(HealthServer::address)
     }
 
     /// The addresses really bound, in the configuration's order.
@@ -138,6 +177,8 @@ impl Relay {
     /// # Errors
     /// [`EvidenceError`] when evidence could not be completed in time; it stays in the spool for the next start.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), EvidenceError> {
+        // Until all is stored.
+        let _health_server = self.health_server;
         let (sender, stop) = stop::channel();
         let sessions = TaskTracker::new();
         let accepting = TaskTracker::new();
@@ -149,12 +190,15 @@ impl Relay {
         accepting.close();
         let renewing = tokio::spawn(Arc::clone(&self.shared.incarnations).run());
         let abort = renewing.abort_handle();
+        let looking = tokio::spawn(self.renewals.run()).abort_handle();
         let (drain, revoked) = tokio::select! {
             () = shutdown => (self.drain, None),
             // Nothing that is served from here on could be vouched for.
             ended = renewing => (Duration::ZERO, Some(ended.unwrap_or(EvidenceError::Interrupted))),
         };
+        self.health.stop();
         abort.abort();
+        looking.abort();
         info!(sessions = sessions.len(), "stopping: no new sessions");
         sessions.close();
         let finished = async {
@@ -193,10 +237,14 @@ impl Shared {
 ///
 /// # Errors
 /// [`StartError`], when its classification cannot be read or its TLS not be made ready.
-pub(crate) fn guard(connection: &Connection, policies: &Arc<PolicySet>) -> Result<Guarded, StartError> {
+pub(crate) fn guard(
+    connection: &Connection,
+    policies: &Arc<PolicySet>,
+    secrets: Option<&Arc<dyn Secrets>>,
+) -> Result<Guarded, StartError> {
     let classification = Classification::read(&connection.classification)?;
-    let detectors = detectors(connection)?;
-    Ok(Guarded::new(connection.clone(), login(connection)?, detectors, classification, Arc::clone(policies)))
+    let (login, detectors) = (login(connection, secrets)?, detectors(connection)?);
+    Ok(Guarded::new(connection.clone(), login, detectors, classification, Arc::clone(policies)))
 }
 
 /// Whether a connection's detectors can be made: its own form of record numbers must be a regular expression.
@@ -218,11 +266,22 @@ fn detectors(connection: &Connection) -> Result<Option<Detectors>, ConfigError> 
 /// The login at a connection's target.
 ///
 /// # Errors
-/// When its TLS cannot be made ready.
-pub(crate) fn login(connection: &Connection) -> Result<Login, TlsError> {
+/// When its TLS cannot be made ready, or its password is in a secret and there is nobody to ask.
+pub(crate) fn login(connection: &Connection, secrets: Option<&Arc<dyn Secrets>>) -> Result<Login, StartError> {
     let target = Target::new(connection)?;
     let (user, database) = (connection.user.clone(), connection.database.clone());
-    Ok(Login::new(target, user, database, connection.password.clone(), Logins::default()))
+    let password = Password::of(connection, secrets);
+    let password = password.ok_or_else(|| nobody_to_ask(format!("connection {}: password", connection.name)))?;
+    Ok(Login::new(target, user, database, password, Logins::default()))
+}
+
+fn nobody_to_ask(field: String) -> ConfigError {
+    let problem = "names a secret of AWS, and this program has nobody to ask for it; expected a file or a variable";
+    ConfigError::Invalid { field, problem: problem.to_owned() }
+}
+
+fn cannot_listen(address: SocketAddr) -> impl FnOnce(std::io::Error) -> StartError {
+    move |source| StartError::Listen { address, source }
 }
 
 fn settings(config: &Config) -> Settings {

@@ -12,12 +12,12 @@ readonly READY_SECONDS=60
 readonly STOP_SECONDS=60
 
 # stage_build [PROFILE]: builds what the stage runs, in release where nothing is said, showing cargo's progress, and sets
-# BIN; a BIN of the environment has it.
+# BIN; a BIN of the environment has it. Of the relay's program only what people use: `relay serve` would bring the SDK of AWS.
 stage_build() {
     local profile="${1:-release}"
     [ -z "${BIN:-}" ] || return 0
     command -v cargo >/dev/null || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
-    (cd "$REPOSITORY" && cargo build --profile "$profile" --locked -p local -p auditor -p relay)
+    (cd "$REPOSITORY" && cargo build --profile "$profile" --locked --no-default-features -p local -p auditor -p program)
     BIN="${CARGO_TARGET_DIR:-$REPOSITORY/target}/$profile"
     case "$BIN" in /*) ;; *) BIN="$REPOSITORY/$BIN" ;; esac
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aws::Environment;
 use functions::bundler::{self, BundlerError, Env, Period};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use schemas::identifiers::Name;
@@ -11,8 +12,7 @@ use seams::KeyName;
 use serde::Serialize;
 
 use crate::clock;
-use crate::deployment::{Deployment, Patience, StartError};
-use crate::environment::Environment;
+use crate::deployment::{Patience, StartError, deployment};
 use crate::metrics::Metrics;
 
 /// The bundler and what it tells.
@@ -41,13 +41,13 @@ impl BundleFunction {
     /// # Errors
     /// [`StartError`].
     pub async fn start(environment: &Environment) -> Result<Self, StartError> {
-        let deployment = Deployment::read(environment, Patience::Long)?;
+        let deployment = deployment(environment, Patience::Long)?;
         let names = [KeyName::Certificates, KeyName::Checkpoints, KeyName::Bundles];
         let keys = deployment.keys(environment, &names)?;
         let work = PathBuf::from(environment.text("AFFIDAVIT_WORK")?);
         let metrics = Metrics::read(environment)?;
         let env = Env {
-            store: Arc::new(deployment.store().await?),
+            store: Arc::new(deployment.store(clock::now_s).await?),
             root: keys.public_key(KeyName::Certificates).await?,
             keys,
             tenant: deployment.tenant,

@@ -9,8 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws::{Deployment, Environment, EnvironmentError};
 use functions::certifier::{self, CertifierError, Env, Policy, Request};
-use functions::signing;
+use functions::signing::Env as SigningEnv;
 use functions::trust::{self, TrustError};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use schemas::dsse::Envelope;
@@ -19,15 +20,15 @@ use schemas::signature::PublicKey;
 use seams::KeyName;
 use serde::Deserialize;
 
-use crate::deployment::{Deployment, Patience, StartError};
-use crate::environment::{Environment, wrong};
+use crate::clock;
+use crate::deployment::{Patience, StartError, deployment, signing};
 use crate::metrics::Metrics;
 
 /// The certifier and what it tells.
 #[derive(Clone)]
 pub struct Certifying {
     env: Env,
-    signing: signing::Env,
+    signing: SigningEnv,
     metrics: Metrics,
 }
 
@@ -85,17 +86,17 @@ impl Certifying {
     /// # Errors
     /// [`StartError`].
     pub async fn start(environment: &Environment) -> Result<Self, StartError> {
-        let deployment = Deployment::read(environment, Patience::Short)?;
+        let deployment = deployment(environment, Patience::Short)?;
         let policy = policy(environment, &deployment)?;
         let keys = deployment.keys(environment, &KeyName::ALL)?;
         let metrics = Metrics::read(environment)?;
-        let signing = deployment.signing(Arc::new(deployment.store().await?), keys);
+        let signing = signing(&deployment, Arc::new(deployment.store(clock::now_s).await?), keys);
         Ok(Self::new(policy, signing, metrics))
     }
 
     /// Over these.
     #[must_use]
-    pub fn new(policy: Policy, signing: signing::Env, metrics: Metrics) -> Self {
+    pub fn new(policy: Policy, signing: SigningEnv, metrics: Metrics) -> Self {
         let (keys, store, now_us) = (signing.keys.clone(), signing.store.clone(), signing.now_us.clone());
         Self { env: Env { keys, store, policy, now_us }, signing, metrics }
     }
@@ -160,12 +161,12 @@ fn policy(environment: &Environment, deployment: &Deployment) -> Result<Policy, 
     const HOURS: &str = "AFFIDAVIT_CERTIFICATE_HOURS";
     let relays: Vec<Name> = environment.list(RELAYS, "names of relays, with commas")?;
     if relays.is_empty() {
-        return Err(wrong(RELAYS, "expected the name of a relay at least").into());
+        return Err(EnvironmentError::new(RELAYS, "expected the name of a relay at least").into());
     }
     let hours: u32 = environment.parsed(HOURS, "1 to 168")?;
     let policy = Policy::new(deployment.tenant.clone(), deployment.environment.clone(), relays);
     let validity = Duration::from_secs(u64::from(hours) * 3600);
-    policy.with_validity(validity).map_err(|_| wrong(HOURS, "expected 1 to 168").into())
+    policy.with_validity(validity).map_err(|_| EnvironmentError::new(HOURS, "expected 1 to 168").into())
 }
 
 #[cfg(test)]

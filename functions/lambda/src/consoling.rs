@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws::{DynamoIndex, LambdaFunction, PlacedStore, mac};
+use aws::{DynamoIndex, Environment, LambdaFunction, PlacedStore, mac};
 use functions::bundler::Period;
 use functions::console::{Access, Begun, BundleMaker, BundleMakerError, CookieKey, Env, Links, Provider, Settings};
 use seams::{KeyName, StoreError};
 
 use crate::clock;
-use crate::deployment::{Deployment, Patience, StartError};
-use crate::environment::Environment;
+use crate::deployment::{Patience, StartError, deployment};
 
 /// Reads the environment, opens the buckets, asks for the key that seals cookies.
 ///
@@ -19,7 +18,7 @@ use crate::environment::Environment;
 /// [`StartError`].
 pub async fn start(environment: &Environment) -> Result<Env, StartError> {
     const GROUPS: &str = "names of groups, with commas";
-    let deployment = Deployment::read(environment, Patience::Short)?;
+    let deployment = deployment(environment, Patience::Short)?;
     let keys = deployment.keys(environment, &[KeyName::Certificates, KeyName::Approvals])?;
     let table = environment.text("AFFIDAVIT_TABLE")?;
     let bundler = environment.text("AFFIDAVIT_BUNDLER")?;
@@ -32,7 +31,7 @@ pub async fn start(environment: &Environment) -> Result<Env, StartError> {
     let provider = Provider::new(&issuer, &client, &groups)?;
     let cookies = mac(&deployment.connection, &environment.text(COOKIES)?, COOKIES_MESSAGE).await?;
     let cookies = CookieKey::from_bytes(&cookies).map_err(|_| StartError::Cryptography(COOKIES))?;
-    let store = Arc::new(deployment.store().await?);
+    let store = Arc::new(deployment.store(clock::now_s).await?);
     Ok(Env {
         store: store.clone(),
         index: Arc::new(DynamoIndex::new(&deployment.connection, table)),

@@ -1,37 +1,18 @@
-//! What every function is told of the deployment that it serves.
+//! The deployment that a function serves, and what it waits for.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{CallFailed, Connection, Deadlines, KmsKeys, KmsSettings, LockMode, PlacedSettings, PlacedStore};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws::{CallFailed, Deadlines, Deployment, Environment, EnvironmentError, credentials_of};
 use functions::console::{ProviderError, SettingsError};
 use functions::signing;
-use schemas::identifiers::Name;
-use seams::{EvidenceStore, KeyName, Keys, KeysError, Retention, StoreError};
+use seams::{EvidenceStore, Keys, KeysError, StoreError};
 
 use crate::clock;
-use crate::environment::{Environment, EnvironmentError, wrong};
-
-/// Whose evidence, where it stands, and how AWS is reached.
-#[derive(Debug, Clone)]
-pub struct Deployment {
-    /// Tenant.
-    pub tenant: Name,
-    /// Environment.
-    pub environment: Name,
-    /// Of what is stored under one.
-    pub retention: Retention,
-    /// To AWS.
-    pub connection: Connection,
-    buckets: PlacedSettings,
-}
 
 /// How long a function waits for AWS: always less than it may run itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub(crate) enum Patience {
     /// Somebody waits for it, or it is soon tried again: it may run half a minute.
     Short,
     /// It may run ten minutes and more.
@@ -64,98 +45,27 @@ pub enum StartError {
     Cryptography(&'static str),
 }
 
-impl Deployment {
-    /// Reads what is said of it. Nothing is asked yet.
-    ///
-    /// # Errors
-    /// [`EnvironmentError`], naming the variable.
-    pub fn read(environment: &Environment, patience: Patience) -> Result<Self, EnvironmentError> {
-        const NAME: &str = "a name of a-z, 0-9 and hyphens";
-        Ok(Self {
-            tenant: environment.parsed("AFFIDAVIT_TENANT", NAME)?,
-            environment: environment.parsed("AFFIDAVIT_ENVIRONMENT", NAME)?,
-            retention: Retention::days(environment.parsed("AFFIDAVIT_RETAIN_DAYS", "a number of days")?),
-            connection: connection(environment, patience)?,
-            buckets: PlacedSettings {
-                evidence: environment.text("AFFIDAVIT_BUCKET_EVIDENCE")?,
-                log: environment.text("AFFIDAVIT_BUCKET_LOG")?,
-                deletable: environment.text("AFFIDAVIT_BUCKET_DELETABLE")?,
-                owner: Some(environment.text("AFFIDAVIT_BUCKET_OWNER")?),
-                mode: mode(environment)?,
-            },
-        })
-    }
-
-    /// Opens the store.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn store(&self) -> Result<PlacedStore, StoreError> {
-        PlacedStore::open(&self.connection, &self.buckets, clock::now_s).await
-    }
-
-    /// The keys that this function has. It has no data key: none of them opens what was recorded.
-    ///
-    /// # Errors
-    /// [`EnvironmentError`], naming the variable.
-    pub fn keys(&self, environment: &Environment, names: &[KeyName]) -> Result<Arc<dyn Keys>, EnvironmentError> {
-        let mut signing = HashMap::new();
-        for name in names {
-            signing.insert(*name, environment.text(variable(*name))?);
-        }
-        let (tenant, environment) = (self.tenant.clone(), self.environment.clone());
-        let settings = KmsSettings { tenant, environment, signing, data: None, earlier_data: Vec::new() };
-        Ok(Arc::new(KmsKeys::new(&self.connection, settings)))
-    }
-
-    /// What a function works with that signs statements about the environment.
-    pub(crate) fn signing(&self, store: Arc<dyn EvidenceStore>, keys: Arc<dyn Keys>) -> signing::Env {
-        signing::Env {
-            keys,
-            store,
-            tenant: self.tenant.clone(),
-            environment: self.environment.clone(),
-            retention: self.retention,
-            now_us: Arc::new(clock::now_us),
-        }
-    }
+/// Reads what is said of the deployment.
+///
+/// # Errors
+/// [`EnvironmentError`], naming the variable.
+pub(crate) fn deployment(environment: &Environment, patience: Patience) -> Result<Deployment, EnvironmentError> {
+    let deadlines = match patience {
+        Patience::Short => SHORT,
+        Patience::Long => Deadlines::default(),
+    };
+    Deployment::read(environment, credentials_of(environment)?, deadlines)
 }
 
-/// Lambda gives a function credentials for as long as it keeps the process.
-fn connection(environment: &Environment, patience: Patience) -> Result<Connection, EnvironmentError> {
-    let credentials = Credentials::new(
-        environment.text("AWS_ACCESS_KEY_ID")?,
-        environment.text("AWS_SECRET_ACCESS_KEY")?,
-        environment.optional("AWS_SESSION_TOKEN"),
-        None,
-        "lambda",
-    );
-    Ok(Connection {
-        region: environment.text("AWS_REGION")?,
-        endpoint: environment.optional("AWS_ENDPOINT_URL"),
-        credentials: SharedCredentialsProvider::new(credentials),
-        deadlines: match patience {
-            Patience::Short => SHORT,
-            Patience::Long => Deadlines::default(),
-        },
-    })
-}
-
-fn mode(environment: &Environment) -> Result<LockMode, EnvironmentError> {
-    const NAME: &str = "AFFIDAVIT_LOCK_MODE";
-    match environment.text(NAME)?.as_str() {
-        "compliance" => Ok(LockMode::Compliance),
-        "governance" => Ok(LockMode::Governance),
-        _ => Err(wrong(NAME, "expected compliance or governance")),
-    }
-}
-
-fn variable(key: KeyName) -> &'static str {
-    match key {
-        KeyName::Certificates => "AFFIDAVIT_KEY_CERTIFICATES",
-        KeyName::Checkpoints => "AFFIDAVIT_KEY_CHECKPOINTS",
-        KeyName::Approvals => "AFFIDAVIT_KEY_APPROVALS",
-        KeyName::Bundles => "AFFIDAVIT_KEY_BUNDLES",
+/// What a function works with that signs statements about the environment.
+pub(crate) fn signing(of: &Deployment, store: Arc<dyn EvidenceStore>, keys: Arc<dyn Keys>) -> signing::Env {
+    signing::Env {
+        keys,
+        store,
+        tenant: of.tenant.clone(),
+        environment: of.environment.clone(),
+        retention: of.retention,
+        now_us: Arc::new(clock::now_us),
     }
 }
 
@@ -167,52 +77,3 @@ const SHORT: Deadlines = Deadlines {
     attempts: 3,
     longest_wait: Duration::from_secs(1),
 };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: [(&str, &str); 12] = [
-        ("AFFIDAVIT_TENANT", "clinic"),
-        ("AFFIDAVIT_ENVIRONMENT", "test"),
-        ("AFFIDAVIT_RETAIN_DAYS", "2192"),
-        ("AFFIDAVIT_BUCKET_OWNER", "000000000000"),
-        ("AFFIDAVIT_BUCKET_EVIDENCE", "evidence"),
-        ("AFFIDAVIT_BUCKET_LOG", "log"),
-        ("AFFIDAVIT_BUCKET_DELETABLE", "deletable"),
-        ("AFFIDAVIT_LOCK_MODE", "governance"),
-        ("AFFIDAVIT_KEY_CERTIFICATES", "arn"),
-        ("AWS_ACCESS_KEY_ID", "id"),
-        ("AWS_SECRET_ACCESS_KEY", "not-told"),
-        ("AWS_REGION", "eu-central-1"),
-    ];
-
-    fn without(absent: &'static str) -> Environment {
-        Environment::new(move |name| {
-            ALL.iter().find(|(known, _)| *known == name && name != absent).map(|(_, value)| (*value).to_owned())
-        })
-    }
-
-    #[test]
-    fn each_variable_that_is_missing_is_named() {
-        let start = |environment: &Environment| {
-            let deployment = Deployment::read(environment, Patience::Short)?;
-            deployment.keys(environment, &[KeyName::Certificates]).map(|_| deployment)
-        };
-        let deployment = start(&without("")).unwrap();
-        assert_eq!((deployment.tenant.as_str(), deployment.retention.in_days()), ("clinic", 2192));
-        assert!(!format!("{deployment:?}").contains("not-told"));
-        for (name, _) in ALL {
-            let error = start(&without(name)).unwrap_err().to_string();
-            assert!(error.contains(name), "{name}: {error}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_lock_mode_is_none() {
-        let environment = Environment::new(|name| {
-            if name == "AFFIDAVIT_LOCK_MODE" { Some("COMPLIANCE ".to_owned()) } else { Some("1".to_owned()) }
-        });
-        assert!(mode(&environment).unwrap_err().to_string().contains("AFFIDAVIT_LOCK_MODE: expected compliance or"));
-    }
-}

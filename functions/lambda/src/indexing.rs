@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use aws::{DynamoIndex, SqsQueue};
+use aws::{DynamoIndex, Environment, SqsQueue};
 use functions::indexer::{self, Env, Indexed, IndexerError};
 use lambda_runtime::LambdaEvent;
 use seams::KeyName;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
-use crate::deployment::{Deployment, Patience, StartError};
-use crate::environment::Environment;
+use crate::clock;
+use crate::deployment::{Patience, StartError, deployment};
 use crate::metrics::Metrics;
 use crate::notification;
 
@@ -60,13 +60,13 @@ impl Indexing {
     /// # Errors
     /// [`StartError`].
     pub async fn start(environment: &Environment) -> Result<Self, StartError> {
-        let deployment = Deployment::read(environment, Patience::Short)?;
+        let deployment = deployment(environment, Patience::Short)?;
         let keys = deployment.keys(environment, &[KeyName::Certificates, KeyName::Approvals])?;
         let index = DynamoIndex::new(&deployment.connection, environment.text("AFFIDAVIT_TABLE")?);
         let quarantine = SqsQueue::new(&deployment.connection, environment.text("AFFIDAVIT_QUARANTINE")?);
         let metrics = Metrics::read(environment)?;
         let env = Env {
-            store: Arc::new(deployment.store().await?),
+            store: Arc::new(deployment.store(clock::now_s).await?),
             index: Arc::new(index),
             root: keys.public_key(KeyName::Certificates).await?,
             approvals: keys.public_key(KeyName::Approvals).await?,

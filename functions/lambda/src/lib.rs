@@ -11,7 +11,6 @@ pub mod certifying;
 mod clock;
 pub mod consoling;
 mod deployment;
-mod environment;
 #[cfg(test)]
 mod golden;
 pub mod indexing;
@@ -20,6 +19,5 @@ mod notification;
 pub mod program;
 pub mod sealing;
 
-pub use deployment::{Deployment, Patience, StartError};
-pub use environment::{Environment, EnvironmentError};
+pub use deployment::StartError;
 pub use metrics::Metrics;

@@ -5,10 +5,10 @@ use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws::{Environment, EnvironmentError};
 use serde_json::{Map, Value, json};
 
 use crate::clock;
-use crate::environment::{Environment, EnvironmentError};
 
 /// Where metrics are told. Cloning shares it.
 #[derive(Clone)]

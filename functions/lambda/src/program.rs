@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
+use aws::Environment;
 use tracing_subscriber::EnvFilter;
 
 use crate::deployment::StartError;
-use crate::environment::Environment;
 
 /// Why a program ended.
 #[derive(Debug, thiserror::Error)]

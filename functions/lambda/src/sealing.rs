@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws::Environment;
 use functions::sealer::{self, Env, SealerError};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use seams::KeyName;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::deployment::{Deployment, Patience, StartError};
-use crate::environment::Environment;
+use crate::deployment::{Patience, StartError, deployment};
 use crate::metrics::Metrics;
 
 /// The sealer and what it tells.
@@ -49,11 +49,11 @@ impl Sealing {
     /// # Errors
     /// [`StartError`].
     pub async fn start(environment: &Environment) -> Result<Self, StartError> {
-        let deployment = Deployment::read(environment, Patience::Long)?;
+        let deployment = deployment(environment, Patience::Long)?;
         let keys = deployment.keys(environment, &[KeyName::Certificates, KeyName::Checkpoints])?;
         let metrics = Metrics::read(environment)?;
         let env = Env {
-            store: Arc::new(deployment.store().await?),
+            store: Arc::new(deployment.store(clock::now_s).await?),
             keys,
             tenant: deployment.tenant,
             environment: deployment.environment,

@@ -29,6 +29,7 @@ mod write;
 
 pub use error::Error;
 pub use folder::Folder;
+pub use relaying::InProcess;
 
 #[cfg(test)]
 mod tests;

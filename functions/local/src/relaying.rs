@@ -20,6 +20,7 @@ use crate::error::Error;
 /// A serving relay.
 pub(crate) struct Relaying {
     address: SocketAddr,
+    health: Option<SocketAddr>,
     stop: oneshot::Sender<()>,
     served: Served,
 }
@@ -36,6 +37,7 @@ impl Relaying {
         store: Arc<dyn EvidenceStore>,
         keys: Arc<dyn Keys>,
         validity: Duration,
+        health: Option<SocketAddr>,
     ) -> Result<Self, Error> {
         let (tenant, environment, name) = (config.tenant.clone(), config.environment.clone(), config.relay.clone());
         let policy = certifier::Policy::new(tenant, environment, vec![name]).with_validity(validity);
@@ -45,20 +47,34 @@ impl Relaying {
             policy: policy.map_err(Error::of("certifier"))?,
             now_us: Arc::new(|| relay::clock::Clock::now_us(&SystemClock)),
         });
-        let dependencies = Dependencies { store, keys, certifier: Arc::new(certifier), clock: Arc::new(SystemClock) };
+        let dependencies = Dependencies {
+            store,
+            keys,
+            certifier: Arc::new(certifier),
+            clock: Arc::new(SystemClock),
+            // Passwords and certificates are files here.
+            secrets: None,
+            health,
+        };
         let relay = Relay::start(config, dependencies).await.map_err(Error::of("relay"))?;
         let address = relay.addresses().first().copied().ok_or_else(|| Error::of("relay")("it has no listener"))?;
+        let health = relay.health_address();
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(relay.run(async move {
             // A dropped sender is as good as a message.
             let _ = stopped.await;
         }));
-        Ok(Self { address, stop, served: Served::Running(served) })
+        Ok(Self { address, health, stop, served: Served::Running(served) })
     }
 
     /// Where clients connect, with a host name that its certificate has.
     pub(crate) fn endpoint(&self) -> String {
         format!("localhost:{}", self.address.port())
+    }
+
+    /// Where it tells of its health, if it is to.
+    pub(crate) fn health(&self) -> Option<String> {
+        self.health.map(|address| format!("http://{address}"))
     }
 
     /// Resolves when the relay has ended by itself.
@@ -83,8 +99,8 @@ fn told(served: Result<Result<(), EvidenceError>, JoinError>) -> Result<(), Erro
     served.map_err(Error::of("relay"))?.map_err(Error::of("relay"))
 }
 
-/// In the cloud a function; here a call.
-struct InProcess(certifier::Env);
+/// The certifier, in the relay's own process. In the cloud it is a function; here a call.
+pub struct InProcess(pub certifier::Env);
 
 #[async_trait]
 impl Certifier for InProcess {

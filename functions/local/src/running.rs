@@ -84,12 +84,13 @@ impl Running {
         let bundler = bundles::env_of(folder, &config, watched.clone(), keys.clone()).await?;
         trust::certify(&bundles::signing_env(&bundler)).await.map_err(Error::of("keys"))?;
         let consoling = consoling.serve(issuing.url(), index.clone(), bundler)?;
-        let validity = Settings::read(folder)?.certificate();
-        let relaying = Relaying::start(config, watched, keys, validity).await?;
+        let settings = Settings::read(folder)?;
+        let relaying = Relaying::start(config, watched, keys, settings.certificate(), settings.health).await?;
         let endpoints = Endpoints {
             relay: relaying.endpoint(),
             issuer: issuing.url().to_owned(),
             console,
+            health: relaying.health(),
             ca: folder.ca().display().to_string(),
             pid: std::process::id(),
         };

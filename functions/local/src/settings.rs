@@ -21,6 +21,9 @@ pub struct Settings {
     /// Minutes that a certificate of the relay is valid, 1 to 10080; it gets another one in half of that time.
     #[serde(default = "default_certificate_minutes")]
     pub certificate_minutes: u64,
+    /// Where the relay answers `GET /ready` and `GET /metrics`: loopback; port 0 takes a free one. Nowhere without it.
+    #[serde(default)]
+    pub health: Option<SocketAddr>,
 }
 
 /// Where the console listens, and who may do what there.
@@ -51,6 +54,9 @@ pub struct Endpoints {
     pub issuer: String,
     /// The console's URL.
     pub console: String,
+    /// URL of the relay's health, if `local.toml` has an address for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<String>,
     /// PEM file to check the relay's certificate against.
     pub ca: String,
     /// Process that serves.
@@ -72,7 +78,9 @@ impl Settings {
         let path = folder.settings();
         let text = std::fs::read_to_string(&path).map_err(|source| Error::read(&path, source))?;
         let settings: Self = toml::from_str(&text).map_err(|error| Error::content(&path, error))?;
-        for (name, address) in [("issuer", settings.issuer), ("console.listen", settings.console.listen)] {
+        let health = settings.health.map(|address| ("health", address));
+        let all = [("issuer", settings.issuer), ("console.listen", settings.console.listen)].into_iter().chain(health);
+        for (name, address) in all {
             if !address.ip().is_loopback() {
                 let problem = format!("{name}: expected a loopback address, for it speaks without TLS");
                 return Err(Error::content(&path, problem));

@@ -103,6 +103,7 @@ locals {
     AFFIDAVIT_KEY_DATA         = local.keys.data
     AFFIDAVIT_HEALTH           = "0.0.0.0:${local.health}"
     AFFIDAVIT_SCRATCH          = "/run/relay"
+    AWS_REGION                 = local.region
     RUST_LOG                   = "info"
   })
 }

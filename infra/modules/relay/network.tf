@@ -46,6 +46,12 @@ resource "aws_lb_target_group" "this" {
   # Who is being stopped ends its sessions itself, with a word.
   connection_termination = false
 
+  # One that is not ready is sent nobody new; whom it serves stays: who waits for room in the spool may wait for an hour.
+  target_health_state {
+    enable_unhealthy_connection_termination = false
+    unhealthy_draining_interval             = 3600
+  }
+
   # A relay that cannot record is not ready.
   health_check {
     protocol            = "HTTP"

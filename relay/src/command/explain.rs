@@ -55,7 +55,8 @@ pub async fn explain(explain: &Explain, out: &mut (dyn Write + Send)) -> Result<
     let (connection, config) = configured(&explain.config, &explain.connection)?;
     let problem = |what| move |error: &dyn std::fmt::Display| CommandError::exchange(what, error);
     let policies = PolicySet::read(&config.policies).map_err(|error| problem("policies")(&error))?;
-    let guarded = serve::guard(&connection, &Arc::new(policies)).map_err(|error| problem("configuration")(&error))?;
+    let guarded =
+        serve::guard(&connection, &Arc::new(policies), None).map_err(|error| problem("configuration")(&error))?;
     let issuer = explain.issuer.clone().or_else(|| config.issuer.first().map(|issuer| issuer.issuer.clone()));
     let principal = explain.principal(&issuer.unwrap_or_default());
     let access = guarded.access(&principal).await.map_err(|error| problem("the target")(&error))?;

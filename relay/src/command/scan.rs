@@ -26,7 +26,7 @@ pub struct Scan {
 /// [`CommandError`].
 pub async fn scan(scan: &Scan, out: &mut (dyn Write + Send)) -> Result<(), CommandError> {
     let (connection, _) = configured(&scan.config, &scan.connection)?;
-    let login = serve::login(&connection).map_err(|error| CommandError::exchange("TLS", error))?;
+    let login = serve::login(&connection, None).map_err(|error| CommandError::exchange("the login", error))?;
     let tables = proposal::propose(&login, !scan.no_sample)
         .await
         .map_err(|error| CommandError::exchange("the target", error))?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schemas::identifiers::Name;
 use serde::Deserialize;
 
-use super::{ColumnStyle, DetectorSettings, Results};
+use super::{ColumnStyle, DetectorSettings, Results, SecretArn};
 
 /// One target database.
 #[derive(Debug, Clone, Deserialize)]
@@ -67,6 +67,11 @@ pub enum PasswordSource {
     File(PathBuf),
     /// An environment variable.
     Environment(String),
+    /// A secret's JSON, as RDS makes and rotates it: member `password`; where it has `username`, that must be the
+    /// connection's `user`. It is read at the first login, and again when one is refused.
+    Secret(SecretArn),
+    /// A token of RDS's IAM authentication, made for each login; its region, e.g. `eu-central-1`. Over verified TLS alone.
+    RdsIam(String),
 }
 
 /// TLS towards the target.
@@ -125,6 +130,16 @@ impl Connection {
     pub(super) fn check(&self) -> Result<(), String> {
         if matches!(self.tls, TargetTls::Disable) && !is_loopback(&self.host) {
             return Err(format!("tls.mode is `disable` and {} is not loopback", self.host));
+        }
+        if let PasswordSource::RdsIam(region) = &self.password {
+            if matches!(self.tls, TargetTls::Disable) {
+                return Err(
+                    "password is `rds-iam`, so tls.mode must not be `disable`: the token is sent as it is".to_owned()
+                );
+            }
+            if region.is_empty() || !region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+                return Err("password.rds-iam: expected a region, such as eu-central-1".to_owned());
+            }
         }
         if self.idle_seconds == 0 || self.connect_seconds == 0 {
             return Err("idle_seconds and connect_seconds must be at least 1".to_owned());

@@ -1,9 +1,11 @@
 //! Where clients connect.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use super::SecretArn;
 
 /// One listening address for the PostgreSQL protocol.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,13 +21,25 @@ pub struct Listener {
 }
 
 /// The relay's own certificate.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListenerTls {
-    /// PEM chain, leaf first.
-    pub certificate: PathBuf,
-    /// PEM private key.
-    pub key: PathBuf,
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "expected { certificate = \"…\", key = \"…\" }, paths of PEM files, or { secret = \"arn:…\" }"
+)]
+pub enum ListenerTls {
+    /// Read when the relay starts.
+    Files {
+        /// PEM chain, leaf first.
+        certificate: PathBuf,
+        /// PEM private key.
+        key: PathBuf,
+    },
+    /// The same, as members `certificate` and `key` of a secret's JSON; looked at again while the relay serves.
+    Secret {
+        /// The secret.
+        secret: SecretArn,
+    },
 }
 
 impl Listener {
@@ -34,6 +48,15 @@ impl Listener {
             return Err(format!("{} is not loopback, so `tls` is required: tokens would cross a network", self.bind));
         }
         Ok(())
+    }
+}
+
+impl ListenerTls {
+    pub(super) fn resolve_paths(&mut self, folder: &Path) {
+        if let Self::Files { certificate, key } = self {
+            super::rebase(folder, certificate);
+            super::rebase(folder, key);
+        }
     }
 }
 

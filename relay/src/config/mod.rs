@@ -7,6 +7,7 @@ mod evidence;
 mod listener;
 mod peers;
 mod results;
+mod secret;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ pub use evidence::{Evidence, WhenFull};
 pub use listener::{Listener, ListenerTls};
 pub use peers::{Peer, Peers};
 pub use results::Results;
+pub use secret::{Authorities, SecretArn};
 
 /// Everything `relay serve` needs to know.
 #[derive(Debug, Clone, Deserialize)]
@@ -127,16 +129,32 @@ impl Config {
         rebase(folder, &mut self.evidence.spool);
         for listener in &mut self.listener {
             if let Some(tls) = &mut listener.tls {
-                rebase(folder, &mut tls.certificate);
-                rebase(folder, &mut tls.key);
+                tls.resolve_paths(folder);
             }
         }
         if let Some(peers) = &mut self.peers {
-            rebase(folder, &mut peers.ca);
+            peers.ca.resolve_paths(folder);
         }
         for connection in &mut self.connection {
             connection.resolve_paths(folder);
         }
+    }
+
+    /// The first field that names a secret, or a token in its place, if any does.
+    pub(crate) fn first_secret(&self) -> Option<String> {
+        let listener = |(index, listener): (usize, &Listener)| {
+            matches!(listener.tls, Some(ListenerTls::Secret { .. })).then(|| format!("listener[{index}].tls"))
+        };
+        let connection = |(index, connection): (usize, &Connection)| {
+            let password = &connection.password;
+            let asks = matches!(password, PasswordSource::Secret(_) | PasswordSource::RdsIam(_));
+            asks.then(|| format!("connection[{index}].password"))
+        };
+        let peers = self.peers.as_ref().filter(|peers| matches!(peers.ca, Authorities::Secret { .. }));
+        let listeners = self.listener.iter().enumerate().find_map(listener);
+        listeners
+            .or_else(|| self.connection.iter().enumerate().find_map(connection))
+            .or_else(|| peers.map(|_| "peers.ca".to_owned()))
     }
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -1,8 +1,8 @@
 //! Other relays behind the same address.
 
-use std::path::PathBuf;
-
 use serde::Deserialize;
+
+use super::Authorities;
 
 /// Where a `CancelRequest` goes that is for none of this relay's sessions: behind a load balancer it reaches any relay.
 #[derive(Debug, Clone, Deserialize)]
@@ -11,7 +11,7 @@ pub struct Peers {
     /// `host:port` each. A name that resolves to several addresses means all of them; this relay's own may be among them.
     pub addresses: Vec<Peer>,
     /// CA certificates in PEM, against which the peers' own are verified, with the host's name.
-    pub ca: PathBuf,
+    pub ca: Authorities,
 }
 
 /// A host and its port.

@@ -7,6 +7,7 @@
 
 mod announcement;
 mod certifier;
+mod condition;
 mod core;
 mod heartbeat;
 mod incarnation;
@@ -21,6 +22,7 @@ mod tally;
 mod tests;
 
 pub use certifier::{CertificateRequest, Certifier, CertifierError};
+pub(crate) use condition::Condition;
 pub use incarnation::{Incarnation, Settings};
 pub(crate) use leaves::Storing;
 pub(crate) use succession::Incarnations;

@@ -135,7 +135,7 @@ impl Incarnations {
         Arc::clone(&self.current().core.entropy)
     }
 
-    fn current(&self) -> Arc<Incarnation> {
+    pub(super) fn current(&self) -> Arc<Incarnation> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 

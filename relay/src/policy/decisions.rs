@@ -23,6 +23,8 @@ pub struct Decisions {
     old: HashMap<Box<str>, Vec<Made>>,
     /// Bytes of the younger half, by [`cost`].
     bytes: usize,
+    /// How often nothing was remembered.
+    decided: u64,
 }
 
 /// What a decision rests on beside text, path and types of parameters.
@@ -49,12 +51,19 @@ impl Decisions {
         if let Some(ruling) = self.known(path, sql, parameter_types) {
             return ruling;
         }
+        self.decided = self.decided.saturating_add(1);
         let ruling = Arc::new(decide(context, path, sql, parameter_types));
         // What is refused may be an unknown name, which another catalog knows; what is held is decided anew anyway.
         if matches!(ruling.outcome, Outcome::Permitted { .. }) {
             self.keep(sql, Made { path, parameter_types: parameter_types.into(), ruling: Arc::clone(&ruling) });
         }
         ruling
+    }
+
+    /// How many decisions were made and not remembered.
+    #[must_use]
+    pub fn decided(&self) -> u64 {
+        self.decided
     }
 
     /// What both halves take.
@@ -78,7 +87,7 @@ impl Decisions {
                 footing: (*footing).clone(),
                 own: Arc::clone(own),
             };
-            *self = Self { grounds, ..Self::default() };
+            *self = Self { grounds, decided: self.decided, ..Self::default() };
         }
     }
 

@@ -40,7 +40,11 @@ impl Session {
         let tokens = self.recorder.token_key();
         let token = |bytes: &[u8]| tokens.token(bytes);
         let context = self.access.context(self.chosen.footing(), self.own.now(), &token);
-        self.decisions.decide(&context, path, text, parameter_types)
+        let decided = self.decisions.decided();
+        let ruling = self.decisions.decide(&context, path, text, parameter_types);
+        let remembered = self.decisions.decided() == decided;
+        if remembered { &self.figures.remembered } else { &self.figures.decided }.add(1);
+        ruling
     }
 
     /// As [`Session::decide`], without a look at what was decided before.
@@ -55,6 +59,7 @@ impl Session {
         self.numbers.statement += 1;
         let mut event = ruled.event.clone();
         event.statement = self.numbers.statement;
+        self.figures.of_verdict(event.decision.outcome).add(1);
         events.push(EventBody::Statement(event));
         self.numbers.statement
     }
@@ -68,6 +73,7 @@ impl Session {
         events: &mut Vec<EventBody>,
     ) -> u64 {
         self.numbers.execution += 1;
+        self.figures.executions.add(1);
         let execution = self.numbers.execution;
         events.push(EventBody::Execute(Started { execution, statement, row_limit, rows_kept }));
         execution

@@ -16,6 +16,7 @@ use wire::postgres::{ErrorFields, SqlState, TransactionStatus, backend};
 use crate::approval::{Approved, Asked, Confirmed, End, Judgement, Made, Progress, Question, Watch};
 use crate::catalog::Snapshot;
 use crate::evidence::Storing;
+use crate::figures::Present;
 use crate::policy::{Effects, Permit, Refusal, Ruling};
 
 use super::diagnostics::Exposure;
@@ -35,6 +36,7 @@ pub(super) struct Holding {
     notice_at: Option<Instant>,
     /// How it ended, once a leaf is on its way that says so: there is one such leaf, whatever happens after.
     end: Option<End>,
+    _waiting: Present,
 }
 
 /// The message that waits, with what its statement was decided from.
@@ -103,7 +105,16 @@ impl Session {
         })?;
         events.push(EventBody::ApprovalRequested(asked.requested_event()));
         let (asked, grounds) = (Arc::new(asked), self.access.grounds());
-        self.holding = Some(Holding { asked, resume, grounds, details, watch: None, notice_at: None, end: None });
+        self.holding = Some(Holding {
+            asked,
+            resume,
+            grounds,
+            details,
+            watch: None,
+            notice_at: None,
+            end: None,
+            _waiting: self.figures.present(|of| &of.waiting),
+        });
         Ok(())
     }
 

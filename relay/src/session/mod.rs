@@ -40,6 +40,7 @@ use wire::postgres::{Backend, Deframer, ErrorFields, Frontend, SqlState, Transac
 use crate::access::{Access, Guarded};
 use crate::approval::{Approvals, Turn};
 use crate::cancel::Cancellation;
+use crate::figures::Figures;
 use crate::policy::Decisions;
 use crate::recorder::{RecordError, Recorder};
 use crate::stop::Stop;
@@ -61,6 +62,7 @@ pub(crate) use open::serve;
 struct Session {
     pump: Pump,
     recorder: Recorder,
+    figures: Arc<Figures>,
     guarded: Arc<Guarded>,
     access: Arc<Access>,
     principal: identity::Principal,

@@ -19,6 +19,7 @@ use crate::access::{Access, Guarded};
 use crate::approval::Approvals;
 use crate::cancel::{Cancellation, SECRET_BYTES_3_0, SECRET_BYTES_3_2};
 use crate::channel::{Channel, Stream, tune};
+use crate::figures::Figures;
 use crate::listener::Accepted;
 use crate::policy::Decisions;
 use crate::recorder::Recorder;
@@ -40,7 +41,7 @@ use super::{Limits, Numbers, Session};
 /// Serves one accepted connection to its end.
 pub(crate) async fn serve(accepted: Accepted, shared: Arc<Shared>, stop: Stop) {
     let peer = accepted.peer;
-    let place = accepted.place;
+    let (place, figures) = (accepted.place, accepted.figures);
     if tune(&accepted.stream).is_err() {
         return;
     }
@@ -61,8 +62,13 @@ pub(crate) async fn serve(accepted: Accepted, shared: Arc<Shared>, stop: Stop) {
             .unwrap_or_else(|_| Err(fatal(SqlState::QUERY_CANCELED, "opening the session took too long")))
     };
     match opened {
-        Ok(opened) => Box::pin(opened.into_session(greeted).run(stop)).await,
+        Ok(opened) => {
+            let _present = figures.present(|of| &of.sessions);
+            figures.begun.add(1);
+            Box::pin(opened.into_session(greeted, figures).run(stop)).await;
+        }
         Err(refused) => {
+            figures.refuse_login(refused.sqlstate);
             tracing::info!(%peer, sqlstate = refused.sqlstate.as_str(), "session refused");
             greeted.channel.queue(&backend::error_response(&refused));
             let goodbye = async {
@@ -333,8 +339,9 @@ fn welcome(greeted: &mut Greeted, upstream: &Upstream, cancellation: &Cancellati
 }
 
 impl Opened {
-    fn into_session(self, mut greeted: Greeted) -> Ready {
+    fn into_session(self, mut greeted: Greeted, figures: Arc<Figures>) -> Ready {
         greeted.deframer.set_ceiling(u32::MAX);
+        greeted.channel.counted_in(Arc::clone(&figures));
         let left = self.principal.expires_at.saturating_sub(crate::access::unix_seconds());
         let now = Instant::now();
         // What a session says at its end must still be sealed under its incarnation's certificate.
@@ -349,6 +356,7 @@ impl Opened {
         let session = Session {
             pump: Pump { client: greeted.channel, upstream: self.upstream },
             recorder: self.recorder,
+            figures,
             guarded: self.guarded,
             access: self.access,
             principal: self.principal,

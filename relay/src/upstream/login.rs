@@ -1,4 +1,5 @@
-//! Logging in at a target: start-up packet, SCRAM-SHA-256, greeting (PostgreSQL, "Start-up", "SASL Authentication").
+//! Logging in at a target: start-up packet, SCRAM-SHA-256 or a token, greeting (PostgreSQL, "Start-up", "SASL
+//! Authentication").
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,11 +8,11 @@ use bytes::{Bytes, BytesMut};
 use wire::postgres::backend::Authentication;
 use wire::postgres::scram::{Challenge, Client, SaltedKeys, ScramError, Verifier};
 use wire::postgres::startup::Protocol;
-use wire::postgres::{Backend, BackendMessage, Deframer, RawMessage, Severity, Startup, frontend};
+use wire::postgres::{Backend, BackendMessage, Deframer, RawMessage, Severity, SqlState, Startup, frontend};
 use zeroize::Zeroizing;
 
 use crate::channel::Channel;
-use crate::config::PasswordSource;
+use crate::upstream::password::{Password, Shown};
 use crate::upstream::{Greeting, Target, Upstream, UpstreamError};
 
 /// Logs in at one target with the relay's own credentials.
@@ -20,7 +21,7 @@ pub struct Login {
     target: Target,
     user: String,
     database: String,
-    password: PasswordSource,
+    password: Password,
     keys: Logins,
 }
 
@@ -39,7 +40,7 @@ struct Derived {
 
 impl Login {
     /// The login for a target.
-    pub fn new(target: Target, user: String, database: String, password: PasswordSource, keys: Logins) -> Self {
+    pub(crate) fn new(target: Target, user: String, database: String, password: Password, keys: Logins) -> Self {
         Self { target, user, database, password, keys }
     }
 
@@ -51,7 +52,24 @@ impl Login {
         tokio::time::timeout(self.target.limit(), self.log_in(settings)).await.map_err(|_| UpstreamError::TimedOut)?
     }
 
+    /// Tries once more where the target refused a password that was changed meanwhile.
     async fn log_in(&self, settings: &[(String, String)]) -> Result<Upstream, UpstreamError> {
+        let mut shown = None;
+        let error = match self.try_to_log_in(settings, &mut shown).await {
+            Err(error) if is_about_the_login(&error) => error,
+            result => return result,
+        };
+        let Some(refused) = shown else { return Err(error) };
+        let Some(other) = self.password.other_than(&refused).await else { return Err(error) };
+        self.try_to_log_in(settings, &mut Some(other)).await
+    }
+
+    /// `shown` is the password to show, or the one that was.
+    async fn try_to_log_in(
+        &self,
+        settings: &[(String, String)],
+        shown: &mut Option<Shown>,
+    ) -> Result<Upstream, UpstreamError> {
         let reached = self.target.reach().await?;
         let mut dialogue = Dialogue { channel: reached.channel, deframer: Deframer::new() };
         let mut parameters =
@@ -61,7 +79,7 @@ impl Login {
         // 3.0 is what every supported server speaks; 3.2 would only lengthen the cancel secret.
         Startup::Start { protocol: Protocol::V3_0, parameters }.encode(&mut packet)?;
         dialogue.say(&packet).await?;
-        self.authenticate(&mut dialogue).await?;
+        self.authenticate(&mut dialogue, shown).await?;
         let mut greeting = dialogue.greeting().await?;
         greeting.tls = reached.tls;
         greeting.check_pinned()?;
@@ -71,14 +89,22 @@ impl Login {
         Ok(Upstream { channel: dialogue.channel, target: self.target.clone(), greeting, ends: false })
     }
 
-    async fn authenticate(&self, dialogue: &mut Dialogue) -> Result<(), UpstreamError> {
+    async fn authenticate(&self, dialogue: &mut Dialogue, shown: &mut Option<Shown>) -> Result<(), UpstreamError> {
         let request = dialogue.hear().await?;
-        let client = match BackendMessage::decode(&request)? {
+        let asked = match BackendMessage::decode(&request)? {
             // `trust`: the target asks for nothing. Accepted, for who may reach the target is its operator's to say.
             BackendMessage::Authentication(Authentication::Ok) => return Ok(()),
-            BackendMessage::Authentication(asked) => Client::for_request(&asked, nonce()?, None).map_err(login)?,
+            BackendMessage::Authentication(asked) => asked,
             other => return Err(unexpected("an authentication request", &other)),
         };
+        let shown = match shown {
+            Some(shown) => shown,
+            None => shown.insert(self.password.show().await?),
+        };
+        if shown.is_token {
+            return self.send_token(dialogue, &asked, &shown.text).await;
+        }
+        let client = Client::for_request(&asked, nonce()?, None).map_err(login)?;
         let mut packet = BytesMut::new();
         frontend::sasl_initial_response(client.mechanism(), Some(&client.first()), &mut packet)?;
         dialogue.say(&packet).await?;
@@ -88,7 +114,7 @@ impl Login {
         else {
             return Err(UpstreamError::Login("expected AuthenticationSASLContinue".to_owned()));
         };
-        let (answer, verifier) = self.answer(&client.challenge(server_first).map_err(login)?)?;
+        let (answer, verifier) = self.answer(&client.challenge(server_first).map_err(login)?, &shown.text)?;
         packet.clear();
         frontend::sasl_response(&answer, &mut packet)?;
         dialogue.say(&packet).await?;
@@ -98,35 +124,43 @@ impl Login {
             return Err(UpstreamError::Login("expected AuthenticationSASLFinal".to_owned()));
         };
         verifier.verify(server_final).map_err(login)?;
-        match BackendMessage::decode(&dialogue.hear().await?)? {
-            BackendMessage::Authentication(Authentication::Ok) => Ok(()),
-            other => Err(unexpected("AuthenticationOk", &other)),
-        }
+        accepted(dialogue).await
     }
 
-    fn answer(&self, challenge: &Challenge) -> Result<(Vec<u8>, Verifier), UpstreamError> {
-        let password = self.read_password()?;
+    /// A token goes as it is, which nothing else does; nobody but the target can read it, or it does not go.
+    async fn send_token(
+        &self,
+        dialogue: &mut Dialogue,
+        asked: &Authentication<'_>,
+        token: &str,
+    ) -> Result<(), UpstreamError> {
+        if !matches!(asked, Authentication::CleartextPassword) {
+            let problem = "the target asks for a password and not for a token: is the role a member of rds_iam?";
+            return Err(UpstreamError::Login(problem.to_owned()));
+        }
+        if !self.target.is_verified() {
+            return Err(UpstreamError::Login("a token is sent over verified TLS alone".to_owned()));
+        }
+        let mut packet = BytesMut::new();
+        frontend::password(token, &mut packet)?;
+        dialogue.say(&packet).await?;
+        accepted(dialogue).await
+    }
+
+    fn answer(
+        &self,
+        challenge: &Challenge,
+        password: &Zeroizing<String>,
+    ) -> Result<(Vec<u8>, Verifier), UpstreamError> {
         let known = self.keys.keys.lock().unwrap_or_else(PoisonError::into_inner).get(&self.user).cloned();
         let keys = match known {
-            Some(known) if known.password == password && known.keys.fit(challenge) => known.keys,
-            _ => challenge.derive(&password),
+            Some(known) if known.password == *password && known.keys.fit(challenge) => known.keys,
+            _ => challenge.derive(password),
         };
         let answered = challenge.answer(&keys).map_err(login)?;
         let mut cache = self.keys.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.insert(self.user.clone(), Derived { password, keys });
+        cache.insert(self.user.clone(), Derived { password: password.clone(), keys });
         Ok(answered)
-    }
-
-    /// Read at every login, so that a rotated password is taken up without a restart.
-    fn read_password(&self) -> Result<Zeroizing<String>, UpstreamError> {
-        let text = match &self.password {
-            PasswordSource::Environment(variable) => std::env::var(variable)
-                .map_err(|_| UpstreamError::Login(format!("environment variable {variable} is not set")))?,
-            PasswordSource::File(path) => std::fs::read_to_string(path)
-                .map_err(|error| UpstreamError::Login(format!("cannot read {}: {error}", path.display())))?,
-        };
-        let text = Zeroizing::new(text);
-        Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
     }
 }
 
@@ -193,6 +227,19 @@ impl Greeting {
             }
         }
         Ok(())
+    }
+}
+
+/// What PostgreSQL answers to a wrong password, and RDS to a token that it does not take.
+fn is_about_the_login(error: &UpstreamError) -> bool {
+    let codes = [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION];
+    matches!(error, UpstreamError::Refused(fields) if codes.contains(&fields.sqlstate))
+}
+
+async fn accepted(dialogue: &mut Dialogue) -> Result<(), UpstreamError> {
+    match BackendMessage::decode(&dialogue.hear().await?)? {
+        BackendMessage::Authentication(Authentication::Ok) => Ok(()),
+        other => Err(unexpected("AuthenticationOk", &other)),
     }
 }
 

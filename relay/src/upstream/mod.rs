@@ -4,6 +4,7 @@
 //! statement reaches a target only after its record is durable is therefore a compile error to break, not a habit.
 
 mod login;
+mod password;
 mod query;
 mod target;
 
@@ -16,6 +17,7 @@ use crate::channel::Channel;
 use crate::recorder::Recorded;
 
 pub use login::{Login, Logins};
+pub(crate) use password::Password;
 pub(crate) use query::Questions;
 pub use query::query_text;
 pub use target::Target;

@@ -49,6 +49,11 @@ impl Target {
         self.limit
     }
 
+    /// Whether what is sent is read by nobody but the host of this name.
+    pub(super) fn is_verified(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Connects and, where configured, negotiates TLS (PostgreSQL, "SSL Session Encryption").
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! The three seams between Affidavit and where it runs: [`EvidenceStore`], [`Keys`], [`Index`].
+//! The seams between Affidavit and where it runs: [`EvidenceStore`], [`Keys`], [`Index`], and [`Secrets`], which is for AWS
+//! alone: on one machine a file or a variable holds a password.
 //!
 //! Each trait's comments are its contract; [`contract`] holds one test suite a trait, which every adapter passes. The
 //! local adapters stand here: files, key files, an embedded database; those on AWS are a crate of their own, `aws`.
@@ -14,6 +15,7 @@ pub mod key_files;
 mod keys;
 pub mod object_key;
 pub mod redb_index;
+mod secrets;
 
 pub use approval_row::{ApprovalRow, ApprovalState};
 pub use evidence_store::{EvidenceStore, Overlay, OverlayKind, PutOutcome, Retention, StoreError};
@@ -22,3 +24,4 @@ pub use index::{ChunkRow, Index, IndexError, SessionRow};
 pub use key_files::KeyFiles;
 pub use keys::{KeyName, Keys, KeysError};
 pub use redb_index::RedbIndex;
+pub use secrets::{DatabaseLogin, SECRET_BYTES_MAX, Secret, Secrets, SecretsError};

@@ -155,6 +155,11 @@ run "tls_ends_in_the_relay_and_the_relay_sees_who_connects" {
   }
 
   assert {
+    condition     = aws_lb_target_group.this.target_health_state[0].enable_unhealthy_connection_termination == false
+    error_message = "Sessions would be cut that wait for room in the spool, or that finish what they began."
+  }
+
+  assert {
     condition     = aws_lb_target_group.this.health_check[0].protocol == "HTTP" && aws_lb_target_group.this.health_check[0].path == "/ready"
     error_message = "A relay that cannot record would be sent clients."
   }

@@ -5,6 +5,7 @@ mod index;
 mod keys;
 mod lambdas;
 mod overlays;
+mod served;
 mod store;
 mod whole;
 

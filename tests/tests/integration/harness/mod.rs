@@ -11,6 +11,7 @@ mod outage;
 mod programs;
 pub(crate) mod raw;
 mod relay;
+mod served;
 pub(crate) mod workload;
 
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub(crate) use outage::Outage;
 pub(crate) use programs::Programs;
 pub(crate) use raw::RawClient;
 pub(crate) use relay::{Relay, psql};
+pub(crate) use served::{Served, Task};
 
 /// The repository's folder.
 pub(crate) fn repository() -> PathBuf {

@@ -34,7 +34,7 @@ impl Environment {
     /// # Errors
     /// When it is missing or empty.
     pub fn text(&self, name: &'static str) -> Result<String, EnvironmentError> {
-        self.optional(name).ok_or_else(|| wrong(name, "is missing or empty"))
+        self.optional(name).ok_or_else(|| EnvironmentError::new(name, "is missing or empty"))
     }
 
     /// A variable that may be missing, which is the same as empty.
@@ -48,7 +48,7 @@ impl Environment {
     /// # Errors
     /// When it is missing or something else. What it is instead is not told.
     pub fn parsed<T: FromStr>(&self, name: &'static str, expected: &str) -> Result<T, EnvironmentError> {
-        self.text(name)?.parse().map_err(|_| wrong(name, format_args!("expected {expected}")))
+        self.text(name)?.parse().map_err(|_| EnvironmentError::new(name, format_args!("expected {expected}")))
     }
 
     /// A list, with commas; one that is missing is empty.
@@ -58,7 +58,9 @@ impl Environment {
     pub fn list<T: FromStr>(&self, name: &'static str, expected: &str) -> Result<Vec<T>, EnvironmentError> {
         let text = self.optional(name).unwrap_or_default();
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        let parse = |item: &str| item.parse().map_err(|_| wrong(name, format_args!("expected a list of {expected}")));
+        let parse = |item: &str| {
+            item.parse().map_err(|_| EnvironmentError::new(name, format_args!("expected a list of {expected}")))
+        };
         items.map(parse).collect()
     }
 }
@@ -69,8 +71,12 @@ impl fmt::Debug for Environment {
     }
 }
 
-pub(crate) fn wrong(name: &'static str, problem: impl fmt::Display) -> EnvironmentError {
-    EnvironmentError { name, problem: problem.to_string() }
+impl EnvironmentError {
+    /// What is wrong with a variable. Its value is not to be told.
+    #[must_use]
+    pub fn new(name: &'static str, problem: impl fmt::Display) -> Self {
+        Self { name, problem: problem.to_string() }
+    }
 }
 
 #[cfg(test)]

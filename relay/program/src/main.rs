@@ -1,4 +1,4 @@
-//! The relay's commands.
+//! The program `relay`: its commands.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -24,6 +24,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serves as one relay on AWS; what it is told stands in environment variables (infra/README.md, Contract).
+    #[cfg(feature = "serve")]
+    Serve,
     /// Policies: check them before they are in force.
     Policy {
         #[command(subcommand)]
@@ -60,7 +63,7 @@ enum PolicyCommand {
 
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Nothing can be done about a closed standard output.
             let _ = writeln!(std::io::stdout(), "refused: {error:#}");
@@ -69,23 +72,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     let (out, err) = (&mut std::io::stdout(), &mut std::io::stderr());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     match command {
+        #[cfg(feature = "serve")]
+        Command::Serve => return Ok(program::serve::serve()),
         Command::Policy { command: PolicyCommand::Check { config } } => writeln!(out, "{}", check(&config)?)?,
-        Command::Explain(explain) => runtime.block_on(command::explain(&explain, out))?,
+        Command::Explain(explain) => wait(command::explain(&explain, out))?,
         Command::HashFunction => write!(out, "{}", command::HASH_FUNCTION)?,
-        Command::Scan(scan) => runtime.block_on(command::scan(&scan, out))?,
-        Command::Approvals { request, console } => {
-            runtime.block_on(command::approvals(&console, request.as_deref(), out, err))?;
-        }
-        Command::Approve(decision) => {
-            runtime.block_on(command::decide(&decision, DecisionVerdict::Approved, out, err))?;
-        }
-        Command::Deny(decision) => runtime.block_on(command::decide(&decision, DecisionVerdict::Denied, out, err))?,
+        Command::Scan(scan) => wait(command::scan(&scan, out))?,
+        Command::Approvals { request, console } => wait(command::approvals(&console, request.as_deref(), out, err))?,
+        Command::Approve(decision) => wait(command::decide(&decision, DecisionVerdict::Approved, out, err))?,
+        Command::Deny(decision) => wait(command::decide(&decision, DecisionVerdict::Denied, out, err))?,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+fn wait<E: Into<anyhow::Error>>(work: impl Future<Output = Result<(), E>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(work).map_err(Into::into)
 }
 
 fn check(path: &std::path::Path) -> anyhow::Result<String> {
