@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{CallFailed, Connection, Deadlines, KmsKeys, KmsSettings, LockMode, PlacedSettings, PlacedStore};
+use aws::{CallFailed, Connection, Deadlines, KmsKeys, KmsSettings, LakeBucket, LockMode, PlacedSettings, PlacedStore};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use functions::console::{ProviderError, SettingsError};
@@ -92,6 +92,12 @@ impl Deployment {
     /// [`StoreError`].
     pub async fn store(&self) -> Result<PlacedStore, StoreError> {
         PlacedStore::open(&self.connection, &self.buckets, clock::now_s).await
+    }
+
+    /// The lake in this bucket.
+    #[must_use]
+    pub fn lake(&self, bucket: String) -> LakeBucket {
+        LakeBucket::new(&self.connection, bucket, self.buckets.owner.clone())
     }
 
     /// The keys that this function has. It has no data key: none of them opens what was recorded.

@@ -1,5 +1,7 @@
 //! The three seams between Affidavit and where it runs: [`EvidenceStore`], [`Keys`], [`Index`].
 //!
+//! Beside them what holds nothing but copies, a [`Lake`].
+//!
 //! Each trait's comments are its contract; [`contract`] holds one test suite a trait, which every adapter passes. The
 //! local adapters stand here: files, key files, an embedded database; those on AWS are a crate of their own, `aws`.
 
@@ -12,6 +14,7 @@ pub mod file_store;
 mod index;
 pub mod key_files;
 mod keys;
+mod lake;
 pub mod object_key;
 pub mod redb_index;
 
@@ -21,4 +24,5 @@ pub use file_store::FileStore;
 pub use index::{ChunkRow, Index, IndexError, SessionRow};
 pub use key_files::KeyFiles;
 pub use keys::{KeyName, Keys, KeysError};
+pub use lake::Lake;
 pub use redb_index::RedbIndex;
