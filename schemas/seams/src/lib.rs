@@ -19,7 +19,7 @@ pub mod object_key;
 pub mod redb_index;
 
 pub use approval_row::{ApprovalRow, ApprovalState};
-pub use evidence_store::{EvidenceStore, Overlay, OverlayKind, PutOutcome, Retention, StoreError};
+pub use evidence_store::{EvidenceStore, Overlay, OverlayKind, PutOutcome, Retention, StoreError, last_in};
 pub use file_store::FileStore;
 pub use index::{ChunkRow, Index, IndexError, SessionRow};
 pub use key_files::KeyFiles;
