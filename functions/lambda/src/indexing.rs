@@ -27,6 +27,7 @@ use crate::deployment::{Deployment, Patience, StartError};
 use crate::environment::Environment;
 use crate::metrics::Metrics;
 use crate::notification;
+use crate::remembering::Remembering;
 
 pub use crate::notification::{Batch, Failures};
 
@@ -120,7 +121,7 @@ impl Indexing {
         let metrics = Metrics::read(environment)?;
         let lake = deployment.lake(environment.text("AFFIDAVIT_BUCKET_LAKE")?);
         let env = Env {
-            store: Arc::new(deployment.store().await?),
+            store: Arc::new(Remembering::new(deployment.store().await?)),
             index: Arc::new(index),
             root: keys.public_key(KeyName::Certificates).await?,
             approvals: keys.public_key(KeyName::Approvals).await?,

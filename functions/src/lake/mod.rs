@@ -114,18 +114,19 @@ pub async fn follow(env: &Env, key: &str) -> Result<Drawn, LakeError> {
     }
 }
 
-/// Draws a session if it is closed, and opened, and its chunks are there. Whoever comes last of those sees the others:
-/// each was written down before it was looked for.
+/// Draws a session if it is closed, and opened, and its chunks are indexed. Whoever comes last of those sees the others:
+/// each was written down before it was looked for. That they are stored is not enough: then each that still comes would
+/// draw all of them.
 async fn closed(env: &Env, scope: &Scope, session: &SessionId) -> Result<Drawn, LakeError> {
-    let row = env.index.session(session).await?;
-    let Some(chunks) = row.filter(|row| row.opened_us.is_some()).and_then(|row| row.chunks) else {
-        return Ok(Drawn::default());
-    };
-    let keys = env.store.list(&scope.session_prefix(session)).await?;
-    let stored = keys.iter().filter(|key| layout::parse(key).is_some_and(|object| object.kind.chunk_of().is_some()));
     let mut drawn = Drawn::default();
-    if stored.count() as u64 >= chunks {
-        drawn.add(session, Drawing::new(env, scope, session, keys).draw().await?);
+    let row = env.index.session(session).await?.filter(|row| row.opened_us.is_some());
+    if let Some(row) = row
+        && let Some(chunks) = row.chunks
+        && env.index.chunks(session).await?.len() as u64 >= chunks
+    {
+        let keys = env.store.list(&scope.session_prefix(session)).await?;
+        let drawing = Drawing::new(env, scope, session, keys).closed_by_its_own(row.recovered == Some(false));
+        drawn.add(session, drawing.draw().await?);
     }
     Ok(drawn)
 }

@@ -201,6 +201,22 @@ async fn a_session_is_drawn_when_the_last_of_what_it_needs_is_there_whichever_th
     }
 }
 
+/// After an outage they come all at once: each chunk that follows its session's end must not draw all of them.
+#[tokio::test]
+async fn a_session_whose_end_comes_first_is_drawn_once() {
+    let (scene, objects) = (Scene::new().await, objects());
+    scene.put(&objects).await;
+    let prefix = golden::scope().session_prefix(&recovered());
+    let mut drawn = 0;
+    for key in objects.keys().filter(|key| key.ends_with("close.json") && key.starts_with(&prefix)) {
+        drawn += scene.told(key).await.sessions;
+    }
+    for key in objects.keys().filter(|key| !key.ends_with("close.json") && key.starts_with(&prefix)).rev() {
+        drawn += scene.told(key).await.sessions;
+    }
+    assert_eq!(drawn, 1);
+}
+
 #[tokio::test]
 async fn what_does_not_verify_is_not_drawn_and_is_named() {
     let (scene, mut objects) = (Scene::new().await, objects());
