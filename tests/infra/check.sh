@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What Terraform and checkov say of infra/ without asking anybody: format, validity, the modules' own tests (with mock
-# providers), static checks. `make infra-check`; skipped, and says so, where there is no Terraform or provider.
+# providers), static checks; and whether COST.md's tables are those of its counts and prices. `make infra-check`; skipped, and says so, where there is no Terraform or provider.
 set -euo pipefail
 
 main() {
@@ -10,6 +10,7 @@ main() {
     # shellcheck source=tests/infra/terraform.sh
     . "$ROOT/tests/infra/terraform.sh"
     copy_tree "$WORK/tree"
+    step 'COST.md is what was counted' python3 "$ROOT/tests/infra/cost/cost.py" check
     can_run 'infra-check' || exit 0
 
     step 'format' terraform fmt -check -diff -recursive "$WORK/tree/infra"

@@ -17,6 +17,7 @@ pub mod indexing;
 mod metrics;
 mod notification;
 pub mod program;
+mod remembering;
 pub mod sealing;
 
 pub use deployment::StartError;
