@@ -22,6 +22,7 @@ use serde::Deserialize;
 use crate::deployment::{Deployment, Patience, StartError};
 use crate::environment::{Environment, wrong};
 use crate::metrics::Metrics;
+use crate::opened::Opened;
 
 /// The certifier and what it tells.
 #[derive(Clone)]
@@ -80,17 +81,20 @@ pub enum CertifyingError {
 }
 
 impl Certifying {
-    /// Reads the environment and opens the buckets.
+    /// Reads the environment. The buckets are opened with the first event.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(environment: &Environment) -> Result<Self, StartError> {
+    pub fn start(environment: &Environment) -> Result<Opened<Self>, StartError> {
         let deployment = Deployment::read(environment, Patience::Short)?;
         let policy = policy(environment, &deployment)?;
         let keys = deployment.keys(environment, &KeyName::ALL)?;
         let metrics = Metrics::read(environment)?;
-        let signing = deployment.signing(Arc::new(deployment.store().await?), keys);
-        Ok(Self::new(policy, signing, metrics))
+        let said = (deployment, policy, keys, metrics);
+        Ok(Opened::by(said, async |(deployment, policy, keys, metrics)| {
+            let signing = deployment.signing(Arc::new(deployment.store().await?), keys);
+            Ok(Self::new(policy, signing, metrics))
+        }))
     }
 
     /// Over these.

@@ -10,6 +10,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use functions::console::{ProviderError, SettingsError};
 use functions::signing;
 use schemas::identifiers::Name;
+use schemas::signature::PublicKey;
 use seams::{EvidenceStore, KeyName, Keys, KeysError, Retention, StoreError};
 
 use crate::clock;
@@ -38,7 +39,7 @@ pub enum Patience {
     Long,
 }
 
-/// Why a function did not start.
+/// Why a function cannot work: told at its start where its environment is wrong, else by the first event.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Its environment.
@@ -89,9 +90,9 @@ impl Deployment {
     /// Opens the store.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn store(&self) -> Result<PlacedStore, StoreError> {
-        PlacedStore::open(&self.connection, &self.buckets, clock::now_s).await
+    /// [`StartError::Store`].
+    pub async fn store(&self) -> Result<PlacedStore, StartError> {
+        Ok(PlacedStore::open(&self.connection, &self.buckets, clock::now_s).await?)
     }
 
     /// The keys that this function has. It has no data key: none of them opens what was recorded.
@@ -119,6 +120,11 @@ impl Deployment {
             now_us: Arc::new(clock::now_us),
         }
     }
+}
+
+/// What others verify with that this key signs.
+pub(crate) async fn public_key(keys: &Arc<dyn Keys>, name: KeyName) -> Result<PublicKey, StartError> {
+    Ok(keys.public_key(name).await?)
 }
 
 /// Lambda gives a function credentials for as long as it keeps the process.

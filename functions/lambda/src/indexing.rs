@@ -17,10 +17,11 @@ use seams::KeyName;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
-use crate::deployment::{Deployment, Patience, StartError};
+use crate::deployment::{Deployment, Patience, StartError, public_key};
 use crate::environment::Environment;
 use crate::metrics::Metrics;
 use crate::notification;
+use crate::opened::Opened;
 
 pub use crate::notification::{Batch, Failures};
 
@@ -55,23 +56,25 @@ struct Tally {
 }
 
 impl Indexing {
-    /// Reads the environment, opens the buckets, asks for the public keys.
+    /// Reads the environment. The buckets are opened, and the public keys asked for, with the first event.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(environment: &Environment) -> Result<Self, StartError> {
+    pub fn start(environment: &Environment) -> Result<Opened<Self>, StartError> {
         let deployment = Deployment::read(environment, Patience::Short)?;
         let keys = deployment.keys(environment, &[KeyName::Certificates, KeyName::Approvals])?;
         let index = DynamoIndex::new(&deployment.connection, environment.text("AFFIDAVIT_TABLE")?);
         let quarantine = SqsQueue::new(&deployment.connection, environment.text("AFFIDAVIT_QUARANTINE")?);
         let metrics = Metrics::read(environment)?;
-        let env = Env {
-            store: Arc::new(deployment.store().await?),
-            index: Arc::new(index),
-            root: keys.public_key(KeyName::Certificates).await?,
-            approvals: keys.public_key(KeyName::Approvals).await?,
-        };
-        Ok(Self::new(env, Arc::new(quarantine), metrics))
+        let said = (deployment, keys, Arc::new(index), Arc::new(quarantine), metrics);
+        Ok(Opened::by(said, async |(deployment, keys, index, quarantine, metrics)| {
+            let (store, root, approvals) = tokio::try_join!(
+                deployment.store(),
+                public_key(&keys, KeyName::Certificates),
+                public_key(&keys, KeyName::Approvals)
+            )?;
+            Ok(Self::new(Env { store: Arc::new(store), index, root, approvals }, quarantine, metrics))
+        }))
     }
 
     /// Over these.
