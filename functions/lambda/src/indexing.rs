@@ -23,10 +23,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
-use crate::clock;
-use crate::deployment::{Patience, StartError, deployment};
+use crate::deployment::{Patience, StartError, deployment, public_key, store};
 use crate::metrics::Metrics;
 use crate::notification;
+use crate::opened::Opened;
 use crate::remembering::Remembering;
 
 pub use crate::notification::{Batch, Failures};
@@ -109,25 +109,27 @@ struct Tally {
 }
 
 impl Indexing {
-    /// Reads the environment, opens the buckets, asks for the public keys.
+    /// Reads the environment. The buckets are opened, and the public keys asked for, with the first event.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(environment: &Environment) -> Result<Self, StartError> {
+    pub fn start(environment: &Environment) -> Result<Opened<Self>, StartError> {
         let deployment = deployment(environment, Patience::Short)?;
         let keys = deployment.keys(environment, &[KeyName::Certificates, KeyName::Approvals])?;
         let index = DynamoIndex::new(&deployment.connection, environment.text("AFFIDAVIT_TABLE")?);
         let quarantine = SqsQueue::new(&deployment.connection, environment.text("AFFIDAVIT_QUARANTINE")?);
         let metrics = Metrics::read(environment)?;
-        let lake = deployment.lake(environment.text("AFFIDAVIT_BUCKET_LAKE")?);
-        let env = Env {
-            store: Arc::new(Remembering::new(deployment.store(clock::now_s).await?)),
-            index: Arc::new(index),
-            root: keys.public_key(KeyName::Certificates).await?,
-            approvals: keys.public_key(KeyName::Approvals).await?,
-        };
-        let of = (deployment.tenant, deployment.environment);
-        Ok(Self::new(env, (Arc::new(lake), of), Arc::new(quarantine), metrics))
+        let lake = Arc::new(deployment.lake(environment.text("AFFIDAVIT_BUCKET_LAKE")?));
+        let said = (deployment, keys, Arc::new(index), lake, Arc::new(quarantine), metrics);
+        Ok(Opened::by(said, async |(deployment, keys, index, lake, quarantine, metrics)| {
+            let (store, root, approvals) = tokio::try_join!(
+                store(&deployment),
+                public_key(&keys, KeyName::Certificates),
+                public_key(&keys, KeyName::Approvals)
+            )?;
+            let env = Env { store: Arc::new(Remembering::new(store)), index, root, approvals };
+            Ok(Self::new(env, (lake, (deployment.tenant, deployment.environment)), quarantine, metrics))
+        }))
     }
 
     /// Over these; the lake is of this tenant and environment.
