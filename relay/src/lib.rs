@@ -35,3 +35,4 @@ pub mod statement;
 mod stop;
 pub mod tls;
 pub mod upstream;
+mod validity;

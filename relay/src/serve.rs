@@ -126,10 +126,14 @@ impl Relay {
             Some(peers) => Some(Peers::new(peers.addresses.clone(), renewals.peers(&peers.ca).await?)),
             None => None,
         };
-        let mut listeners = Vec::new();
+        let (mut listeners, mut certificates) = (Vec::new(), Vec::new());
         for listener in &config.listener {
             let tls = match &listener.tls {
-                Some(tls) => Some(tls::server_config(renewals.certificate(tls).await?)?),
+                Some(tls) => {
+                    let shown = renewals.certificate(tls).await?;
+                    certificates.push(Arc::clone(&shown));
+                    Some(tls::server_config(shown)?)
+                }
                 None => None,
             };
             let bound = Listener::bind(listener.bind, tls, listener.max_connections).await;
@@ -152,7 +156,7 @@ impl Relay {
         let cores = Arc::new(Cores::start().map_err(StartError::Threads)?);
         let heartbeat = Duration::from_secs(config.evidence.heartbeat_seconds);
         let figures = cores.figures();
-        health.watch(Watched { incarnations: Arc::clone(&incarnations), figures, puts, heartbeat });
+        health.watch(Watched { incarnations: Arc::clone(&incarnations), figures, puts, certificates, heartbeat });
         let cancellations = Cancellations::default();
         let shared = Arc::new(Shared { connections, issuers, incarnations, cancellations, peers, approvals });
         let drain = Duration::from_secs(config.drain_seconds);

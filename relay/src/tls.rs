@@ -55,6 +55,11 @@ impl ShownCertificate {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = other;
     }
 
+    /// When it ends, seconds since 1970; nothing where that cannot be read.
+    pub(crate) fn ends_at(&self) -> Option<u64> {
+        crate::validity::ends_at(self.now().cert.first()?)
+    }
+
     fn now(&self) -> Arc<CertifiedKey> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }

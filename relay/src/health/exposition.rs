@@ -84,6 +84,14 @@ fn evidence(page: &mut Page, watched: &Watched) {
         "When the certificate ends by which evidence is signed; another one comes in half of its time.",
         seconds(condition.until_us),
     );
+    if let Some(ends_at) = watched.certificates.iter().filter_map(|shown| shown.ends_at()).min() {
+        page.gauge(
+            "affidavit_tls_certificate_end_timestamp_seconds",
+            "seconds",
+            "When the first of the certificates ends that clients are shown.",
+            ends_at,
+        );
+    }
 }
 
 fn seconds(us: u64) -> String {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::counted_store::Puts;
 use crate::evidence::{Condition, Incarnations};
 use crate::figures::{Figure, Figures};
+use crate::tls::ShownCertificate;
 
 pub(crate) use server::HealthServer;
 
@@ -27,6 +28,8 @@ pub(crate) struct Watched {
     pub(crate) incarnations: Arc<Incarnations>,
     pub(crate) figures: Vec<Arc<Figures>>,
     pub(crate) puts: Arc<Puts>,
+    /// What listeners show to clients.
+    pub(crate) certificates: Vec<Arc<ShownCertificate>>,
     /// How often a relay stores something though it is idle.
     pub(crate) heartbeat: Duration,
 }
