@@ -5,6 +5,7 @@ mod index;
 mod keys;
 mod lambdas;
 mod overlays;
+mod recovery;
 mod store;
 mod whole;
 
