@@ -19,7 +19,7 @@ def unbase64(text):
     return data
 MIB, GRACE, HOUR, MANIFEST = 1 << 20, 300 * 10**6, 3600 * 10**6, "manifest.dsse.json"
 FORMS = read(path) if (path := pathlib.Path(__file__).with_name("forms.json")).is_file() else b""
-if sha256(FORMS) != "9cc541bb3403493278c3b45d70e194f2e22723e4ffbfabb9f4f16fb5e99a8122":
+if sha256(FORMS) != "8f767e41f3360013c1db5591a279b4a4376af27525b189487d409daf20b97da8":
     sys.exit(print("verify.py: forms.json beside it is missing, or another than it was written for", file=sys.stderr) or 2)
 FORMS = json.loads(FORMS)
 # [Objects]: {name} or {name:0digits} in a key stands for a segment.

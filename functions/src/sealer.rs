@@ -28,6 +28,7 @@ pub(crate) mod tests;
 
 use batch::Batch;
 use head::Head;
+use progress::State;
 
 /// What the sealer works with.
 #[derive(Clone)]
@@ -58,7 +59,8 @@ pub struct Sealed {
     /// The log's newest checkpoint, by whomever; nothing for a log that has none.
     pub newest: Option<Checkpoint>,
     /// Objects under `evidence/` that are no statement of a certified relay in its place, at most
-    /// [`Sealed::REJECTED_MAX`] of them. They are not in the log; the verifier tells what is wrong with each.
+    /// [`Sealed::REJECTED_MAX`] of them, without those that are [named](remember_named) already. They are not in the log;
+    /// the verifier tells what is wrong with each.
     pub rejected: BTreeSet<String>,
 }
 
@@ -120,6 +122,32 @@ pub async fn seal(env: &Env) -> Result<Sealed, SealerError> {
             Round::Lost if lost == ATTEMPTS => return Err(SealerError::Contended(ATTEMPTS)),
             Round::Lost => lost += 1,
         }
+    }
+}
+
+/// Remembers that these rejected objects were named to somebody, so that later runs name others only: what is wrong with
+/// them stays so, and an alarm that never ends is none. Called after they were named: a run that dies before that names
+/// them again. A thousand are remembered; more are named by each run, for then somebody fills the store.
+///
+/// # Errors
+/// [`SealerError`]; the next run then names them again.
+pub async fn remember_named(env: &Env, rejected: &BTreeSet<String>) -> Result<(), SealerError> {
+    if rejected.is_empty() {
+        return Ok(());
+    }
+    let log = Log::of(env).await?;
+    let head = Head::find(&log).await?;
+    let Some(mut progress) = batch::progress(&log, &head).await? else { return Ok(()) };
+    if head.number == 0 || !progress.name(rejected) {
+        return Ok(());
+    }
+    let (key, state) = (log.origin.state(head.number), State::new(&head, progress).to_vec()?);
+    // A state that is gone is made again from the log: dying in between costs time and loses these names.
+    env.store.delete(&key).await?;
+    match env.store.put(&key, &state, Retention::none()).await {
+        // Another sealer remembers, too.
+        Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

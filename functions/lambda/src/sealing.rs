@@ -35,7 +35,7 @@ pub struct Told {
     checkpoints: u64,
     /// Entries of the log.
     size: u64,
-    /// Objects that are no statement in their place, at most [`sealer::Sealed::REJECTED_MAX`].
+    /// Objects that are no statement in their place, at most [`sealer::Sealed::REJECTED_MAX`]; each once.
     rejected: usize,
 }
 
@@ -84,12 +84,12 @@ impl Sealing {
                 self.metrics.count(&[("LogDamaged", 1)]);
             }
         })?;
-        for key in &sealed.rejected {
-            tracing::error!(key, "no statement of a certified relay in its place");
-        }
         let rejected = sealed.rejected.len();
         let counted = u64::try_from(rejected).unwrap_or(u64::MAX);
         self.metrics.count(&[("Sealed", sealed.entries), ("Rejected", counted), ("LogDamaged", 0)]);
+        if let Err(error) = sealer::remember_named(&self.env, &sealed.rejected).await {
+            tracing::warn!(%error, "the next run names again what is not in the log");
+        }
         let size = sealed.newest.map_or(0, |newest| newest.size);
         Ok(Told { entries: sealed.entries, checkpoints: sealed.checkpoints, size, rejected })
     }

@@ -35,12 +35,18 @@ async fn run(env: Env, mut stopped: oneshot::Receiver<()>) -> Result<(), SealerE
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = due.tick() => if let Err(error) = sealer::seal(&env).await {
+            _ = due.tick() => if let Err(error) = seal(&env).await {
                 tracing::error!(%error, "not sealed; what waits is tried again");
             },
-            _ = &mut stopped => return sealer::seal(&env).await.map(drop),
+            _ = &mut stopped => return seal(&env).await,
         }
     }
+}
+
+/// What it rejects, the sealer's own log names.
+async fn seal(env: &Env) -> Result<(), SealerError> {
+    let sealed = sealer::seal(env).await?;
+    sealer::remember_named(env, &sealed.rejected).await
 }
 
 /// How long a statement may wait for the log.

@@ -19,7 +19,7 @@ use seams::KeyName;
 use super::figures::Figures;
 use super::log::{self, LogHead};
 use super::report::Material;
-use super::{BundlerError, Env, Plan, WorkFolder, verify_by_hand};
+use super::{BundlerError, Env, Plan, WorkFolder, notes, verify_by_hand};
 
 /// What a finished bundle says of itself.
 #[derive(Debug, Clone)]
@@ -38,6 +38,7 @@ pub struct Merged {
 /// [`BundlerError`].
 pub async fn merge(env: &Env, plan: &Plan, folder: &WorkFolder) -> Result<Merged, BundlerError> {
     bring_trust(env, folder).await?;
+    notes::bring(env, plan, folder).await?;
     if let Some(head) = &plan.log {
         log::bring(env, head, folder).await?;
     }

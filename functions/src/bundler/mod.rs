@@ -10,6 +10,7 @@ mod id;
 mod log;
 mod merge;
 mod names;
+mod notes;
 mod part;
 mod plan;
 mod readable;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemas::dsse::{Envelope, Statement};
+use schemas::export_notes::ExportNotes;
 use schemas::heartbeat::Heartbeat;
 use schemas::identifiers::{Incarnation, Name, SessionId};
 use schemas::layout::{self, ObjectKind, Scope};
@@ -29,6 +30,9 @@ pub struct Plan {
     /// Statements that a session's key was destroyed.
     #[serde(default)]
     pub shreddings: Vec<String>,
+    /// Keys among the evidence that are none of the layout's, the first [`ExportNotes::NAMED_MAX`] of them.
+    #[serde(default)]
+    pub strangers: BTreeSet<String>,
 }
 
 /// What one life of a relay gives to a bundle.
@@ -56,8 +60,9 @@ pub async fn plan(env: &Env, period: Period) -> Result<Plan, BundlerError> {
     }
     let log = log::newest(env).await?;
     let keys = env.store.list(&layout::environment_prefix(&env.tenant, &env.environment)).await?;
+    let mut strangers = BTreeSet::new();
     let mut parts = Vec::new();
-    for ((scope, incarnation), objects) in by_incarnation(keys) {
+    for ((scope, incarnation), objects) in by_incarnation(keys, &mut strangers) {
         let sessions = Reading { env, scope: &scope }.sessions(&objects, period).await?;
         let outside = |kind: &ObjectKind| kind.chunk_of().is_some_and(|session| !sessions.contains(session));
         let heartbeats = Reading { env, scope: &scope }.heartbeats(&objects, period).await?;
@@ -70,12 +75,12 @@ pub async fn plan(env: &Env, period: Period) -> Result<Plan, BundlerError> {
     let made_us = (env.now_us)();
     let mut shreddings = env.store.list(&layout::shreddings_prefix(&env.tenant, &env.environment)).await?;
     shreddings.retain(|key| layout::parse_shredding(key).is_some());
-    Ok(Plan { id: id::of(env, period, made_us, &parts)?, period, made_us, log, parts, shreddings })
+    Ok(Plan { id: id::of(env, period, made_us, &parts)?, period, made_us, log, parts, shreddings, strangers })
 }
 
 type Stored = BTreeMap<(Scope, Incarnation), Vec<(ObjectKind, String)>>;
 
-fn by_incarnation(keys: Vec<String>) -> Stored {
+fn by_incarnation(keys: Vec<String>, strangers: &mut BTreeSet<String>) -> Stored {
     let mut stored = Stored::new();
     for key in keys {
         match layout::parse(&key) {
@@ -83,8 +88,13 @@ fn by_incarnation(keys: Vec<String>) -> Stored {
                 let incarnation = object.kind.incarnation().clone();
                 stored.entry((object.scope, incarnation)).or_default().push((object.kind, key));
             }
-            // Not of this layout, so of no session: the verifier of the whole store names it.
-            None => tracing::warn!(key, "not evidence; not bundled"),
+            // Not of this layout, so of no session.
+            None => {
+                tracing::warn!(key, "not evidence; not bundled");
+                if strangers.len() < ExportNotes::NAMED_MAX {
+                    strangers.insert(key);
+                }
+            }
         }
     }
     stored

@@ -78,8 +78,8 @@ impl Batch {
             }
             Found::Rejected(problem) => {
                 let key = object.key();
-                tracing::error!(key, problem, "not in the log: no statement of a certified relay in its place");
-                if rejected.len() < Sealed::REJECTED_MAX {
+                if rejected.len() < Sealed::REJECTED_MAX && !self.progress.is_named(&key) {
+                    tracing::error!(key, problem, "not in the log: no statement of a certified relay in its place");
                     rejected.insert(key);
                 }
             }
@@ -148,7 +148,7 @@ async fn edge(log: &Log<'_>, head: &Head) -> Result<Option<Edge>, SealerError> {
 }
 
 /// What is in the log: as remembered, or read again from its entries.
-async fn progress(log: &Log<'_>, head: &Head) -> Result<Option<Progress>, SealerError> {
+pub(super) async fn progress(log: &Log<'_>, head: &Head) -> Result<Option<Progress>, SealerError> {
     if head.number == 0 {
         return Ok(Some(Progress::default()));
     }

@@ -28,6 +28,10 @@ pub(super) struct Progress {
     /// Keys of revocations.
     #[serde(default)]
     revocations: BTreeSet<String>,
+    /// Keys of objects that are not in the log, for they are no statements in their places, and that somebody was told
+    /// of.
+    #[serde(default)]
+    named: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +84,23 @@ impl State {
 }
 
 impl Progress {
+    /// A hundred bytes each.
+    pub(super) const NAMED_MAX: usize = 1000;
+
+    /// Whether somebody was told of this object that is not in the log.
+    pub(super) fn is_named(&self, key: &str) -> bool {
+        self.named.contains(key)
+    }
+
+    /// Notes that somebody was told of these, as far as there is room; whether any was not noted before.
+    pub(super) fn name(&mut self, keys: &BTreeSet<String>) -> bool {
+        let room = Self::NAMED_MAX.saturating_sub(self.named.len());
+        let new: Vec<_> = keys.difference(&self.named).take(room).cloned().collect();
+        let any = !new.is_empty();
+        self.named.extend(new);
+        any
+    }
+
     /// Whether the object is in the log, or comes too late: after the end of its session or incarnation.
     pub(super) fn contains(&self, object: &Object) -> bool {
         if let ObjectKind::Revocation(..) = object.kind {
@@ -118,6 +139,9 @@ impl Progress {
 
     /// Notes that the object is in the log.
     pub(super) fn record(&mut self, object: &Object) {
+        if !self.named.is_empty() {
+            self.named.remove(&object.key());
+        }
         if let ObjectKind::Revocation(..) = object.kind {
             self.revocations.insert(object.key());
             return;

@@ -10,7 +10,7 @@ mod listings;
 pub(crate) mod store;
 mod throughput;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schemas::layout::{LogObjectKind, parse, parse_log};
@@ -18,7 +18,7 @@ use schemas::log::{Checkpoint, Edge, Entry, LogOrigin, Precedence, Rank, Tile, T
 use schemas::signature::PublicKey;
 use seams::{KeyFiles, KeyName, Keys, Retention};
 
-use super::{Env, Sealed, SealerError, seal};
+use super::{Env, Sealed, SealerError, remember_named, seal};
 use evidence::Evidence;
 use store::{MemoryStore, Objects};
 
@@ -208,4 +208,46 @@ async fn what_no_certified_relay_signed_is_not_appended() {
     assert!(sealed.rejected.contains(elsewhere) && sealed.rejected.contains(&chunk));
     assert!(rogue.objects.iter().all(|(key, _)| sealed.rejected.contains(key)), "{:?}", sealed.rejected);
     assert_eq!(scene.seal().await.unwrap().entries, 0);
+}
+
+/// What is wrong stays so: an alarm that every run raises is none.
+#[tokio::test]
+async fn what_was_named_is_not_named_again_until_the_sealer_forgot_it() {
+    let mut scene = Scene::new().await;
+    let life = scene.evidence.life(2);
+    life.store(&scene.store, 0..3);
+    let rogue = |scene: &Scene| Evidence::stranger(&scene.evidence).life(1).objects.remove(0);
+    let first = rogue(&scene);
+    scene.store.insert(&first);
+    let named = |keys: &[&(String, Vec<u8>)]| keys.iter().map(|(key, _)| key.clone()).collect::<BTreeSet<_>>();
+    let sealed = scene.seal().await.unwrap();
+    assert_eq!(sealed.rejected, named(&[&first]));
+    assert_eq!(scene.seal().await.unwrap().rejected, sealed.rejected, "who was to be told may not have been");
+    for _ in 0..2 {
+        remember_named(&scene.env, &sealed.rejected).await.unwrap();
+        assert!(scene.seal().await.unwrap().rejected.is_empty());
+    }
+
+    let second = rogue(&scene);
+    scene.store.insert(&second);
+    life.store(&scene.store, 3..5);
+    let sealed = scene.seal().await.unwrap();
+    assert_eq!((sealed.entries, sealed.rejected), (2, named(&[&second])), "a later checkpoint remembers");
+    let state = scene.store.objects().into_keys().find(|key| key.starts_with(&scene.origin().states())).unwrap();
+    scene.store.remove(&state);
+    assert_eq!(scene.seal().await.unwrap().rejected, named(&[&first, &second]));
+}
+
+#[tokio::test]
+async fn what_was_named_and_comes_right_is_appended() {
+    let mut scene = Scene::new().await;
+    let life = scene.evidence.life(1);
+    life.store(&scene.store, 0..3);
+    let (chunk, _) = &life.objects[3];
+    scene.store.insert(&(chunk.clone(), b"no chunk".to_vec()));
+    let sealed = scene.seal().await.unwrap();
+    remember_named(&scene.env, &sealed.rejected).await.unwrap();
+    scene.store.overwrite(chunk, &life.objects[3].1);
+    let sealed = scene.seal().await.unwrap();
+    assert_eq!((sealed.entries, sealed.rejected.len()), (1, 0));
 }

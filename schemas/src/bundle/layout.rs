@@ -8,6 +8,7 @@
 //! report.html                 for people
 //! safeguards.json             answers to a catalogue of safeguards
 //! safeguards.toml             that catalogue
+//! export-notes.json           what the store told, where it told anything
 //! tables/<table>.parquet      the tables
 //! csv/<table>.csv
 //! json/<table>.json
@@ -19,6 +20,7 @@
 //! ```
 //! Wrapped session keys (`keys/`) are in no bundle: a copy under retention would keep a session from being shredded.
 
+use crate::export_notes::ExportNotes;
 use crate::identifiers::SessionId;
 use crate::layout::{self as objects, EVIDENCE_PREFIX, LogObjectKind, ObjectKind, SHREDDED_PREFIX, TRUST_PREFIX};
 use crate::tables::Table;
@@ -40,6 +42,8 @@ pub enum BundleFile {
     Safeguards,
     /// That catalogue, as it was when the bundle was made.
     Catalogue,
+    /// [`ExportNotes`]; only where the store told of something.
+    Notes,
     /// A table.
     Table(Table, Encoding),
     /// A session for people.
@@ -84,6 +88,7 @@ impl BundleFile {
             Self::Report => REPORT.to_owned(),
             Self::Safeguards => SAFEGUARDS.to_owned(),
             Self::Catalogue => CATALOGUE.to_owned(),
+            Self::Notes => ExportNotes::FILE.to_owned(),
             Self::Table(table, encoding) => {
                 let (folder, ending) = encoding.place();
                 format!("{folder}{table}{ending}")
@@ -104,6 +109,7 @@ impl BundleFile {
             REPORT => Self::Report,
             SAFEGUARDS => Self::Safeguards,
             CATALOGUE => Self::Catalogue,
+            ExportNotes::FILE => Self::Notes,
             _ => parse_table(path).or_else(|| parse_replay(path)).or_else(|| parse_object(path))?,
         };
         (file.path() == path).then_some(file)
@@ -167,7 +173,7 @@ mod tests {
         let trust = format!("trust/clinic/test/{}.json", "ab".repeat(32));
         let files =
             [BundleFile::Manifest, BundleFile::Replay(session), BundleFile::Object(object), BundleFile::Object(trust)];
-        for file in BundleFile::required().chain(files) {
+        for file in BundleFile::required().chain(files).chain([BundleFile::Notes]) {
             assert_eq!(BundleFile::parse(&file.path()), Some(file));
         }
     }

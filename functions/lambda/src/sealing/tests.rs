@@ -41,3 +41,17 @@ async fn a_damaged_log_fails_the_run_and_is_counted() {
     assert_eq!(Diagnostic::from(error).error_type, "LogDamaged");
     assert_eq!((written.sum("LogDamaged"), written.sum("Sealed")), (1, 0));
 }
+
+/// The alarm is on the metric's sum.
+#[tokio::test]
+async fn an_object_that_belongs_nowhere_is_counted_once() {
+    let (golden, written) = (Golden::new().await, Written::default());
+    let store: &dyn EvidenceStore = golden.store.as_ref();
+    let forged = format!("evidence/clinic/test/relay-1/{}/sessions/0000000001/open.json", "ab".repeat(16));
+    store.put(&forged, b"of nobody", Retention::none()).await.unwrap();
+    let sealing = sealing(&golden, &written);
+    for rejected in [1, 0, 0] {
+        assert_eq!(sealing.handle(event(Due {}, "arn")).await.unwrap().rejected, rejected);
+    }
+    assert_eq!(written.sum("Rejected"), 1);
+}

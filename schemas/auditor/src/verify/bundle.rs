@@ -27,6 +27,7 @@ fn print(report: &BundleReport, out: &mut dyn Write) -> io::Result<()> {
         Some(bundle) => print_bundle(bundle, out)?,
         None => writeln!(out, "Bundle without a manifest that can be read.")?,
     }
+    super::notes::print(report.told_by_the_store.as_ref(), out)?;
     print_checked(&report.checked, out)?;
     super::print_checked(&report.evidence.checked, out)?;
     super::print_parts(&report.evidence, out)?;

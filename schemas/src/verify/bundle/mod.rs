@@ -14,7 +14,7 @@ mod tests;
 #[cfg(test)]
 pub(super) use tests::{asks as asks_of_tests, mutated};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use serde::Serialize;
@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::{Finding, Options, Report, SessionReport, SessionState, Source, observe};
 use crate::bundle::layout::BundleFile;
 use crate::bundle::{Counts, Predicate};
+use crate::export_notes::ExportNotes;
 use crate::layout::Scope;
 use crate::period::Period;
 use crate::rule::{Rule, Severity};
@@ -51,6 +52,9 @@ pub struct BundleReport {
     pub findings: Vec<Finding>,
     /// Its evidence.
     pub evidence: Report,
+    /// What the store told when the bundle was made: a hint for people, on which nothing here rests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_by_the_store: Option<ExportNotes>,
 }
 
 /// How much of a bundle was checked.
@@ -84,6 +88,7 @@ pub fn verify_bundle(files: &dyn Files, root: &PublicKey, options: &Options) -> 
     let manifest = Manifest::check(&mut inspection, &paths, root);
     let sound = files::check(&mut inspection, &paths, manifest.as_ref());
     let options = Options { period: manifest.as_ref().map(Manifest::period).or(options.period), ..options.clone() };
+    inspection.report.told_by_the_store = notes(files, &sound);
     let mut recomputation = Recomputation::begin(&mut inspection, &sound);
     let mut derivation = Derivation::new(&mut recomputation);
     inspection.report.evidence = observe(&Objects(files), root, &options, &mut derivation)?;
@@ -172,6 +177,13 @@ impl Inspection<'_> {
             self.find(&manifest, Rule::BundleCounts, "has a count for what is no table");
         }
     }
+}
+
+/// What the store told. Whoever has the bundles key may leave it out, so one that cannot be read is as none.
+fn notes(files: &dyn Files, sound: &BTreeSet<BundleFile>) -> Option<ExportNotes> {
+    let is_there = sound.contains(&BundleFile::Notes);
+    let bytes = is_there.then(|| files.get(ExportNotes::FILE, ExportNotes::LENGTH_MAX))?;
+    ExportNotes::from_slice(&bytes.ok()?).ok()
 }
 
 /// What of a bundle is evidence.

@@ -100,6 +100,7 @@ async fn sealed(lambdas: &Lambdas<'_>) {
     assert_eq!((&first["size"], &first["rejected"]), (&json!(3), &json!(1)), "{first}");
     let again = lambdas.invoke(&lambdas.arn("sealer"), &json!({})).await.unwrap();
     assert_eq!((&again["entries"], &again["size"]), (&json!(0), &json!(3)), "{again}");
+    assert_eq!(again["rejected"], 0, "it is named once: {again}");
 }
 
 /// The console through an HTTP API: nobody without a token, nobody with a bad one; a bundle is begun and is there.

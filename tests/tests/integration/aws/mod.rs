@@ -6,6 +6,7 @@ mod keys;
 mod lake;
 mod lambdas;
 mod overlays;
+mod recovery;
 mod served;
 mod store;
 mod whole;

@@ -1,8 +1,13 @@
 //! Stands between a client and the emulator and lets requests fail as networks and services let them fail.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Child;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::weather::{Call, Strike, Weather};
 
 /// How a request fails for its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +20,12 @@ pub(crate) enum Fault {
     Silence,
     /// The service answers with this status and code.
     Status(u16, &'static str),
+    /// It reaches the service so much later.
+    Delay(Duration),
+    /// It reaches the service twice; the client has the second answer.
+    Twice,
+    /// Who asks is killed, as `kill -9` does.
+    Kill,
 }
 
 /// A proxy that is told what shall fail. Its threads end with the process.
@@ -23,7 +34,7 @@ pub(crate) struct FaultProxy {
     plan: Arc<Mutex<Plan>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Plan {
     /// In the first lines of a request, in lower case.
     of: &'static str,
@@ -31,6 +42,13 @@ struct Plan {
     /// The service gets the request all the same.
     persists: bool,
     times: usize,
+    weather: Option<Weather>,
+    /// Who asks.
+    client: Option<Arc<Mutex<Child>>>,
+    /// Requests that came.
+    requests: usize,
+    /// What fell on them, by the service.
+    struck: BTreeMap<String, usize>,
 }
 
 impl FaultProxy {
@@ -56,12 +74,35 @@ impl FaultProxy {
 
     /// The next `times` requests with `of` in their heads fail; with `persists`, they are done all the same.
     pub(crate) fn fail(&self, of: &'static str, fault: Fault, persists: bool, times: usize) {
-        *self.plan.lock().unwrap() = Plan { of, fault: Some(fault), persists, times };
+        let mut plan = self.plan.lock().unwrap();
+        (plan.of, plan.fault, plan.persists, plan.times) = (of, Some(fault), persists, times);
+    }
+
+    /// From now on this tells of each request what falls on it.
+    pub(crate) fn weather(&self, weather: Weather) {
+        self.plan.lock().unwrap().weather = Some(weather);
     }
 
     /// Nothing fails from now on. Gives how many of the requests that should have failed never came.
     pub(crate) fn heal(&self) -> usize {
-        std::mem::take(&mut *self.plan.lock().unwrap()).times
+        let mut plan = self.plan.lock().unwrap();
+        (plan.fault, plan.weather) = (None, None);
+        std::mem::take(&mut plan.times)
+    }
+
+    /// The process that asks, which [`Fault::Kill`] kills.
+    pub(crate) fn serve_client(&self, client: Arc<Mutex<Child>>) {
+        self.plan.lock().unwrap().client = Some(client);
+    }
+
+    /// How many requests came so far.
+    pub(crate) fn requests(&self) -> usize {
+        self.plan.lock().unwrap().requests
+    }
+
+    /// How often something fell on a request to this service.
+    pub(crate) fn struck(&self, service: &str) -> usize {
+        self.plan.lock().unwrap().struck.get(service).copied().unwrap_or_default()
     }
 }
 
@@ -70,11 +111,24 @@ fn serve(client: TcpStream, upstream: &str, plan: &Mutex<Plan>) -> std::io::Resu
     let mut reader = BufReader::new(client.try_clone()?);
     let mut client = client;
     let Some((head, body)) = read_request(&mut reader)? else { return Ok(()) };
-    let Some((fault, persists)) = due(plan, &head.to_lowercase()) else {
+    let Some(Strike { fault, persists }) = due(plan, &head) else {
         return client.write_all(&ask(upstream, &head, &body)?);
     };
     let answer = if persists || fault == Fault::Torn { ask(upstream, &head, &body)? } else { Vec::new() };
     match fault {
+        Fault::Delay(time) => {
+            std::thread::sleep(time);
+            client.write_all(&ask(upstream, &head, &body)?)
+        }
+        Fault::Twice => {
+            ask(upstream, &head, &body)?;
+            client.write_all(&ask(upstream, &head, &body)?)
+        }
+        Fault::Kill => {
+            let asking = plan.lock().unwrap().client.clone().expect("somebody to kill");
+            let killed = asking.lock().unwrap().kill();
+            killed.and_then(|()| client.shutdown(Shutdown::Both))
+        }
         Fault::Cut => client.shutdown(Shutdown::Both),
         Fault::Torn => client.write_all(&answer[..answer.len().saturating_sub(TORN)]),
         // Until the client hangs up.
@@ -83,14 +137,22 @@ fn serve(client: TcpStream, upstream: &str, plan: &Mutex<Plan>) -> std::io::Resu
     }
 }
 
-fn due(plan: &Mutex<Plan>, head: &str) -> Option<(Fault, bool)> {
+fn due(plan: &Mutex<Plan>, head: &str) -> Option<Strike> {
     let mut plan = plan.lock().unwrap();
-    let fault = plan.fault.filter(|_| plan.times > 0 && head.contains(plan.of))?;
+    plan.requests += 1;
+    if let Some(weather) = &mut plan.weather {
+        let call = Call::of(head);
+        let strike = weather(&call)?;
+        *plan.struck.entry(call.service).or_default() += 1;
+        return Some(strike);
+    }
+    let fault = plan.fault.filter(|_| plan.times > 0 && head.to_lowercase().contains(plan.of))?;
     plan.times -= 1;
-    Some((fault, plan.persists))
+    Some(Strike { fault, persists: plan.persists })
 }
 
-fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<(String, Vec<u8>)>> {
+/// Its head, and its body; nothing when none comes.
+pub(super) fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<(String, Vec<u8>)>> {
     let mut head = String::new();
     loop {
         let mut line = String::new();

@@ -22,19 +22,19 @@ use super::{Emulator, Programs, now_s, repository};
 
 /// See there.
 pub(crate) struct Lambdas<'a> {
-    emulator: &'a Emulator,
+    pub(crate) emulator: &'a Emulator,
     prefix: String,
-    buckets: PlacedSettings,
+    pub(crate) buckets: PlacedSettings,
     /// A bucket without a lock.
     pub(crate) lake: String,
-    table: String,
+    pub(crate) table: String,
     pub(crate) keys: KmsSettings,
     cookies: String,
-    stored: String,
+    pub(crate) stored: String,
     pub(crate) quarantine: String,
     pub(crate) unindexed: String,
     lambda: aws_sdk_lambda::Client,
-    sqs: aws_sdk_sqs::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
 }
 
 impl<'a> Lambdas<'a> {
@@ -52,15 +52,10 @@ impl<'a> Lambdas<'a> {
         let lake = emulator.name("lake");
         emulator.s3().create_bucket().bucket(&lake).send().await.unwrap();
         let queue = async |what: &str, attributes: &[(QueueAttributeName, String)]| {
-            let create = sqs.create_queue().queue_name(emulator.name(what));
-            let create = create.set_attributes(Some(attributes.iter().cloned().collect()));
-            create.send().await.unwrap().queue_url.unwrap()
+            queue(emulator, &sqs, what, attributes).await
         };
         let (quarantine, unindexed) = (queue("quarantine", &[]).await, queue("unindexed", &[]).await);
-        let redrive = json!({ "deadLetterTargetArn": queue_arn(&unindexed), "maxReceiveCount": 3 }).to_string();
-        let attributes =
-            [(QueueAttributeName::RedrivePolicy, redrive), (QueueAttributeName::VisibilityTimeout, "3".to_owned())];
-        let stored = queue("stored", &attributes).await;
+        let stored = queue("stored", &until_dead(&unindexed, 3, 3)).await;
         let kms = aws_sdk_kms::Client::new(&emulator.sdk());
         let cookies = kms.create_key().key_spec(KeySpec::Hmac256).key_usage(KeyUsageType::GenerateVerifyMac);
         let cookies = cookies.send().await.unwrap().key_metadata.unwrap().arn.unwrap();
@@ -224,6 +219,24 @@ impl<'a> Lambdas<'a> {
         make(format!("/v2/apis/{id}/stages"), json!({ "stageName": "$default", "autoDeploy": true })).await;
         format!("{}/_aws/execute-api/{id}/$default", self.emulator.url())
     }
+}
+
+/// A new queue; its URL.
+pub(crate) async fn queue(
+    emulator: &Emulator,
+    sqs: &aws_sdk_sqs::Client,
+    what: &str,
+    attributes: &[(QueueAttributeName, String)],
+) -> String {
+    let create = sqs.create_queue().queue_name(emulator.name(what));
+    let create = create.set_attributes(Some(attributes.iter().cloned().collect()));
+    create.send().await.unwrap().queue_url.unwrap()
+}
+
+/// Of a queue that hands out each message so often at most, so many seconds apart, and then puts it into another.
+pub(crate) fn until_dead(dead: &str, receives: u32, seconds: u32) -> [(QueueAttributeName, String); 2] {
+    let redrive = json!({ "deadLetterTargetArn": queue_arn(dead), "maxReceiveCount": receives }).to_string();
+    [(QueueAttributeName::RedrivePolicy, redrive), (QueueAttributeName::VisibilityTimeout, seconds.to_string())]
 }
 
 async fn notify(emulator: &Emulator, bucket: &str, prefix: &str, queue: &str) {

@@ -6,12 +6,14 @@ pub(crate) mod corpus;
 mod database;
 mod emulator;
 mod fault_proxy;
-mod lambdas;
+mod function;
+pub(crate) mod lambdas;
 mod outage;
 mod programs;
 pub(crate) mod raw;
 mod relay;
 mod served;
+pub(crate) mod weather;
 pub(crate) mod workload;
 
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ pub(crate) use clients::{
 pub(crate) use database::Database;
 pub(crate) use emulator::{Emulator, SECRET, now_s, store};
 pub(crate) use fault_proxy::{Fault, FaultProxy};
+pub(crate) use function::{Function, Unanswered};
 pub(crate) use lambdas::Lambdas;
 pub(crate) use outage::Outage;
 pub(crate) use programs::Programs;

@@ -86,7 +86,11 @@ impl Moments {
     pub(crate) fn seeded() -> Self {
         let seed = setting("AFFIDAVIT_SEED", std::process::id());
         println!("AFFIDAVIT_SEED={seed}");
-        Self(u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        Self::of(u64::from(seed))
+    }
+
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     pub(crate) fn within(&mut self, longest: Duration) -> Duration {

@@ -54,6 +54,7 @@ const WITHOUT_KEY: &[Case] = &[
     ("the guide changed", |s| append(s, "VERIFY.md", b"trust me"), "VERIFY.md", Rule::BundleDigest),
     ("a replay changed", |s| append(s, &s.path("0000000001.html"), b"<p>"), "0000000001.html", Rule::BundleDigest),
     ("a replay of another session added", extra_replay, "0000000009.html", Rule::BundleExtra),
+    ("notes that nobody signed", |s| put(s, "export-notes.json"), "export-notes.json", Rule::BundleExtra),
     ("a file that no bundle has", |s| put(s, "README.html"), "README.html", Rule::BundleLayout),
     ("an object that is no evidence", |s| put(s, "evidence/x/y.json"), "y.json", Rule::BundleLayout),
     ("a session's key", wrapped_key, "0000000001.json", Rule::BundleLayout),
