@@ -31,8 +31,13 @@ impl Certifier for CertifierFunction {
         let asked = Asked { key: &request.public_key, build: &request.build };
         let asked = serde_json::to_vec(&asked).map_err(|error| unavailable(&error))?;
         let answer = self.0.ask(asked, ANSWER_MAX).await.map_err(failed)?;
-        Envelope::from_slice(&answer).map_err(|error| unavailable(&error))
+        certificate(&answer)
     }
+}
+
+/// Whoever stands between may have written a function's JSON anew. What is signed is inside, as it was.
+fn certificate(answer: &[u8]) -> Result<Envelope, CertifierError> {
+    serde_json::from_slice(answer).map_err(|error| CertifierError::Unavailable(format!("its answer: {error}")))
 }
 
 fn failed(error: AskFailed) -> CertifierError {
@@ -50,6 +55,20 @@ const ANSWER_MAX: usize = 64 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_was_written_anew_is_the_same_certificate() {
+        let (kind, key) = ("application/vnd.affidavit.certificate.v1+json", "ab".repeat(32));
+        let canonical =
+            format!(r#"{{"payload":"e30=","payloadType":"{kind}","signatures":[{{"keyid":"{key}","sig":"AAAA"}}]}}"#);
+        let anew = format!(
+            r#"{{ "payloadType": "{kind}", "signatures": [ {{"sig": "AAAA", "keyid": "{key}"}} ], "payload": "e30=" }}"#
+        );
+        assert!(Envelope::from_slice(anew.as_bytes()).is_err());
+        assert_eq!(certificate(anew.as_bytes()).unwrap(), Envelope::from_slice(canonical.as_bytes()).unwrap());
+        let error = certificate(b"null").unwrap_err().to_string();
+        assert!(error.starts_with("unavailable: its answer: "), "{error}");
+    }
 
     #[test]
     fn only_what_the_function_calls_refused_is_final() {
