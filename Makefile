@@ -1,5 +1,5 @@
 # Thin: each target says what it runs; the work is in cargo and in tests/.
-.PHONY: setup setup-test demo up down test definition crash fuzz bench bench-evidence lambdas check infra-check test-aws
+.PHONY: setup setup-test demo up down test definition crash fuzz bench bench-evidence bench-lambdas lambdas image image-local check infra-check test-aws
 
 setup:  ## Installs what is missing (Debian, Ubuntu; elsewhere it names it)
 	@tests/setup.sh
@@ -29,17 +29,30 @@ fuzz:  ## Every fuzz target for ten minutes; FUZZ_SECONDS=n for another time
 	@tests/setup.sh --fuzz
 	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),600)
 
-bench:  ## The relay beside PgBouncer and PostgreSQL itself, then bench-evidence
+bench:  ## The relay beside PgBouncer and PostgreSQL itself, then bench-evidence and bench-lambdas
 	@tests/setup.sh --bench
 	@tests/bench/bench.sh
 	@tests/bench/evidence.sh
+	@tests/bench/lambdas.sh
 
 bench-evidence:  ## Sealing and verifying: speed, and the verifier's memory, on gigabytes and a million leaves
 	@tests/setup.sh
 	@tests/bench/evidence.sh
 
+bench-lambdas:  ## How soon each function polls after it was started, and the sizes of their zips
+	@tests/setup.sh
+	@tests/bench/lambdas.sh
+
 lambdas:  ## The functions as zips for AWS Lambda, into target/lambdas; checks that it can run them, prints sizes
 	@infra/lambdas.sh build
+
+image:  ## The relay's image for a container registry, into target/images; proves that it starts, prints its size
+	@infra/image.py build relay
+	@tests/infra/image.sh target/images/relay.tar
+
+image-local:  ## The same for the trial in containers (infra/compose)
+	@infra/image.py build local
+	@tests/infra/image.sh target/images/local.tar
 
 check:  ## What CI asks before the tests
 	cargo fmt --check

@@ -31,10 +31,10 @@ build() {
     local -a programs=()
     need cargo
     for function in "${FUNCTIONS[@]}"; do programs+=(--bin "$function"); done
-    (cd "$HERE/.." && cargo build --locked --release --package lambda "${programs[@]}")
+    (cd "$HERE/.." && cargo build --locked --profile dist --package lambda "${programs[@]}")
     mkdir -p "$1"
     for function in "${FUNCTIONS[@]}"; do
-        program="${CARGO_TARGET_DIR:-$HERE/../target}/release/$function"
+        program="${CARGO_TARGET_DIR:-$HERE/../target}/dist/$function"
         check "$program"
         pack "$program" "$1/$function.zip"
         size="$(stat -c %s "$1/$function.zip")"

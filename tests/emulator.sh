@@ -3,6 +3,7 @@
 #
 #   tests/emulator.sh hold DIR    starts it, prints its URL; when standard input ends, stops it and removes DIR
 #   tests/emulator.sh hold DIR --rights    the same, and it evaluates IAM and resource policies (tests/infra/emulator.py)
+#   FUNCTIONS_URL=URL ...         Lambda functions are told that AWS is there (tests/infra/cost/count.py)
 #   tests/emulator.sh installed   whether tests/setup.sh --test put it there
 set -euo pipefail
 
@@ -54,7 +55,7 @@ start() {
 launch() {
     URL="http://127.0.0.1:$1"
     # Without these it binds every interface, and leaves its state below /tmp.
-    env BIND_HOST=127.0.0.1 MINISTACK_HOST=127.0.0.1 GATEWAY_PORT="$1" AWS_ENDPOINT_URL="$URL" IOT_MTLS_ENABLED=0 \
+    env BIND_HOST=127.0.0.1 MINISTACK_HOST=127.0.0.1 GATEWAY_PORT="$1" AWS_ENDPOINT_URL="${FUNCTIONS_URL:-$URL}" IOT_MTLS_ENABLED=0 \
         TMPDIR="$DIR" S3_DATA_DIR="$DIR/s3" STATE_DIR="$DIR/state" "${COMMAND[@]}" >"$DIR/log" 2>&1 </dev/null &
     PID=$!
 }

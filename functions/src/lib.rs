@@ -7,6 +7,7 @@ pub mod console;
 #[cfg(test)]
 mod golden;
 pub mod indexer;
+pub mod lake;
 pub mod revoker;
 pub mod sealer;
 pub mod shredder;

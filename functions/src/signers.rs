@@ -1,8 +1,9 @@
 //! Whose signature a stored object must bear.
 
+use schemas::chunk::Container;
 use schemas::dsse::Envelope;
 use schemas::identifiers::Incarnation;
-use schemas::layout::Scope;
+use schemas::layout::{self, ObjectKind, Scope};
 use schemas::leaf::Certificate;
 use schemas::signature::PublicKey;
 use seams::{EvidenceStore, StoreError};
@@ -46,4 +47,13 @@ pub(crate) fn certificate(
         return Err("the certificate is of another relay or incarnation".to_owned());
     }
     Ok(certificate.spki)
+}
+
+/// Who says to have signed this object of a relay's.
+pub(crate) fn said(key: &str, bytes: &[u8]) -> Option<Incarnation> {
+    let key_id = match layout::parse(key)?.kind {
+        ObjectKind::Chunk(..) => Container::parse(bytes).ok()?.envelope().key_id(),
+        _ => Envelope::from_slice(bytes).ok()?.key_id(),
+    };
+    Some(Incarnation::of_key(&key_id))
 }

@@ -76,6 +76,16 @@ impl Steps {
         state.taken.iter().enumerate().filter_map(|(at, (_, changes))| changes.then_some(at)).collect()
     }
 
+    /// A call of a seam that is not here, which changes something.
+    pub(crate) async fn step<T>(
+        &self,
+        call: &str,
+        on: &str,
+        act: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.take((call, on, true), act).await
+    }
+
     async fn take<T, E: Away>(
         &self,
         (call, on, changes): (&str, &str, bool),

@@ -14,6 +14,13 @@ pub fn rfc3339(time_us: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
 }
 
+/// `2026-11-20`, the day in UTC of microseconds since 1970; nothing where the year would have five digits.
+#[must_use]
+pub fn day(time_us: u64) -> Option<String> {
+    let (year, month, day) = civil(time_us / 86_400_000_000);
+    (year <= 9999).then(|| format!("{year:04}-{month:02}-{day:02}"))
+}
+
 /// Microseconds since 1970 of a day (`2026-11-20`, its first microsecond) or a time in UTC (`2026-11-20T10:00:00Z`, with
 /// or without a fraction of at most six digits); nothing for another text, or a day before 1970.
 #[must_use]

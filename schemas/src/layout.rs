@@ -19,14 +19,17 @@
 //! trust/<tenant>/<environment>/<statement digest>.json
 //!                              <relay>/<incarnation>/revocation-<log size>.json
 //! ```
-//! Counters have ten digits, heartbeats and log sizes at least ten, sequences eight, statements at least six. Keys of logs: [`LogObject`].
+//! Counters have ten digits, heartbeats and log sizes at least ten, sequences eight, statements at least six. Keys of logs: [`LogObject`];
+//! of the lake, which is no evidence: [`lake_file`].
 
+mod lake;
 mod log;
 mod place;
 mod shredding;
 
 use serde::{Deserialize, Serialize};
 
+pub use lake::lake_file;
 pub use log::{LOG_PREFIX, LogObject, LogObjectKind, parse_log};
 pub use place::Place;
 pub use shredding::{SHREDDED_PREFIX, parse_shredding, shreddings_prefix};

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What Terraform and checkov say of infra/ without asking anybody: format, validity, the modules' own tests (with mock
-# providers), static checks. `make infra-check`; skipped, and says so, where there is no Terraform or provider.
+# What Terraform, checkov and a schema of compose files say of infra/ without asking anybody: format, validity, the modules'
+# own tests (with mock providers), static checks; and whether COST.md's tables are those of its counts and prices.
+# `make infra-check`; skipped, and says so, where there is no Terraform or provider.
 set -euo pipefail
 
 main() {
@@ -10,6 +11,12 @@ main() {
     # shellcheck source=tests/infra/terraform.sh
     . "$ROOT/tests/infra/terraform.sh"
     copy_tree "$WORK/tree"
+    step 'COST.md is what was counted' python3 "$ROOT/tests/infra/cost/cost.py" check
+    if [ -x "$CHECK_JSONSCHEMA" ]; then
+        step 'compose' "$CHECK_JSONSCHEMA" --builtin-schema vendor.compose-spec "$WORK/tree/infra/compose/docker-compose.yml"
+    else
+        echo 'SKIPPED: compose: check-jsonschema is not installed (tests/setup.sh --infra)' >&2
+    fi
     can_run 'infra-check' || exit 0
 
     step 'format' terraform fmt -check -diff -recursive "$WORK/tree/infra"

@@ -12,8 +12,9 @@ use seams::KeyName;
 use serde::Serialize;
 
 use crate::clock;
-use crate::deployment::{Patience, StartError, deployment};
+use crate::deployment::{Patience, StartError, deployment, public_key, store};
 use crate::metrics::Metrics;
+use crate::opened::Opened;
 
 /// The bundler and what it tells.
 #[derive(Clone)]
@@ -36,27 +37,31 @@ pub struct Made {
 pub struct BundlingError(#[from] BundlerError);
 
 impl BundleFunction {
-    /// Reads the environment and opens the buckets.
+    /// Reads the environment. The buckets are opened with the first event.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(environment: &Environment) -> Result<Self, StartError> {
+    pub fn start(environment: &Environment) -> Result<Opened<Self>, StartError> {
         let deployment = deployment(environment, Patience::Long)?;
         let names = [KeyName::Certificates, KeyName::Checkpoints, KeyName::Bundles];
         let keys = deployment.keys(environment, &names)?;
         let work = PathBuf::from(environment.text("AFFIDAVIT_WORK")?);
         let metrics = Metrics::read(environment)?;
-        let env = Env {
-            store: Arc::new(deployment.store(clock::now_s).await?),
-            root: keys.public_key(KeyName::Certificates).await?,
-            keys,
-            tenant: deployment.tenant,
-            environment: deployment.environment,
-            work,
-            retention: deployment.retention,
-            now_us: Arc::new(clock::now_us),
-        };
-        Ok(Self { env, metrics })
+        let said = (deployment, keys, work, metrics);
+        Ok(Opened::by(said, async |(deployment, keys, work, metrics)| {
+            let (store, root) = tokio::try_join!(store(&deployment), public_key(&keys, KeyName::Certificates))?;
+            let env = Env {
+                store: Arc::new(store),
+                root,
+                keys,
+                tenant: deployment.tenant,
+                environment: deployment.environment,
+                work,
+                retention: deployment.retention,
+                now_us: Arc::new(clock::now_us),
+            };
+            Ok(Self { env, metrics })
+        }))
     }
 
     /// Makes the bundle of a period. Asked twice, it makes two.

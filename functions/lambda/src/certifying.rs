@@ -21,8 +21,9 @@ use seams::KeyName;
 use serde::Deserialize;
 
 use crate::clock;
-use crate::deployment::{Patience, StartError, deployment, signing};
+use crate::deployment::{Patience, StartError, deployment, signing, store};
 use crate::metrics::Metrics;
+use crate::opened::Opened;
 
 /// The certifier and what it tells.
 #[derive(Clone)]
@@ -81,17 +82,20 @@ pub enum CertifyingError {
 }
 
 impl Certifying {
-    /// Reads the environment and opens the buckets.
+    /// Reads the environment. The buckets are opened with the first event.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(environment: &Environment) -> Result<Self, StartError> {
+    pub fn start(environment: &Environment) -> Result<Opened<Self>, StartError> {
         let deployment = deployment(environment, Patience::Short)?;
         let policy = policy(environment, &deployment)?;
         let keys = deployment.keys(environment, &KeyName::ALL)?;
         let metrics = Metrics::read(environment)?;
-        let signing = signing(&deployment, Arc::new(deployment.store(clock::now_s).await?), keys);
-        Ok(Self::new(policy, signing, metrics))
+        let said = (deployment, policy, keys, metrics);
+        Ok(Opened::by(said, async |(deployment, policy, keys, metrics)| {
+            let signing = signing(&deployment, Arc::new(store(&deployment).await?), keys);
+            Ok(Self::new(policy, signing, metrics))
+        }))
     }
 
     /// Over these.

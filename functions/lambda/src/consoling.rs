@@ -4,19 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws::{DynamoIndex, Environment, LambdaFunction, PlacedStore, mac};
+use aws::{Connection, Deployment, DynamoIndex, Environment, LambdaFunction, PlacedStore, mac};
+use axum::Router;
 use functions::bundler::Period;
-use functions::console::{Access, Begun, BundleMaker, BundleMakerError, CookieKey, Env, Links, Provider, Settings};
-use seams::{KeyName, StoreError};
+use functions::console::{
+    self, Access, Begun, BundleMaker, BundleMakerError, CookieKey, Env, Links, Provider, Settings,
+};
+use seams::{KeyName, Keys, StoreError};
 
 use crate::clock;
-use crate::deployment::{Patience, StartError, deployment};
+use crate::deployment::{Patience, StartError, deployment, public_key, store};
+use crate::opened::Opened;
 
-/// Reads the environment, opens the buckets, asks for the key that seals cookies.
+/// Reads the environment. The buckets are opened, and the key that seals cookies is asked for, with the first request.
 ///
 /// # Errors
 /// [`StartError`].
-pub async fn start(environment: &Environment) -> Result<Env, StartError> {
+pub fn start(environment: &Environment) -> Result<Opened<Router>, StartError> {
     const GROUPS: &str = "names of groups, with commas";
     let deployment = deployment(environment, Patience::Short)?;
     let keys = deployment.keys(environment, &[KeyName::Certificates, KeyName::Approvals])?;
@@ -28,23 +32,61 @@ pub async fn start(environment: &Environment) -> Result<Env, StartError> {
     };
     let (url, issuer) = (environment.text("AFFIDAVIT_CONSOLE_URL")?, environment.text("AFFIDAVIT_ISSUER")?);
     let (client, groups) = (environment.text("AFFIDAVIT_CLIENT_ID")?, environment.text("AFFIDAVIT_GROUPS_CLAIM")?);
-    let provider = Provider::new(&issuer, &client, &groups)?;
-    let cookies = mac(&deployment.connection, &environment.text(COOKIES)?, COOKIES_MESSAGE).await?;
-    let cookies = CookieKey::from_bytes(&cookies).map_err(|_| StartError::Cryptography(COOKIES))?;
-    let store = Arc::new(deployment.store(clock::now_s).await?);
-    Ok(Env {
-        store: store.clone(),
-        index: Arc::new(DynamoIndex::new(&deployment.connection, table)),
-        root: keys.public_key(KeyName::Certificates).await?,
+    let said = Said {
         keys,
-        tenant: deployment.tenant.clone(),
-        environment: deployment.environment.clone(),
-        bundles: Arc::new(Bundler(LambdaFunction::new(&deployment.connection, bundler))),
-        links: Some(Arc::new(Downloads(store))),
-        provider: Arc::new(provider),
-        settings: Settings::new(&url, access, cookies)?,
-        now_us: Arc::new(clock::now_us),
-    })
+        index: Arc::new(DynamoIndex::new(&deployment.connection, table)),
+        bundler: LambdaFunction::new(&deployment.connection, bundler),
+        provider: Arc::new(Provider::new(&issuer, &client, &groups)?),
+        access,
+        url,
+        cookies: environment.text(COOKIES)?,
+        deployment,
+    };
+    Ok(Opened::by(said, async |said| Ok(console::router(said.open().await?))))
+}
+
+/// What the environment says.
+#[derive(Clone)]
+struct Said {
+    deployment: Deployment,
+    keys: Arc<dyn Keys>,
+    index: Arc<DynamoIndex>,
+    bundler: LambdaFunction,
+    provider: Arc<Provider>,
+    access: Access,
+    url: String,
+    /// ARN of the key that seals cookies.
+    cookies: String,
+}
+
+impl Said {
+    async fn open(self) -> Result<Env, StartError> {
+        let Self { deployment, keys, .. } = self;
+        let (store, root, cookies) = tokio::try_join!(
+            store(&deployment),
+            public_key(&keys, KeyName::Certificates),
+            cookie_key(&deployment.connection, &self.cookies)
+        )?;
+        let store = Arc::new(store);
+        Ok(Env {
+            store: store.clone(),
+            index: self.index,
+            root,
+            keys,
+            tenant: deployment.tenant,
+            environment: deployment.environment,
+            bundles: Arc::new(Bundler(self.bundler)),
+            links: Some(Arc::new(Downloads(store))),
+            provider: self.provider,
+            settings: Settings::new(&self.url, self.access, cookies)?,
+            now_us: Arc::new(clock::now_us),
+        })
+    }
+}
+
+async fn cookie_key(connection: &Connection, key: &str) -> Result<CookieKey, StartError> {
+    let bytes = mac(connection, key, COOKIES_MESSAGE).await?;
+    CookieKey::from_bytes(&bytes).map_err(|_| StartError::Cryptography(COOKIES))
 }
 
 /// The bundler as another function, which has the right to the bundles key.

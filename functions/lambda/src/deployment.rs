@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{CallFailed, Deadlines, Deployment, Environment, EnvironmentError, credentials_of};
+use aws::{CallFailed, Deadlines, Deployment, Environment, EnvironmentError, PlacedStore, credentials_of};
 use functions::console::{ProviderError, SettingsError};
 use functions::signing;
-use seams::{EvidenceStore, Keys, KeysError, StoreError};
+use schemas::signature::PublicKey;
+use seams::{EvidenceStore, KeyName, Keys, KeysError, StoreError};
 
 use crate::clock;
 
@@ -19,7 +20,7 @@ pub(crate) enum Patience {
     Long,
 }
 
-/// Why a function did not start.
+/// Why a function cannot work: told at its start where its environment is wrong, else by the first event.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Its environment.
@@ -55,6 +56,16 @@ pub(crate) fn deployment(environment: &Environment, patience: Patience) -> Resul
         Patience::Long => Deadlines::default(),
     };
     Deployment::read(environment, credentials_of(environment)?, deadlines)
+}
+
+/// Opens the store.
+pub(crate) async fn store(of: &Deployment) -> Result<PlacedStore, StartError> {
+    Ok(of.store(clock::now_s).await?)
+}
+
+/// What others verify with that this key signs.
+pub(crate) async fn public_key(keys: &Arc<dyn Keys>, name: KeyName) -> Result<PublicKey, StartError> {
+    Ok(keys.public_key(name).await?)
 }
 
 /// What a function works with that signs statements about the environment.

@@ -4,6 +4,9 @@
 //! attempts. What *never* verifies is named in the quarantine queue and counted, and done with here: the object stays
 //! where it is, under its lock, for it is itself evidence. A message is done with after that name is sent, so a name may
 //! be sent twice and is never lost.
+//!
+//! What an object completes is drawn into the lake before its message is done with: so what fails there comes again too.
+//! An event of another form, [`Redraw`], draws all of it again, a piece a call.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,15 +15,19 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use aws::{DynamoIndex, Environment, SqsQueue};
 use functions::indexer::{self, Env, Indexed, IndexerError};
-use lambda_runtime::LambdaEvent;
-use seams::KeyName;
+use functions::lake::{self, Drawn, LakeError, Limits};
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use schemas::identifiers::Name;
+use seams::{KeyName, Lake};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
-use crate::clock;
-use crate::deployment::{Patience, StartError, deployment};
+use crate::deployment::{Patience, StartError, deployment, public_key, store};
 use crate::metrics::Metrics;
 use crate::notification;
+use crate::opened::Opened;
+use crate::remembering::Remembering;
 
 pub use crate::notification::{Batch, Failures};
 
@@ -28,9 +35,54 @@ pub use crate::notification::{Batch, Failures};
 #[derive(Clone)]
 pub struct Indexing {
     env: Env,
+    lake: lake::Env,
+    /// Tenant and environment: whose lake it is.
+    of: (Name, Name),
     quarantine: Arc<dyn Quarantine>,
     metrics: Metrics,
 }
+
+/// What an indexer is asked.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Asked {
+    /// By the queue: to index what is stored.
+    Stored(Batch),
+    /// By an administrator: to draw the lake again.
+    Redraw {
+        /// From where on.
+        redraw: Redraw,
+    },
+}
+
+/// Where to begin: after this key of evidence, or at the beginning.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redraw {
+    after: Option<String>,
+}
+
+/// What an indexer answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answered {
+    /// Which messages are to come again.
+    Stored(Failures),
+    /// How far the lake was drawn again.
+    Redrawn {
+        /// Sessions drawn.
+        drawn: u64,
+        /// Sessions left out; the log names them.
+        undrawn: u64,
+        /// What to ask for next; nothing when all is done.
+        after: Option<String>,
+    },
+}
+
+/// The lake was not drawn again; the same call may succeed later.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct RedrawError(#[from] LakeError);
 
 /// Where the names of objects go that do not verify.
 #[async_trait]
@@ -52,37 +104,64 @@ struct Tally {
     indexed: u64,
     rejected: u64,
     unknown: u64,
+    drawn: u64,
+    undrawn: u64,
 }
 
 impl Indexing {
-    /// Reads the environment, opens the buckets, asks for the public keys.
+    /// Reads the environment. The buckets are opened, and the public keys asked for, with the first event.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(environment: &Environment) -> Result<Self, StartError> {
+    pub fn start(environment: &Environment) -> Result<Opened<Self>, StartError> {
         let deployment = deployment(environment, Patience::Short)?;
         let keys = deployment.keys(environment, &[KeyName::Certificates, KeyName::Approvals])?;
         let index = DynamoIndex::new(&deployment.connection, environment.text("AFFIDAVIT_TABLE")?);
         let quarantine = SqsQueue::new(&deployment.connection, environment.text("AFFIDAVIT_QUARANTINE")?);
         let metrics = Metrics::read(environment)?;
-        let env = Env {
-            store: Arc::new(deployment.store(clock::now_s).await?),
-            index: Arc::new(index),
-            root: keys.public_key(KeyName::Certificates).await?,
-            approvals: keys.public_key(KeyName::Approvals).await?,
-        };
-        Ok(Self::new(env, Arc::new(quarantine), metrics))
+        let lake = Arc::new(deployment.lake(environment.text("AFFIDAVIT_BUCKET_LAKE")?));
+        let said = (deployment, keys, Arc::new(index), lake, Arc::new(quarantine), metrics);
+        Ok(Opened::by(said, async |(deployment, keys, index, lake, quarantine, metrics)| {
+            let (store, root, approvals) = tokio::try_join!(
+                store(&deployment),
+                public_key(&keys, KeyName::Certificates),
+                public_key(&keys, KeyName::Approvals)
+            )?;
+            let env = Env { store: Arc::new(Remembering::new(store)), index, root, approvals };
+            Ok(Self::new(env, (lake, (deployment.tenant, deployment.environment)), quarantine, metrics))
+        }))
     }
 
-    /// Over these.
-    pub fn new(env: Env, quarantine: Arc<dyn Quarantine>, metrics: Metrics) -> Self {
-        Self { env, quarantine, metrics }
+    /// Over these; the lake is of this tenant and environment.
+    pub fn new(
+        env: Env,
+        (lake, of): (Arc<dyn Lake>, (Name, Name)),
+        quarantine: Arc<dyn Quarantine>,
+        metrics: Metrics,
+    ) -> Self {
+        let Env { store, index, root, .. } = env.clone();
+        Self { env, lake: lake::Env { store, index, lake, root, limits: Limits::default() }, of, quarantine, metrics }
     }
 
-    /// Indexes what a batch of messages tells of, as far as Lambda's time goes.
-    pub async fn handle(&self, event: LambdaEvent<Batch>) -> Failures {
+    /// Does what it is asked, as far as Lambda's time goes.
+    ///
+    /// # Errors
+    /// [`RedrawError`]; the invocation counts as failed.
+    pub async fn handle(&self, event: LambdaEvent<Asked>) -> Result<Answered, RedrawError> {
         let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-        self.index(event.payload, Instant::now() + left.saturating_sub(MARGIN)).await
+        let until = Instant::now() + left.saturating_sub(MARGIN);
+        match event.payload {
+            Asked::Stored(batch) => Ok(Answered::Stored(self.index(batch, until).await)),
+            Asked::Redraw { redraw } => self.redraw(&redraw.after.unwrap_or_default(), until).await,
+        }
+    }
+
+    async fn redraw(&self, after: &str, until: Instant) -> Result<Answered, RedrawError> {
+        let (tenant, environment) = &self.of;
+        let redrawn = lake::redraw(&self.lake, (tenant, environment), after, until).await?;
+        let mut tally = Tally::default();
+        tally.tell(&redrawn.drawn);
+        Ok(Answered::Redrawn { drawn: tally.drawn, undrawn: tally.undrawn, after: redrawn.after })
     }
 
     async fn index(&self, batch: Batch, until: Instant) -> Failures {
@@ -95,9 +174,9 @@ impl Indexing {
             }
         }
         let waiting = u64::try_from(failures.len()).unwrap_or(u64::MAX);
-        let Tally { indexed, rejected, unknown } = tally;
+        let Tally { indexed, rejected, unknown, drawn, undrawn } = tally;
         let counts = [("Indexed", indexed), ("Rejected", rejected), ("Unknown", unknown), ("NotIndexedYet", waiting)];
-        self.metrics.count(&counts);
+        self.metrics.count(&[&counts[..], &[("Drawn", drawn), ("Undrawn", undrawn)]].concat());
         failures
     }
 
@@ -124,7 +203,7 @@ impl Indexing {
             }
             Ok(_) => {
                 tally.indexed += 1;
-                true
+                self.draw(key, tally).await
             }
             Err(error @ IndexerError::Later { .. }) => {
                 tracing::warn!(%error, "not indexed yet");
@@ -142,6 +221,36 @@ impl Indexing {
                 }
             }
         }
+    }
+
+    /// Whether what the object completes is drawn, or never is.
+    async fn draw(&self, key: &str, tally: &mut Tally) -> bool {
+        match lake::follow(&self.lake, key).await {
+            Ok(drawn) => {
+                tally.tell(&drawn);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, key, "indexed, and not drawn yet");
+                false
+            }
+        }
+    }
+}
+
+impl Tally {
+    fn tell(&mut self, drawn: &Drawn) {
+        self.drawn += drawn.sessions;
+        for lake::Undrawn { session, why } in &drawn.undrawn {
+            tracing::warn!(%session, %why, "not in the lake");
+            self.undrawn += 1;
+        }
+    }
+}
+
+impl From<RedrawError> for Diagnostic {
+    fn from(error: RedrawError) -> Self {
+        Self { error_type: "TryAgain".to_owned(), error_message: error.to_string() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The functions on AWS Lambda: what is between Lambda and the handlers of crate `functions`, and nothing that those do.
 //!
 //! Each program in `bin/` reads its environment once, before the first event; what is wrong there is told by the
-//! variable's name and ends it. infra/README.md (Contract) says which variables, events and answers there are.
+//! variable's name and ends it. AWS is asked nothing until that event is there ([`Opened`]). infra/README.md (Contract) says which variables, events and answers there are.
 //!
 //! They log JSON, a line an event, to standard error, and metrics in CloudWatch's embedded format to standard output.
 //! Neither holds anything that was recorded: keys of objects, counts, and errors that are written for that.
@@ -16,8 +16,11 @@ mod golden;
 pub mod indexing;
 mod metrics;
 mod notification;
+mod opened;
 pub mod program;
+mod remembering;
 pub mod sealing;
 
 pub use deployment::StartError;
 pub use metrics::Metrics;
+pub use opened::Opened;

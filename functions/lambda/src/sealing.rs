@@ -10,8 +10,9 @@ use seams::KeyName;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::deployment::{Patience, StartError, deployment};
+use crate::deployment::{Patience, StartError, deployment, store};
 use crate::metrics::Metrics;
+use crate::opened::Opened;
 
 /// The sealer and what it tells.
 #[derive(Clone)]
@@ -44,24 +45,26 @@ pub struct Told {
 pub struct SealingError(#[from] SealerError);
 
 impl Sealing {
-    /// Reads the environment and opens the buckets.
+    /// Reads the environment. The buckets are opened with the first event.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(environment: &Environment) -> Result<Self, StartError> {
+    pub fn start(environment: &Environment) -> Result<Opened<Self>, StartError> {
         let deployment = deployment(environment, Patience::Long)?;
         let keys = deployment.keys(environment, &[KeyName::Certificates, KeyName::Checkpoints])?;
         let metrics = Metrics::read(environment)?;
-        let env = Env {
-            store: Arc::new(deployment.store(clock::now_s).await?),
-            keys,
-            tenant: deployment.tenant,
-            environment: deployment.environment,
-            retention: deployment.retention,
-            batch: Env::BATCH,
-            now_us: Arc::new(clock::now_us),
-        };
-        Ok(Self::new(env, metrics))
+        Ok(Opened::by((deployment, keys, metrics), async |(deployment, keys, metrics)| {
+            let env = Env {
+                store: Arc::new(store(&deployment).await?),
+                keys,
+                tenant: deployment.tenant,
+                environment: deployment.environment,
+                retention: deployment.retention,
+                batch: Env::BATCH,
+                now_us: Arc::new(clock::now_us),
+            };
+            Ok(Self::new(env, metrics))
+        }))
     }
 
     /// Over these.

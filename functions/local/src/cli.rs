@@ -130,6 +130,9 @@ impl Data {
 pub struct InitArguments {
     #[command(flatten)]
     data: Data,
+    /// Do nothing where the folder is filled already; without it, that is an error.
+    #[arg(long)]
+    pub(crate) unless_filled: bool,
     /// Host of the PostgreSQL to stand in front of.
     #[arg(long, default_value = "localhost")]
     target_host: String,

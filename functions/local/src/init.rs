@@ -60,6 +60,12 @@ impl Target {
     pub const PASSWORD_VARIABLE: &str = "AFFIDAVIT_TARGET_PASSWORD";
 }
 
+/// Whether a data folder is filled, wholly: the relay's configuration is written last.
+#[must_use]
+pub fn is_filled(folder: &Folder) -> bool {
+    folder.relay_config().exists()
+}
+
 /// Fills a data folder, which must not be filled already. Every secret is readable by its owner alone.
 ///
 /// # Errors
@@ -74,7 +80,7 @@ pub async fn init(folder: &Folder, settings: &Init) -> Result<(), Error> {
             return Err(Error::Argument { argument, problem: format!("{address} is not a loopback address") });
         }
     }
-    if folder.relay_config().exists() {
+    if is_filled(folder) {
         return Err(Error::content(&folder.relay_config(), "exists already; expected an empty or new folder"));
     }
     for path in [folder.root().to_owned(), folder.policies(), parent(&folder.ca())] {

@@ -21,7 +21,11 @@ pub fn run(cli: Cli) -> Result<(), Error> {
 async fn command(command: Command) -> Result<(), Error> {
     match command {
         Command::Init(arguments) => {
+            let unless_filled = arguments.unless_filled;
             let (folder, settings) = arguments.into_parts()?;
+            if unless_filled && init::is_filled(&folder) {
+                return Ok(());
+            }
             init::init(&folder, &settings).await
         }
         Command::Up { data } => {

@@ -4,14 +4,12 @@ use std::collections::BTreeSet;
 use std::io;
 
 use schemas::bundle::layout::BundleFile;
-use schemas::chunk::Container;
-use schemas::dsse::Envelope;
-use schemas::identifiers::Incarnation;
-use schemas::layout::{self, ObjectKind};
+use schemas::layout;
 use schemas::verify::{self, Options, Source};
 
 use super::replay::Drawing;
 use super::{BundlerError, Env, Part, Plan, WorkFolder};
+use crate::signers;
 
 /// Brings a part's objects into the folder and writes `replay/<session>.html` for its sessions. Parts can be made in
 /// any order, and made again.
@@ -19,14 +17,14 @@ use super::{BundlerError, Env, Part, Plan, WorkFolder};
 /// # Errors
 /// [`BundlerError`].
 pub async fn part(env: &Env, plan: &Plan, part: &Part, folder: &WorkFolder) -> Result<(), BundlerError> {
-    let mut signers = BTreeSet::new();
+    let mut signed = BTreeSet::new();
     for key in &part.objects {
         let bytes = bring(env, key, folder).await?;
-        signers.extend(signer(key, &bytes));
+        signed.extend(signers::said(key, &bytes));
     }
     // Who recovered sessions is certified in another part; a certificate stands in the folder whoever brought it.
     let mut certificates = Vec::new();
-    for other in plan.parts.iter().filter(|other| other.scope == part.scope && signers.contains(&other.incarnation)) {
+    for other in plan.parts.iter().filter(|other| other.scope == part.scope && signed.contains(&other.incarnation)) {
         let key = other.scope.certificate(&other.incarnation);
         if other.objects.contains(&key) {
             bring(env, &key, folder).await?;
@@ -55,15 +53,6 @@ async fn bring(env: &Env, key: &str, folder: &WorkFolder) -> Result<Vec<u8>, Bun
     let bytes = env.store.get(key).await?.ok_or_else(|| BundlerError::gone(key))?;
     folder.write(key, &bytes)?;
     Ok(bytes)
-}
-
-/// Who says to have signed this object.
-fn signer(key: &str, bytes: &[u8]) -> Option<Incarnation> {
-    let key_id = match layout::parse(key)?.kind {
-        ObjectKind::Chunk(..) => Container::parse(bytes).ok()?.envelope().key_id(),
-        _ => Envelope::from_slice(bytes).ok()?.key_id(),
-    };
-    Some(Incarnation::of_key(&key_id))
 }
 
 /// What of the folder belongs to one part.

@@ -1,7 +1,7 @@
 //! The identity provider that people log in at: its discovery document, its keys, its token endpoint.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use identity::{Jwks, Login, Principal, TokenError, Verifier};
@@ -17,7 +17,8 @@ pub struct Provider {
     verifier: Verifier,
     discovery: Url,
     loopback: bool,
-    http: Client,
+    /// Made when somebody first logs in, for it reads all of the system's certificate authorities: milliseconds of a start.
+    http: OnceLock<Client>,
     known: Mutex<Attempts>,
 }
 
@@ -64,21 +65,29 @@ impl Provider {
         let url = acceptable(issuer, true).map_err(ProviderError)?;
         let discovery = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
         let discovery = Url::parse(&discovery).map_err(|error| ProviderError(error.to_string()))?;
-        // No redirects: an open redirect at the provider must not choose keys or receive codes.
-        let mut http = Client::builder().timeout(EXCHANGE).redirect(reqwest::redirect::Policy::none());
-        if is_loopback(&url) {
-            http = http.no_proxy();
-        }
-        let http = http.build().map_err(|error| ProviderError(error.to_string()))?;
         Ok(Self {
             issuer: issuer.to_owned(),
             client: client.to_owned(),
             verifier: Verifier::new(issuer, client, groups_claim),
             discovery,
             loopback: is_loopback(&url),
-            http,
+            http: OnceLock::new(),
             known: Mutex::default(),
         })
+    }
+
+    fn http(&self) -> Result<&Client, LoginError> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
+        // No redirects: an open redirect at the provider must not choose keys or receive codes.
+        let mut http = Client::builder().timeout(EXCHANGE).redirect(reqwest::redirect::Policy::none());
+        if self.loopback {
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(|error| unavailable("HTTP client", &error.to_string()))?;
+        // Two at once make one each; the first stays.
+        Ok(self.http.get_or_init(|| http))
     }
 
     pub(super) fn issuer(&self) -> &str {
@@ -116,7 +125,7 @@ impl Provider {
             ("code", code),
             ("code_verifier", verifier),
         ];
-        let (status, body) = self.ask("token endpoint", self.http.post(endpoint).form(&form)).await?;
+        let (status, body) = self.ask("token endpoint", self.http()?.post(endpoint).form(&form)).await?;
         if status.is_client_error() {
             tracing::info!(%status, "a code was not accepted");
             return Err(LoginError::Code);
@@ -188,7 +197,7 @@ impl Provider {
     }
 
     async fn get(&self, what: &'static str, url: Url) -> Result<Vec<u8>, LoginError> {
-        match self.ask(what, self.http.get(url)).await? {
+        match self.ask(what, self.http()?.get(url)).await? {
             (StatusCode::OK, body) => Ok(body),
             (status, _) => Err(unavailable(what, status.as_str())),
         }

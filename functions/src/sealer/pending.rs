@@ -1,4 +1,5 @@
-//! What waits to be appended: walks the evidence in the order of its keys, passing over what is known to be over.
+//! What waits to be appended: walks the evidence relay by relay, life by life, in the order of its keys. It passes over
+//! what is known to be over, and does not even list a life that has ended: there are more of them each day.
 
 use std::vec;
 
@@ -12,7 +13,10 @@ use super::progress::Progress;
 /// A walk over the evidence of an environment. Holds a page of keys, and those of one session.
 pub(super) struct Pending<'a> {
     store: &'a dyn EvidenceStore,
-    prefix: String,
+    relays: Folders,
+    lives: Folders,
+    /// Prefix of the life that is being walked; nothing when all of it was listed.
+    life: Option<String>,
     page: vec::IntoIter<String>,
     /// Nothing up to this key is looked at any more.
     after: String,
@@ -28,7 +32,9 @@ impl<'a> Pending<'a> {
     pub(super) fn new(store: &'a dyn EvidenceStore, prefix: String) -> Self {
         Self {
             store,
-            prefix,
+            relays: Folders::below(prefix),
+            lives: Folders::default(),
+            life: None,
             page: Vec::new().into_iter(),
             after: String::new(),
             retired: None,
@@ -132,11 +138,9 @@ impl<'a> Pending<'a> {
         }
         loop {
             let Some(key) = self.page.next() else {
-                let page = self.store.list_after(&self.prefix, &self.after, PAGE).await?;
-                if page.is_empty() {
+                if !self.turn(progress).await? {
                     return Ok(None);
                 }
-                self.page = page.into_iter();
                 continue;
             };
             if key <= self.after {
@@ -152,6 +156,63 @@ impl<'a> Pending<'a> {
             }
         }
     }
+}
+
+impl Pending<'_> {
+    /// Turns to the next page of keys, of this life or the next one that has not ended; whether there is one.
+    async fn turn(&mut self, progress: &Progress) -> Result<bool, StoreError> {
+        loop {
+            if let Some(life) = &self.life {
+                let page = self.store.list_after(life, &self.after, PAGE).await?;
+                if page.len() < PAGE {
+                    self.life = None;
+                }
+                self.page = page.into_iter();
+                return Ok(true);
+            }
+            if let Some(life) = self.lives.next(self.store).await? {
+                self.life = Some(life).filter(|life| !has_ended(life, progress));
+            } else if let Some(relay) = self.relays.next(self.store).await? {
+                self.lives = Folders::below(relay);
+            } else {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// Folders below a prefix, a page at a time.
+#[derive(Default)]
+struct Folders {
+    /// Nothing when all were listed.
+    prefix: Option<String>,
+    after: String,
+    page: vec::IntoIter<String>,
+}
+
+impl Folders {
+    fn below(prefix: String) -> Self {
+        Self { prefix: Some(prefix), ..Self::default() }
+    }
+
+    async fn next(&mut self, store: &dyn EvidenceStore) -> Result<Option<String>, StoreError> {
+        if let Some(folder) = self.page.next() {
+            return Ok(Some(folder));
+        }
+        let Some(prefix) = &self.prefix else { return Ok(None) };
+        let page = store.folders_after(prefix, &self.after, PAGE).await?;
+        match page.last() {
+            Some(last) if page.len() >= PAGE => self.after.clone_from(last),
+            _ => self.prefix = None,
+        }
+        self.page = page.into_iter();
+        Ok(self.page.next())
+    }
+}
+
+/// Whether this is the prefix of a life after whose end nothing comes, or of none.
+fn has_ended(life: &str, progress: &Progress) -> bool {
+    parse(&format!("{life}certificate.json")).is_none_or(|certificate| progress.last_of_over(&certificate).is_some())
 }
 
 /// Whether each of these heartbeats of a life follows one that is in the log or among them.

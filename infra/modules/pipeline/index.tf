@@ -112,11 +112,11 @@ module "indexer" {
   source = "../function"
 
   name            = "${local.name}-indexer"
-  description     = "Verifies each stored object by itself and writes down where to find it"
+  description     = "Verifies each stored object by itself, writes down where to find it, and draws whole sessions into the lake"
   zip             = "${var.lambdas}/indexer.zip"
   architecture    = var.architecture
   timeout_seconds = local.index_seconds
-  memory_mb       = 1024 # A chunk as stored and as decoded, and two thirds of a core for its signature and zstd.
+  memory_mb       = 1024 # A chunk as stored and as decoded, or a session's rows, and two thirds of a core for signatures and zstd.
   log_days        = var.log_days
   storage_key     = local.keys.storage
   dead_letters    = aws_sqs_queue.dead_letters.arn

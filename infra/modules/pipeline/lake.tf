@@ -1,7 +1,7 @@
 # The lake: tables drawn from evidence, for questions over a long time. They prove nothing; a bundle does.
 #
 # One file a session and table: tables/1/<table>/day=<day the session was opened, UTC>/<session>.parquet. Columns are those of
-# schemas/TABLES.md, which is read here, so that there is no second list to keep.
+# schemas/TABLES.md, which is read here, so that there is no second list to keep. The indexer draws them (functions/src/lake).
 
 locals {
   page   = file("${path.module}/../../../schemas/TABLES.md")

@@ -29,6 +29,25 @@ pub trait EvidenceStore: Send + Sync {
         Ok(keys)
     }
 
+    /// The first `limit` folders right below `prefix`, which ends with `/`, that come after the folder `after`, sorted: what
+    /// keys have up to and with the next `/` (S3: `Delimiter`). So a reader passes over a folder at once, however much is
+    /// in it. Those of nothing but what was deleted may be among them.
+    async fn folders_after(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        let (mut folders, mut after) = (Vec::new(), last_in(after));
+        while folders.len() < limit {
+            let Some(key) = self.list_after(prefix, &after, 1).await?.pop() else { break };
+            match key.strip_prefix(prefix).and_then(|rest| rest.split_once('/')) {
+                Some((name, _)) => {
+                    let folder = format!("{prefix}{name}/");
+                    after = last_in(&folder);
+                    folders.push(folder);
+                }
+                None => after = key,
+            }
+        }
+        Ok(folders)
+    }
+
     /// Deletes an object that is under no retention (crypto-shredding of wrapped keys), with every version of it: what was
     /// deleted is not to be had again. Deleting nothing is success.
     /// Under retention it is [`StoreError::Retained`].
@@ -37,6 +56,12 @@ pub trait EvidenceStore: Send + Sync {
     /// The first `limit` objects with this prefix over which somebody laid something, or took them away though they are
     /// under retention, as far as the store itself can tell: a hint for people, never proof. Nothing here does that.
     async fn overlays(&self, prefix: &str, limit: usize) -> Result<Vec<Overlay>, StoreError>;
+}
+
+/// Greater than every key in this folder: no key has a `~`. Nothing is before nothing.
+#[must_use]
+pub fn last_in(folder: &str) -> String {
+    if folder.is_empty() { String::new() } else { format!("{folder}~") }
 }
 
 /// What somebody did to an object, past this trait.

@@ -84,6 +84,18 @@ impl OpenedChunk {
         })
     }
 
+    /// Bytes of its events, as they are decoded: what they may take in memory.
+    #[must_use]
+    pub fn event_bytes(&self) -> u64 {
+        let (mut frames, mut bytes) = (self.frames(), 0_u64);
+        while let Some(Ok(frame)) = frames.next() {
+            if frame.kind == Kind::Event {
+                bytes = bytes.saturating_add(frame.payload.len() as u64);
+            }
+        }
+        bytes
+    }
+
     /// The data blocks, in order, opened with the session's data key.
     pub fn blocks(&self, key: &DataKey) -> impl Iterator<Item = Result<OpenedBlock, crate::Error>> {
         let (mut frames, mut numbers) = (self.frames(), 0..);

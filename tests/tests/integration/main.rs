@@ -50,6 +50,8 @@ mod functions;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod image;
+#[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod leaving;

@@ -9,7 +9,8 @@ use lambda_runtime::{LambdaEvent, service_fn};
 
 fn main() -> ExitCode {
     program::run(async |environment| {
-        let bundling = &BundleFunction::start(&environment).await?;
-        Ok(lambda_runtime::run(service_fn(|event: LambdaEvent<Period>| bundling.handle(event))).await?)
+        let bundling = &BundleFunction::start(&environment)?;
+        let handle = |event: LambdaEvent<Period>| bundling.answer(|bundling| bundling.handle(event));
+        Ok(lambda_runtime::run(service_fn(handle)).await?)
     })
 }

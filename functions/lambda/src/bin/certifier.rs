@@ -8,7 +8,8 @@ use lambda_runtime::{LambdaEvent, service_fn};
 
 fn main() -> ExitCode {
     program::run(async |environment| {
-        let certifying = &Certifying::start(&environment).await?;
-        Ok(lambda_runtime::run(service_fn(|event: LambdaEvent<Asked>| certifying.handle(event))).await?)
+        let certifying = &Certifying::start(&environment)?;
+        let handle = |event: LambdaEvent<Asked>| certifying.answer(|certifying| certifying.handle(event));
+        Ok(lambda_runtime::run(service_fn(handle)).await?)
     })
 }

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use functions::console;
 use lambda::{consoling, program};
+use lambda_http::{Request, Service, service_fn};
 
 fn main() -> ExitCode {
     program::run(async |environment| {
-        let env = consoling::start(&environment).await?;
-        Ok(lambda_http::run(console::router(env)).await?)
+        let console = &consoling::start(&environment)?;
+        let handle = |request: Request| console.answer(|router| router.clone().call(request));
+        Ok(lambda_http::run(service_fn(handle)).await?)
     })
 }

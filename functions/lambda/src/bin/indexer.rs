@@ -1,15 +1,17 @@
-//! The function `indexer`: a batch of S3's notifications from a queue.
+//! The function `indexer`: a batch of S3's notifications from a queue, or an administrator's word to draw the lake again.
 
 use std::process::ExitCode;
 
-use lambda::indexing::{Batch, Indexing};
+use lambda::indexing::{Asked, Indexing};
 use lambda::program;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{LambdaEvent, service_fn};
 
 fn main() -> ExitCode {
     program::run(async |environment| {
-        let indexing = &Indexing::start(&environment).await?;
-        let handle = |event: LambdaEvent<Batch>| async move { Ok::<_, Error>(indexing.handle(event).await) };
+        let indexing = &Indexing::start(&environment)?;
+        let handle = |event: LambdaEvent<Asked>| {
+            indexing.answer(async move |indexing: &Indexing| indexing.handle(event).await)
+        };
         Ok(lambda_runtime::run(service_fn(handle)).await?)
     })
 }

@@ -8,7 +8,8 @@ use lambda_runtime::{LambdaEvent, service_fn};
 
 fn main() -> ExitCode {
     program::run(async |environment| {
-        let sealing = &Sealing::start(&environment).await?;
-        Ok(lambda_runtime::run(service_fn(|event: LambdaEvent<Due>| sealing.handle(event))).await?)
+        let sealing = &Sealing::start(&environment)?;
+        let handle = |event: LambdaEvent<Due>| sealing.answer(|sealing| sealing.handle(event));
+        Ok(lambda_runtime::run(service_fn(handle)).await?)
     })
 }

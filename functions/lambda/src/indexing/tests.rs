@@ -1,12 +1,14 @@
 //! Batches in which some messages are good and some are not.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use seams::{Index, RedbIndex, Retention};
+use seams::{Index, RedbIndex, Retention, StoreError};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::golden::Golden;
+use crate::clock;
+use crate::golden::{Golden, event, name};
 use crate::metrics::tests::Written;
 
 /// Remembers names, and may be away.
@@ -27,8 +29,27 @@ impl Quarantine for Names {
     }
 }
 
+/// A lake that may be away.
+#[derive(Default)]
+struct Files {
+    files: Mutex<BTreeMap<String, Vec<u8>>>,
+    away: Mutex<bool>,
+}
+
+#[async_trait]
+impl Lake for Files {
+    async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
+        if *self.away.lock().unwrap() {
+            return Err(StoreError::Unavailable(key.to_owned(), "told to fail".into()));
+        }
+        self.files.lock().unwrap().insert(key.to_owned(), bytes);
+        Ok(())
+    }
+}
+
 struct Scene {
     golden: Golden,
+    lake: Arc<Files>,
     index: Arc<RedbIndex>,
     names: Arc<Names>,
     written: Written,
@@ -46,8 +67,9 @@ impl Scene {
             root: golden.keys.public_key(KeyName::Certificates).await.unwrap(),
             approvals: golden.keys.public_key(KeyName::Approvals).await.unwrap(),
         };
-        let indexing = Indexing::new(env, names.clone(), written.metrics());
-        Self { golden, index, names, written, indexing }
+        let (lake, of) = (Arc::new(Files::default()), (name("clinic"), name("test")));
+        let indexing = Indexing::new(env, (lake.clone(), of), names.clone(), written.metrics());
+        Self { golden, lake, index, names, written, indexing }
     }
 
     /// Indexes messages, each of one object; which of them, from 0, the queue is to hand over again.
@@ -126,4 +148,38 @@ async fn what_there_is_no_time_for_comes_again() {
     let failures = scene.indexing.index(batch, Instant::now()).await;
     assert_eq!(failures.len(), 2);
     assert_eq!(scene.written.sum("NotIndexedYet"), 2);
+}
+
+#[tokio::test]
+async fn what_was_indexed_and_not_drawn_comes_again() {
+    let scene = Scene::new().await;
+    let bodies: Vec<String> = scene.golden.objects.iter().map(|key| stored(key)).collect();
+    *scene.lake.away.lock().unwrap() = true;
+    let again = scene.index(&bodies).await;
+    assert!(!again.is_empty() && again.len() < bodies.len(), "{again:?}");
+    assert!(scene.index.sessions().await.unwrap().len() > 2 && scene.lake.files.lock().unwrap().is_empty());
+    *scene.lake.away.lock().unwrap() = false;
+    let bodies: Vec<String> = again.iter().map(|number| bodies[number.parse::<usize>().unwrap()].clone()).collect();
+    assert_eq!(scene.index(&bodies).await, [""; 0]);
+    assert_eq!((scene.written.sum("Drawn"), scene.written.sum("Undrawn")), (again.len() as u64, 0));
+    assert!(scene.lake.files.lock().unwrap().keys().all(|key| key.starts_with("tables/1/")));
+}
+
+#[tokio::test]
+async fn an_administrator_has_the_lake_drawn_again() {
+    let scene = Scene::new().await;
+    let ask = async |asked: Value| {
+        let asked: Asked = serde_json::from_value(asked).unwrap();
+        let mut asked = event(asked, "arn");
+        asked.context.deadline = clock::now_ms() + 60_000;
+        serde_json::to_value(scene.indexing.handle(asked).await.unwrap()).unwrap()
+    };
+    let first = ask(json!({ "redraw": {} })).await;
+    assert_eq!((&first["undrawn"], &first["after"]), (&json!(0), &Value::Null), "{first}");
+    let files = scene.lake.files.lock().unwrap().clone();
+    assert!(first["drawn"].as_u64().unwrap() > 2 && !files.is_empty(), "{first}");
+    let last = scene.golden.objects.iter().rfind(|key| key.starts_with("evidence/")).unwrap();
+    assert_eq!(ask(json!({ "redraw": { "after": last } })).await["drawn"], json!(0));
+    assert_eq!(ask(json!({ "Records": [] })).await, json!({ "batchItemFailures": [] }));
+    assert!(serde_json::from_value::<Asked>(json!({ "redraw": { "before": "x" } })).is_err());
 }

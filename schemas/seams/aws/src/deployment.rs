@@ -11,6 +11,7 @@ use seams::{KeyName, Keys, Retention, StoreError};
 use crate::connection::{Connection, Deadlines};
 use crate::environment::{Environment, EnvironmentError};
 use crate::kms_keys::{KmsKeys, KmsSettings};
+use crate::lake_bucket::LakeBucket;
 use crate::placed_store::{PlacedSettings, PlacedStore};
 use crate::s3_store::LockMode;
 
@@ -68,6 +69,12 @@ impl Deployment {
         now_s: impl Fn() -> u64 + Clone + Send + Sync + 'static,
     ) -> Result<PlacedStore, StoreError> {
         PlacedStore::open(&self.connection, &self.buckets, now_s).await
+    }
+
+    /// The lake in this bucket.
+    #[must_use]
+    pub fn lake(&self, bucket: String) -> LakeBucket {
+        LakeBucket::new(&self.connection, bucket, self.buckets.owner.clone())
     }
 
     /// The keys that a function has. It has no data key: none of them opens what was recorded.

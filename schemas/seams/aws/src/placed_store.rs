@@ -89,6 +89,10 @@ impl EvidenceStore for PlacedStore {
         self.at(prefix)?.list_after(prefix, after, limit).await
     }
 
+    async fn folders_after(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.at(prefix)?.folders_after(prefix, after, limit).await
+    }
+
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.at(key)?.delete(key).await
     }

@@ -7,6 +7,7 @@
 //! listing of the key's versions a read, and one a put.
 
 mod encoded_key;
+mod folders;
 mod link;
 mod objects;
 mod version;
@@ -117,6 +118,10 @@ impl EvidenceStore for S3Store {
         }
         keys.truncate(limit);
         Ok(keys)
+    }
+
+    async fn folders_after(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        folders::after(&self.0, prefix, after, limit).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ pub async fn evidence_store(store: &dyn EvidenceStore) -> Result<(), Breach> {
     kept_as_long_as_anyone_asked(store).await?;
     listed_by_prefix(store).await?;
     listed_in_pages(store).await?;
+    listed_by_folder(store).await?;
     deleted_only_without_retention(store).await?;
     used_again_after_deletion(store).await?;
     let overlays = store.overlays("", 100).await.map_err(failed)?;
@@ -122,6 +123,23 @@ async fn listed_in_pages(store: &dyn EvidenceStore) -> Result<(), Breach> {
         clause(page.first().map(String::as_str) == expected, "a page begins after what it was told")?;
     }
     for key in keys {
+        store.delete(key).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+async fn listed_by_folder(store: &dyn EvidenceStore) -> Result<(), Breach> {
+    for key in ["folders/b/1/x", "folders/b/2", "folders/b-b/1", "folders/a", "folders/c/1"] {
+        store.put(key, b"f", Retention::none()).await.map_err(failed)?;
+    }
+    let folders = async |after, limit| store.folders_after("folders/", after, limit).await.map_err(failed);
+    let all = ["folders/b-b/", "folders/b/", "folders/c/"];
+    clause(folders("", 100).await? == all, "folders are those right below, once each, sorted")?;
+    clause(folders("", 1).await? == all[..1], "no more than asked for")?;
+    clause(folders("folders/b-b/", 100).await? == all[1..], "those after one, which is not among them")?;
+    clause(folders("folders/c/", 100).await?.is_empty(), "nothing comes after the last")?;
+    clause(store.folders_after("nothing/", "", 100).await.map_err(failed)?.is_empty(), "nothing has no folders")?;
+    for key in ["folders/b/1/x", "folders/b/2", "folders/b-b/1", "folders/a", "folders/c/1"] {
         store.delete(key).await.map_err(failed)?;
     }
     Ok(())

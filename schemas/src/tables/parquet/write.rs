@@ -5,7 +5,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError as Cause;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::{BATCH_ROWS, GROUP_ROWS, ParquetError, batch, schema};
 use crate::tables::{Row, Table, Value};
@@ -23,13 +23,28 @@ impl<W: Write + Send> ParquetWriter<W> {
     /// # Errors
     /// [`ParquetError::Io`].
     pub fn new(table: Table, out: W) -> Result<Self, ParquetError> {
+        Self::with(table, out, false)
+    }
+
+    /// A table without rows, of which there will be few: without statistics, indexes and Arrow's own schema, which would be
+    /// larger than they are.
+    ///
+    /// # Errors
+    /// [`ParquetError::Io`].
+    pub fn small(table: Table, out: W) -> Result<Self, ParquetError> {
+        Self::with(table, out, true)
+    }
+
+    fn with(table: Table, out: W, small: bool) -> Result<Self, ParquetError> {
         let level = ZstdLevel::try_new(LEVEL).map_err(|cause| writing(&cause))?;
-        let properties = WriterProperties::builder()
+        let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
             .set_created_by(CREATED_BY.to_owned())
-            .set_max_row_group_row_count(Some(GROUP_ROWS))
-            .build();
-        let options = ArrowWriterOptions::new().with_properties(properties);
+            .set_max_row_group_row_count(Some(GROUP_ROWS));
+        if small {
+            properties = properties.set_statistics_enabled(EnabledStatistics::None).set_offset_index_disabled(true);
+        }
+        let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(small);
         let writer = ArrowWriter::try_new_with_options(out, schema(table), options).map_err(|cause| writing(&cause))?;
         Ok(Self { table, waiting: Vec::new(), writer })
     }

@@ -3,6 +3,7 @@
 
 mod index;
 mod keys;
+mod lake;
 mod lambdas;
 mod overlays;
 mod served;

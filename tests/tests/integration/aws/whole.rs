@@ -1,5 +1,6 @@
 //! The golden evidence in S3: sealed there, indexed there, copied out, verified, whatever somebody laid over it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -122,26 +123,33 @@ async fn the_index_on_aws_says_what_the_local_one_says() {
 
 /// Puts the golden evidence into a store; its keys.
 async fn put_golden(store: &dyn EvidenceStore, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let objects = golden(wanted);
+    for (key, bytes) in &objects {
+        store.put(key, bytes, Retention::days(1)).await.unwrap();
+    }
+    objects.into_keys().collect()
+}
+
+/// The golden evidence, by key.
+pub(super) fn golden(wanted: impl Fn(&str) -> bool) -> BTreeMap<String, Vec<u8>> {
     let root = vectors().join("tree");
-    let mut keys = Vec::new();
+    let mut objects = BTreeMap::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
-                keys.push(path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned());
+                continue;
+            }
+            let key = path.strip_prefix(&root).unwrap().to_str().unwrap();
+            if wanted(key) {
+                objects.insert(key.to_owned(), std::fs::read(&path).unwrap());
             }
         }
     }
-    keys.retain(|key| wanted(key));
-    keys.sort_unstable();
-    for key in &keys {
-        store.put(key, &std::fs::read(root.join(key)).unwrap(), Retention::days(1)).await.unwrap();
-    }
-    assert!(keys.len() > 10, "{keys:?}");
-    keys
+    assert!(objects.len() > 10, "{:?}", objects.keys());
+    objects
 }
 
 fn golden_keys() -> Arc<KeyFiles> {

@@ -1,6 +1,7 @@
 //! A deployment on the emulator: buckets, queues, a table, keys, and the functions' own programs as its Lambda functions,
 //! with the variables that infra/modules gives them.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub(crate) struct Lambdas<'a> {
     emulator: &'a Emulator,
     prefix: String,
     buckets: PlacedSettings,
+    /// A bucket without a lock.
+    pub(crate) lake: String,
     table: String,
     pub(crate) keys: KmsSettings,
     cookies: String,
@@ -46,6 +49,8 @@ impl<'a> Lambdas<'a> {
             owner: Some(ACCOUNT.to_owned()),
             mode: LockMode::Governance,
         };
+        let lake = emulator.name("lake");
+        emulator.s3().create_bucket().bucket(&lake).send().await.unwrap();
         let queue = async |what: &str, attributes: &[(QueueAttributeName, String)]| {
             let create = sqs.create_queue().queue_name(emulator.name(what));
             let create = create.set_attributes(Some(attributes.iter().cloned().collect()));
@@ -68,6 +73,7 @@ impl<'a> Lambdas<'a> {
             emulator,
             prefix: emulator.name("affidavit"),
             buckets,
+            lake,
             table: emulator.table().await,
             keys: emulator.keys().await,
             cookies,
@@ -82,6 +88,20 @@ impl<'a> Lambdas<'a> {
     /// Where evidence is.
     pub(crate) async fn store(&self) -> Arc<dyn EvidenceStore> {
         Arc::new(PlacedStore::open(&self.emulator.connection(), &self.buckets, now_s).await.unwrap())
+    }
+
+    /// What stands in the lake, by key.
+    pub(crate) async fn lake_files(&self) -> BTreeMap<String, Vec<u8>> {
+        let s3 = self.emulator.s3();
+        let listed = s3.list_objects_v2().bucket(&self.lake).prefix("tables/").send().await.unwrap();
+        assert_ne!(listed.is_truncated, Some(true));
+        let mut files = BTreeMap::new();
+        for object in listed.contents() {
+            let key = object.key().unwrap();
+            let file = s3.get_object().bucket(&self.lake).key(key).send().await.unwrap();
+            files.insert(key.to_owned(), file.body.collect().await.unwrap().to_vec());
+        }
+        files
     }
 
     /// What the indexer fills.
@@ -114,6 +134,7 @@ impl<'a> Lambdas<'a> {
             ("AFFIDAVIT_BUCKET_EVIDENCE", evidence),
             ("AFFIDAVIT_BUCKET_LOG", log),
             ("AFFIDAVIT_BUCKET_DELETABLE", deletable),
+            ("AFFIDAVIT_BUCKET_LAKE", &self.lake),
             ("AFFIDAVIT_LOCK_MODE", "governance"),
             ("AFFIDAVIT_RETAIN_DAYS", "1"),
             ("AFFIDAVIT_METRICS", "Affidavit/test"),
