@@ -1,5 +1,5 @@
 # Thin: each target says what it runs; the work is in cargo and in tests/.
-.PHONY: setup setup-test demo up down test definition crash fuzz bench bench-evidence bench-lambdas lambdas image image-local check infra-check infra-emulated
+.PHONY: setup setup-test demo up down test definition crash fuzz bench bench-evidence bench-lambdas lambdas image image-local check infra-check test-aws
 
 setup:  ## Installs what is missing (Debian, Ubuntu; elsewhere it names it)
 	@tests/setup.sh
@@ -64,6 +64,6 @@ infra-check:  ## Terraform's format, validity and tests, and checkov; skipped, a
 	@tests/setup.sh --infra
 	@tests/infra/check.sh
 
-infra-emulated:  ## infra/live/example deployed on an emulator, what each role may do and must not, and taken down again
+test-aws:  ## infra/live/example on an emulator of AWS, the demo's session through it, its evidence verified, all taken down again
 	@tests/setup.sh --infra
-	@tests/infra/emulated.sh
+	@tests/infra/test-aws.sh

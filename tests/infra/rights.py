@@ -12,41 +12,14 @@ import json
 import secrets
 import sys
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-REGION = "us-east-1"
+from deployment import Session
+
 DENIALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
 # Of each run its own: nothing is written twice.
 INCARNATION = secrets.token_hex(16)
 DIGEST = bytes(32)
-
-
-class Session:
-    """Clients with one identity's credentials."""
-
-    def __init__(self, credentials=None):
-        self.credentials = credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        self.clients = {}
-
-    def __getattr__(self, service):
-        if service not in self.clients:
-            config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1})
-            self.clients[service] = boto3.client(service, region_name=REGION, config=config, **self.credentials)
-        return self.clients[service]
-
-    def assume(self, role):
-        """Only a service may take the role; its trust is widened to this account, its rights are left as they are."""
-        trust = {"Effect": "Allow", "Principal": {"AWS": role.split(":role/")[0] + ":root"}, "Action": "sts:AssumeRole"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        self.iam.update_assume_role_policy(RoleName=role.rsplit("/", 1)[-1], PolicyDocument=policy)
-        got = self.sts.assume_role(RoleArn=role, RoleSessionName="rights")["Credentials"]
-        return Session({
-            "aws_access_key_id": got["AccessKeyId"],
-            "aws_secret_access_key": got["SecretAccessKey"],
-            "aws_session_token": got["SessionToken"],
-        })
 
 
 class Stack:

@@ -4,6 +4,7 @@
 readonly CACHE="${AFFIDAVIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/affidavit}"
 readonly PYTHON="$CACHE/infra/bin/python"
 readonly CHECKOV="$CACHE/infra/bin/checkov"
+readonly PROVIDER_FOLDER="$CACHE/provider"
 readonly CHECK_JSONSCHEMA="$CACHE/infra/bin/check-jsonschema"
 # A user's own settings may name mirrors that are not here.
 unset TF_CLI_CONFIG_FILE

@@ -89,6 +89,8 @@ module "relay" {
   connections = {
     clinic = {
       host           = var.database.host
+      port           = var.database.port
+      ca             = var.database.ca
       database       = var.database.name
       user           = var.database.user
       secret_arn     = var.database.secret_arn

@@ -67,9 +67,11 @@ variable "tls_secret_arn" {
 }
 
 variable "database" {
-  description = "The target: host, database, login, and the ARN of a secret with the JSON keys username and password. No default."
+  description = "The target: host, port, database, login, the ARN of a secret with the JSON keys username and password, and the certificates (PEM) of the authority that its own is by, where that is none of the well-known ones, as RDS's is not. No default."
   type = object({
     host       = string
+    port       = optional(number, 5432)
+    ca         = optional(string)
     name       = string
     user       = string
     secret_arn = string
