@@ -47,6 +47,8 @@ IMAGES = {
         "budget": 40_000_000,
     },
 }
+# Of programs that have another name than their package.
+PACKAGES = {"relay": "program"}
 # ELF's e_machine, and what OCI calls it.
 ARCHITECTURES = {62: "amd64", 183: "arm64"}
 # Mozilla's alone: /etc/ssl/certs has what this machine's administrators added, too.
@@ -71,7 +73,7 @@ def build(name, folder):
     programs = IMAGES[name]["programs"]
     command = ["cargo", "build", "--locked", "--profile", "dist", "--message-format", "json-render-diagnostics"]
     for program in programs:
-        command += ["--package", program, "--bin", program]
+        command += ["--package", PACKAGES.get(program, program), "--bin", program]
     built = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     if built.returncode != 0:
         sys.exit(built.returncode)
@@ -82,7 +84,8 @@ def build(name, folder):
 
 def pack(name, programs, file):
     image, metadata = IMAGES[name], cargo_metadata()
-    version = next(package["version"] for package in metadata["packages"] if package["name"] == name)
+    package = PACKAGES.get(name, name)
+    version = next(found["version"] for found in metadata["packages"] if found["name"] == package)
     epoch = source_date()
     with tempfile.TemporaryDirectory() as scratch:
         binaries = [stripped(programs / program, pathlib.Path(scratch)) for program in image["programs"]]
@@ -222,7 +225,8 @@ def below(programs, metadata):
     """Ids of all packages that are linked into the programs; what only builds or tests them is not."""
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     ours = [package for package in metadata["packages"] if package["source"] is None]
-    left = [package["id"] for package in ours if package["name"] in programs]
+    names = {PACKAGES.get(program, program) for program in programs}
+    left = [package["id"] for package in ours if package["name"] in names]
     found = set()
     while left:
         key = left.pop()

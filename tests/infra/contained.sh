@@ -71,6 +71,8 @@ enter() {
     for volume in "${volumes[@]}"; do
         [ "$(stat -c %u:%g "$WORK/root$volume")" = "$user" ] || fail "$volume is not the user's"
     done
+    # As whoever runs containers gives them.
+    for volume in hosts resolv.conf; do [ ! -r "/etc/$volume" ] || SEEN+=("/etc/$volume=/etc/$volume"); done
     for volume in "${SEEN[@]}"; do make_place "${volume%%=*}" "${volume#*=}"; done
     export ROOT="$WORK/root" ROOT_USER="$user"
     VOLUMES="${volumes[*]}" SEEN="${SEEN[*]}" OVER="${OVER[*]}" unshare --mount --pid --ipc --uts --fork --kill-child \

@@ -132,6 +132,10 @@ fn in_nothing_but_its_image_the_relay_starts_reads_its_configuration_and_reaches
     let scanned = image.run(pinned.path(), &[], &["scan", "clinic", "--config", "/config/relay.toml"]).ok();
     assert!(scanned.contains("clinic.patients"), "the target was reached over TLS:\n{scanned}");
 
+    // What it does when it is told nothing else, and nothing at all.
+    let empty = image.run(pinned.path(), &[], &[]).refused();
+    assert!(empty.contains("did not start: environment variable") && empty.contains("missing or empty"), "{empty}");
+
     // Now against the image's own authorities, to whom the throwaway one is a stranger.
     let system = configuration("tls = { mode = \"verify-full\" }");
     let refused = image.run(system.path(), &[], &["scan", "clinic", "--config", "/config/relay.toml"]).refused();
