@@ -11,9 +11,9 @@ use seams::KeyName;
 use serde_json::{Value, json};
 
 use crate::harness::lambdas::{queue, until_dead};
-use crate::harness::weather::{Weather, storm};
+use crate::harness::weather::{Strike, Weather, storm};
 use crate::harness::workload::Moments;
-use crate::harness::{Emulator, FaultProxy, Function, Lambdas, Unanswered};
+use crate::harness::{Emulator, Fault, FaultProxy, Function, Lambdas, Unanswered};
 
 /// See there.
 pub(super) struct World<'a> {
@@ -224,10 +224,19 @@ impl<'a> World<'a> {
     }
 }
 
-/// A proxy for a relay, in a storm.
+/// A proxy for a relay, in a storm. Some requests are not answered for longer than it waits, done or not: its deadlines
+/// are short, here.
 pub(super) fn stormy(emulator: &Emulator, moments: &mut Moments, one_in: u32) -> FaultProxy {
     let proxy = FaultProxy::before(emulator.address());
-    proxy.weather(storm(u64::from(moments.below(u32::MAX)), one_in));
+    let mut storm = storm(u64::from(moments.below(u32::MAX)), one_in);
+    let mut requests = 0;
+    proxy.weather(Box::new(move |call| {
+        requests += 1;
+        if requests % SILENT == 0 {
+            return Some(Strike { fault: Fault::Silence, persists: requests % 2 == 0 });
+        }
+        storm(call)
+    }));
     proxy
 }
 
@@ -250,6 +259,8 @@ fn key(body: &str) -> Option<String> {
 }
 
 const INDEXER_KEYS: [KeyName; 2] = [KeyName::Certificates, KeyName::Approvals];
+/// One request in so many.
+const SILENT: usize = 19;
 /// The indexer's own; long enough for the others with what these tests store.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
