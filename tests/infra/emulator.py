@@ -8,8 +8,13 @@ the emulator is not asked for. Nothing is evaluated here: the emulator does that
 
 An HTTP API has a host name of its own on AWS; here its name would be none that resolves. It is reached by the name
 `localhost`, and everything else by 127.0.0.1.
+
+On a busy machine a connection may break before its answer, and Terraform's SDK then repeats the request, under the same id. What
+was done is told again, and not done twice: a schedule that was made would be one that exists already.
 """
 
+import asyncio
+import contextlib
 import datetime
 import json
 import os
@@ -121,7 +126,41 @@ def serve_api_as_localhost():
     app._parse_execute_api_url = parse_execute_api_url
 
 
+def answer_repetitions():
+    serve, answers = app.app, {}
+
+    def was_done(events):
+        return events and events[0].get("status", 500) < 400 and not events[-1].get("more_body", len(events) == 1)
+
+    async def once(scope, receive, send):
+        headers = dict(scope.get("headers") or [])
+        id_ = headers.get(b"amz-sdk-invocation-id")
+        if scope["type"] != "http" or not id_ or b"Terraform" not in headers.get(b"user-agent", b""):
+            return await serve(scope, receive, send)
+        if id_ in answers:
+            events = await answers[id_]
+            if was_done(events):
+                for event in events:
+                    await send(event)
+                return None
+        answers[id_], events = asyncio.get_running_loop().create_future(), []
+
+        async def keep(event):
+            events.append(event)
+            # Whoever asked may have gone.
+            with contextlib.suppress(Exception):
+                await send(event)
+
+        try:
+            await serve(scope, receive, keep)
+        finally:
+            answers[id_].set_result(events)
+
+    app.app = once
+
+
 if __name__ == "__main__":
     extend()
     serve_api_as_localhost()
+    answer_repetitions()
     app.main()
