@@ -156,7 +156,7 @@ with psycopg.connect(sys.argv[1]) as connection:
 async fn verified(lambdas: &Lambdas<'_>) -> String {
     let (store, keys) = (lambdas.store().await, Arc::new(lambdas.key_service()));
     let root = keys.public_key(KeyName::Certificates).await.unwrap();
-    let sealed = sealer::seal(&sealer::Env {
+    let env = sealer::Env {
         store: store.clone(),
         keys,
         tenant: "clinic".parse().unwrap(),
@@ -164,8 +164,8 @@ async fn verified(lambdas: &Lambdas<'_>) -> String {
         retention: Retention::days(1),
         batch: sealer::Env::BATCH,
         now_us: Arc::new(|| now_s() * 1_000_000),
-    });
-    assert_eq!(sealed.await.unwrap().rejected.len(), 0);
+    };
+    assert_eq!(sealer::seal(&env).await.unwrap().rejected.len(), 0);
     let folder = tempfile::tempdir().unwrap();
     assert!(export(&*store, &folder.path().join("evidence")).await.unwrap().is_quiet());
     let pem = folder.path().join("root.pem");
