@@ -9,9 +9,8 @@ use lambda_runtime::{LambdaEvent, service_fn};
 fn main() -> ExitCode {
     program::run(async |environment| {
         let indexing = &Indexing::start(&environment)?;
-        let handle = |event: LambdaEvent<Asked>| {
-            indexing.answer(async move |indexing: &Indexing| indexing.handle(event).await)
-        };
+        let handle =
+            |event: LambdaEvent<Asked>| indexing.answer(async move |indexing: &Indexing| indexing.handle(event).await);
         Ok(lambda_runtime::run(service_fn(handle)).await?)
     })
 }
