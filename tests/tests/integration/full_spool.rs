@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
+use crate::harness::health::{await_status, figure};
 use crate::harness::workload::{Clients, Moments, Table, setting};
 use crate::harness::{Outage, Relay, have_psycopg, psycopg};
 use crate::skip_without;
@@ -67,6 +68,41 @@ fn a_session_that_holds_ends_when_no_room_comes() {
     relay.stop();
     let report = relay.verify(&relay.evidence()).ok();
     assert!(report.contains("evidence-failure"), "{report}");
+}
+
+/// Who sends clients to relays sends none to one that cannot record, and some again when it can.
+#[test]
+fn a_relay_whose_spool_is_full_is_not_ready_until_there_is_room_again() {
+    skip_without!(have_psycopg(), "psycopg");
+    let mut relay = holding(60);
+    relay.stop();
+    relay.prepend("local.toml", "health = \"127.0.0.1:0\"\n");
+    relay.start();
+    let health = relay.endpoint("health");
+    assert_eq!(await_status(&health, 200), "ready\n");
+    let limit = figure(&health, "affidavit_spool_limit_bytes");
+    let (mut client, mut said) = asking(&relay);
+    assert_eq!(said.next().as_deref(), Some("open"));
+    let outage = Outage::of(&relay);
+    client.stdin.take();
+    assert!(said.next().unwrap().contains("the session waits"));
+    let told = await_status(&health, 503);
+    assert!(told.starts_with("the spool is full"), "{told}");
+    assert!(figure(&health, "affidavit_spool_used_bytes") > limit * 0.8);
+    assert!((figure(&health, "affidavit_ready"), figure(&health, "affidavit_sessions")) == (0.0, 1.0));
+    let stored = figure(&health, "affidavit_store_last_put_timestamp_seconds");
+    drop(outage);
+    let end = said.find(|line| !line.starts_with("NOTICE")).unwrap();
+    assert_eq!(end, "done");
+    await_status(&health, 200);
+    assert!(figure(&health, "affidavit_store_last_put_timestamp_seconds") > stored);
+    assert!(client.wait().unwrap().success());
+    // 100 texts, each asked once; 100,000 rows of 32 digits.
+    assert!(figure(&health, "affidavit_statements_total{verdict=\"permitted\"}") >= 100.0);
+    assert!(figure(&health, "affidavit_client_sent_bytes_total") > 3_200_000.0);
+    relay.psql("alice", &["DROP TABLE clinic.patients"]).refused();
+    assert!(figure(&health, "affidavit_statements_total{verdict=\"refused\"}") >= 1.0);
+    relay.stop();
 }
 
 fn holding(seconds: u64) -> Relay {

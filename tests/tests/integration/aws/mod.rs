@@ -7,6 +7,7 @@ mod lake;
 mod lambdas;
 mod overlays;
 mod recovery;
+mod secrets;
 mod served;
 mod store;
 mod whole;

@@ -1,12 +1,14 @@
 //! The world a test plays in: a PostgreSQL with the clinic, `local` in front of it, clients.
 
 pub(crate) mod approvals;
+mod beside;
 mod clients;
 pub(crate) mod corpus;
 mod database;
 mod emulator;
 mod fault_proxy;
 mod function;
+pub(crate) mod health;
 pub(crate) mod lambdas;
 mod outage;
 mod programs;
@@ -18,6 +20,7 @@ pub(crate) mod workload;
 
 use std::path::PathBuf;
 
+pub(crate) use beside::Beside;
 pub(crate) use clients::{
     Said, have_program, have_psycopg, have_python, interpreter, node_modules, pg_dump, psycopg, python,
 };
