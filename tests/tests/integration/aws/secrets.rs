@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{faults_of_reading, proxy, tells_nothing, times};
 use crate::harness::health::{await_status, figure};
-use crate::harness::{Database, Emulator, Fault, Relay, SECRET, Beside, have_psycopg, psql, psycopg, python};
+use crate::harness::{Beside, Database, Emulator, Fault, Relay, SECRET, have_psycopg, psql, psycopg, python};
 use crate::{emulator, skip_without};
 
 #[tokio::test]
