@@ -20,7 +20,6 @@ use schemas::signature::PublicKey;
 use seams::KeyName;
 use serde::Deserialize;
 
-use crate::clock;
 use crate::deployment::{Patience, StartError, deployment, signing, store};
 use crate::metrics::Metrics;
 use crate::opened::Opened;

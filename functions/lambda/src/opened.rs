@@ -38,7 +38,7 @@ impl<T> Opened<T> {
         E: Into<Diagnostic>,
         F: Future<Output = Result<R, E>>,
     {
-        let opened = self.kept.get_or_try_init(&self.open).await.map_err(not_opened)?;
+        let opened = self.kept.get_or_try_init(&self.open).await.map_err(|error| not_opened(&error))?;
         answer(opened).await.map_err(Into::into)
     }
 }
@@ -49,7 +49,7 @@ impl<T> std::fmt::Debug for Opened<T> {
     }
 }
 
-fn not_opened(error: StartError) -> Diagnostic {
+fn not_opened(error: &StartError) -> Diagnostic {
     tracing::error!(%error, "not opened");
     Diagnostic { error_type: "TryAgain".to_owned(), error_message: error.to_string() }
 }

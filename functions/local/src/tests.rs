@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use identity::Kind;
-use relay::config::{self, Classification, Config, PasswordSource};
+use relay::config::{self, Classification, Config, ListenerTls, PasswordSource};
 use relay::issuers::Issuers;
 use serde_json::Value;
 
@@ -43,6 +43,7 @@ async fn issuing() -> (tempfile::TempDir, Folder, Issuing, Issuers) {
         relay: "localhost:1".to_owned(),
         issuer: url.clone(),
         console: "http://127.0.0.1:1".to_owned(),
+        health: None,
         ca: "ca".to_owned(),
         pid: 1,
     };
@@ -62,7 +63,8 @@ async fn a_fresh_folder_is_one_the_relay_accepts() {
     let config = Config::read(&folder.relay_config()).unwrap();
     assert_eq!(config.connection[0].user, "o'brien\"\\");
     assert!(matches!(config.connection[0].password, PasswordSource::Environment(_)));
-    assert_eq!(config.listener[0].tls.as_ref().unwrap().key, folder.server_key());
+    let tls = config.listener[0].tls.as_ref().unwrap();
+    assert!(matches!(tls, ListenerTls::Files { key, .. } if *key == folder.server_key()), "{tls:?}");
     assert!(!Classification::read(&config.connection[0].classification).unwrap().table.is_empty());
     assert!(config.policies.join("clinic.cedar").exists());
 }
