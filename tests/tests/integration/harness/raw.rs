@@ -239,5 +239,5 @@ pub(crate) fn read_message(stream: &mut impl Read) -> Option<Message> {
 
 /// PostgreSQL protocol, "SSLRequest": length 8, code 80877103.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
-/// A debug build on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A debug build on a busy machine; and for so long a relay may wait for what somebody else has locked of the catalogue.
+const PATIENCE: Duration = Duration::from_secs(90);
