@@ -111,6 +111,10 @@ impl EvidenceStore for CountedStore {
         self.store.list_after(prefix, after, limit).await
     }
 
+    async fn folders_after(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.store.folders_after(prefix, after, limit).await
+    }
+
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.store.delete(key).await
     }
