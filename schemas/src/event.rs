@@ -28,9 +28,9 @@ pub struct Event {
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum EventBody {
     /// First event of every session: who, from where, to what, under which policy.
-    SessionOpen(SessionOpen),
+    SessionOpen(Box<SessionOpen>),
     /// A statement was decided. Durable before anything of it reaches the target.
-    Statement(Statement),
+    Statement(Box<Statement>),
     /// Parameters were bound to a prepared statement (PostgreSQL `Bind`).
     Bind(Bind),
     /// A bound portal was executed (PostgreSQL `Execute`), or a simple query started.

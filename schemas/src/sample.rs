@@ -10,7 +10,7 @@ use crate::event::{
 use crate::identifiers::{RequestId, SessionId};
 
 pub(crate) fn session_open() -> EventBody {
-    EventBody::SessionOpen(SessionOpen {
+    EventBody::SessionOpen(Box::new(SessionOpen {
         salt: "5a".repeat(32),
         actor: Actor {
             kind: ActorKind::Agent,
@@ -45,11 +45,11 @@ pub(crate) fn session_open() -> EventBody {
             revealed: Vec::new(),
         }],
         durability: Durability::Process,
-    })
+    }))
 }
 
 pub(crate) fn statement(statement: u64) -> EventBody {
-    EventBody::Statement(Statement {
+    EventBody::Statement(Box::new(Statement {
         statement,
         path: Path::Simple,
         class: "select".to_owned(),
@@ -74,12 +74,12 @@ pub(crate) fn statement(statement: u64) -> EventBody {
             sqlstate: None,
             reason: None,
         },
-    })
+    }))
 }
 
 pub(crate) fn held_statement(number: u64) -> EventBody {
     let EventBody::Statement(statement) = statement(number) else { unreachable!() };
-    EventBody::Statement(Statement {
+    EventBody::Statement(Box::new(Statement {
         class: "update".to_owned(),
         text: Some("UPDATE billing.invoices SET amount = ?1".to_owned()),
         objects: vec![Touched {
@@ -89,8 +89,8 @@ pub(crate) fn held_statement(number: u64) -> EventBody {
             revealed: Vec::new(),
         }],
         decision: Decision { outcome: Verdict::Held, ..statement.decision },
-        ..statement
-    })
+        ..*statement
+    }))
 }
 
 pub(crate) fn session() -> SessionId {

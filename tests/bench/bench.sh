@@ -8,7 +8,8 @@
 #   IDLE (1000)           idle sessions
 #
 # Towards the client all three speak TLS. Relay and PgBouncer speak to PostgreSQL without it, on loopback, so that the
-# cost of a second encryption hides nothing. PgBouncer pools by session, which is what the relay does.
+# cost of a second encryption hides nothing. PgBouncer pools by session, which is what the relay does. The relay stores its
+# evidence in a folder; the functions, which run elsewhere where it is deployed, stand still.
 set -euo pipefail
 
 # shellcheck source=tests/demo/stage.sh
@@ -22,6 +23,8 @@ readonly IDLE="${IDLE:-1000}"
 readonly CONTENDERS=(direct pgbouncer relay)
 BENCH="$REPOSITORY/tests/bench"
 TICKS_PER_SECOND="$(getconf CLK_TCK)"
+# As it is deployed: what indexes and logs its evidence runs elsewhere.
+UP=(--relay-alone)
 
 main() {
     # As it is deployed: with optimisation across crates.
@@ -351,9 +354,9 @@ conditions() {
 
 $ROUNDS interleaved rounds; pgbench ran $SECONDS_EACH s each, with $CLIENTS clients where there are several. Client, proxy and server share one
 machine of $(getconf _NPROCESSORS_ONLN) cores ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)), over loopback. TLS to the client everywhere; plaintext
-from relay and PgBouncer to the server. The relay records everything (durability "process"). The same process seals,
-stores and indexes: that of it which happens while clients are served is in the CPU of the run, the rest stands under
-"afterwards". $("$PGBENCH" --version), $(pgbouncer --version 2>/dev/null | head -n 1 || /usr/sbin/pgbouncer --version | head -n 1).
+from relay and PgBouncer to the server. The relay records everything (durability "process"), seals it and stores it in a
+folder: that of it which happens while clients are served is in the CPU of the run, the rest stands under "afterwards".
+The functions, which index and log what it stores, do not run. $("$PGBENCH" --version), $(pgbouncer --version 2>/dev/null | head -n 1 || /usr/sbin/pgbouncer --version | head -n 1).
 Load average at the start: $(cut -d' ' -f1-3 /proc/loadavg)
 TEXT
 }

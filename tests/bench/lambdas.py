@@ -213,7 +213,7 @@ def deploy(emulator):
         return session.create_client(service, region_name=REGION, endpoint_url=emulator)
 
     s3, kms, sqs, tables = client("s3"), client("kms"), client("sqs"), client("dynamodb")
-    for bucket in ("evidence", "log", "deletable"):
+    for bucket in ("evidence", "log", "deletable", "lake"):
         s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
     sign = {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}
 
@@ -232,7 +232,10 @@ def deploy(emulator):
         "AWS_ENDPOINT_URL": emulator, "RUST_LOG": "info",
     }
     own = {
-        "indexer": {"AFFIDAVIT_TABLE": "index", "AFFIDAVIT_QUARANTINE": sqs.create_queue(QueueName="quarantine")["QueueUrl"]},
+        "indexer": {
+            "AFFIDAVIT_TABLE": "index", "AFFIDAVIT_BUCKET_LAKE": "lake",
+            "AFFIDAVIT_QUARANTINE": sqs.create_queue(QueueName="quarantine")["QueueUrl"],
+        },
         "sealer": {},
         "certifier": {"AFFIDAVIT_RELAYS": "r1,r2", "AFFIDAVIT_CERTIFICATE_HOURS": "24"},
         "bundler": {"AFFIDAVIT_WORK": "/tmp"},

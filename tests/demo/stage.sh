@@ -10,6 +10,8 @@ REPOSITORY="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 readonly READY_SECONDS=60
 # `local` drains: its own limit is 30 s.
 readonly STOP_SECONDS=60
+# Flags of `local up`.
+UP=()
 
 # stage_build [PROFILE]: builds what the stage runs, in release where nothing is said, showing cargo's progress, and sets
 # BIN; a BIN of the environment has it. Of the relay's program only what people use: `relay serve` would bring the SDK of AWS.
@@ -39,7 +41,7 @@ stage_raise() {
 
 stage_start_local() {
     rm -f "$STAGE/local/endpoints.toml"
-    setsid "$BIN/local" up --data "$STAGE/local" >>"$STAGE/local.log" 2>&1 </dev/null &
+    setsid "$BIN/local" up --data "$STAGE/local" "${UP[@]}" >>"$STAGE/local.log" 2>&1 </dev/null &
     local pid="$!" deadline=$((SECONDS + READY_SECONDS))
     echo "$pid" >"$STAGE/local.pid"
     until [ -e "$STAGE/local/endpoints.toml" ]; do

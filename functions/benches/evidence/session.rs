@@ -84,7 +84,7 @@ impl Opened {
             builder.push_event(&Event { number: self.events, time_us, body }).unwrap();
         };
         if self.chunks == 1 {
-            push(&mut builder, EventBody::SessionOpen(self.details.clone()));
+            push(&mut builder, EventBody::SessionOpen(Box::new(self.details.clone())));
         }
         let each = chunk.bytes / chunk.statements;
         for _ in 0..chunk.statements {

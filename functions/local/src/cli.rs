@@ -30,6 +30,10 @@ pub enum Command {
         /// Where everything is.
         #[command(flatten)]
         data: Data,
+        /// The relay without the functions behind it, as it is deployed: what it stores is indexed and appended to the log
+        /// by the next run of everything.
+        #[arg(long)]
+        relay_alone: bool,
     },
     /// Prints a token for somebody in users.toml.
     Token {

@@ -7,6 +7,7 @@ use relay::clock::{Clock, SystemClock};
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;
+use crate::running::Parts;
 use crate::{bundles, init, revoking, running, sessions, shredding, tokens};
 
 /// Runs a command.
@@ -28,9 +29,10 @@ async fn command(command: Command) -> Result<(), Error> {
             }
             init::init(&folder, &settings).await
         }
-        Command::Up { data } => {
+        Command::Up { data, relay_alone } => {
             log_to_stderr();
-            running::up(&data.folder()?, &mut io::stdout()).await
+            let parts = if relay_alone { Parts::RelayAlone } else { Parts::All };
+            running::up(&data.folder()?, parts, &mut io::stdout()).await
         }
         Command::Token { name, data, minutes } => {
             let token = tokens::token(&data.folder()?, &name, minutes)?;

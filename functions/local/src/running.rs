@@ -26,11 +26,11 @@ use crate::watched_store::WatchedStore;
 ///
 /// # Errors
 /// [`Error`]: something did not start, ended by itself, or did not end as it should.
-pub async fn up(folder: &Folder, out: &mut (dyn Write + Send)) -> Result<(), Error> {
+pub async fn up(folder: &Folder, parts: Parts, out: &mut (dyn Write + Send)) -> Result<(), Error> {
     let failed = Error::of("signals");
     let mut terminate = signal(SignalKind::terminate()).map_err(&failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(&failed)?;
-    let mut running = Running::start(folder).await?;
+    let mut running = Running::start(folder, parts).await?;
     print_invitation(folder, running.endpoints(), out).map_err(Error::of("output"))?;
     let asked = tokio::select! {
         _ = terminate.recv() => true,
@@ -41,6 +41,15 @@ pub async fn up(folder: &Folder, out: &mut (dyn Write + Send)) -> Result<(), Err
     if asked { Ok(()) } else { Err(Error::of("relay")("it ended by itself")) }
 }
 
+/// What runs beside the issuer and the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    /// The relay, the indexer and the sealer.
+    All,
+    /// The relay. What it stores waits for the others.
+    RelayAlone,
+}
+
 /// A running system.
 pub struct Running {
     folder: Folder,
@@ -48,8 +57,9 @@ pub struct Running {
     issuing: Issuing,
     consoling: Serving,
     relaying: Relaying,
-    indexing: Indexing,
-    sealing: Sealing,
+    /// Absent where the relay runs alone.
+    indexing: Option<Indexing>,
+    sealing: Option<Sealing>,
     index: Arc<dyn Index>,
 }
 
@@ -58,7 +68,7 @@ impl Running {
     ///
     /// # Errors
     /// [`Error`], naming the file, address or part.
-    pub async fn start(folder: &Folder) -> Result<Self, Error> {
+    pub async fn start(folder: &Folder, parts: Parts) -> Result<Self, Error> {
         let mut config = Config::read(&folder.relay_config()).map_err(Error::of("relay"))?;
         // Held from here on: only one process at a time serves from a folder.
         let index: Arc<dyn Index> = Arc::new(RedbIndex::open(&folder.index()).map_err(Error::of("index"))?);
@@ -72,10 +82,12 @@ impl Running {
         let approvals = keys.public_key(KeyName::Approvals).await.map_err(Error::of("keys"))?;
         let store: Arc<dyn EvidenceStore> =
             Arc::new(FileStore::open(folder.evidence(), now).map_err(Error::of("evidence store"))?);
-        let sealing = Sealing::start(sealer_env(&config, store.clone(), keys.clone()));
+        let all = parts == Parts::All;
+        let sealing = all.then(|| Sealing::start(sealer_env(&config, store.clone(), keys.clone())));
         let (watched, stored) = WatchedStore::new(store.clone());
         let watched: Arc<dyn EvidenceStore> = Arc::new(watched);
-        let indexing = Indexing::start(indexer::Env { store, index: index.clone(), root, approvals }, stored);
+        let reading = indexer::Env { store, index: index.clone(), root, approvals };
+        let indexing = all.then(|| Indexing::start(reading, stored));
 
         let console = consoling.url();
         if let Some(approvals) = &mut config.approvals {
@@ -125,8 +137,14 @@ impl Running {
         let drained = self.relaying.stop().await;
         // After the relay, for statements may wait for a decision; before the indexer, for decisions are indexed.
         let consoled = self.consoling.stop().await;
-        let indexed = self.indexing.stop().await;
-        let logged = self.sealing.stop().await;
+        let indexed = match self.indexing {
+            Some(indexing) => indexing.stop().await,
+            None => Ok(()),
+        };
+        let logged = match self.sealing {
+            Some(sealing) => sealing.stop().await,
+            None => Ok(()),
+        };
         let issued = self.issuing.stop().await;
         unnamed.and(drained).and(consoled).and(indexed).and(logged).and(issued)
     }

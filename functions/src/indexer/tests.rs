@@ -267,7 +267,7 @@ fn actor() -> Actor {
 }
 
 fn session_open() -> EventBody {
-    EventBody::SessionOpen(SessionOpen {
+    EventBody::SessionOpen(Box::new(SessionOpen {
         salt: "00".repeat(32),
         actor: actor(),
         expires_at: 1,
@@ -283,7 +283,7 @@ fn session_open() -> EventBody {
         policy_sha256: "00".repeat(32),
         scope: Vec::new(),
         durability: Durability::Process,
-    })
+    }))
 }
 
 #[tokio::test]

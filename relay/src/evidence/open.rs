@@ -181,7 +181,7 @@ async fn prepare(case: &Case, details: SessionOpen, particulars: Particulars) ->
     let (segment_bytes, of_tape) = (core.evidence.segment_bytes, Arc::clone(&facts));
     let tape = blocking(move || {
         let mut tape = Tape::create(folder, of_tape, spool_key, segment_bytes)?;
-        tape.begin(EventBody::SessionOpen(details), now_us)?.flush()?;
+        tape.begin(EventBody::SessionOpen(Box::new(details)), now_us)?.flush()?;
         Ok(tape)
     })
     .await?;

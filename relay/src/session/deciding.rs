@@ -60,7 +60,7 @@ impl Session {
         let mut event = ruled.event.clone();
         event.statement = self.numbers.statement;
         self.figures.of_verdict(event.decision.outcome).add(1);
-        events.push(EventBody::Statement(event));
+        events.push(EventBody::Statement(Box::new(event)));
         self.numbers.statement
     }
 

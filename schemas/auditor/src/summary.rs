@@ -76,11 +76,11 @@ impl SessionSummary {
         match event.body {
             EventBody::SessionOpen(open) => {
                 self.opened = Some(time);
-                self.details = Some(open);
+                self.details = Some(*open);
             }
             EventBody::Statement(statement) => {
                 numbers.statements.insert(statement.statement, self.statements.len());
-                self.statements.push(StatementSummary::new(time, statement));
+                self.statements.push(StatementSummary::new(time, *statement));
             }
             EventBody::Execute(Execute { statement, .. }) => {
                 numbers.executions.push(Execution { statement, done: false });

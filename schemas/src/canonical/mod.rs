@@ -66,7 +66,7 @@ mod tests {
         leaf.prop_recursive(5, 64, 8, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
-                prop::collection::hash_map("[ !#-\\[\\]-~]{0,4}", inner, 0..8)
+                prop::collection::hash_map("[ !#-\\[\\]-~]{0,4}|[ab]{7,10}", inner, 0..8)
                     .prop_map(|members| Value::Object(members.into_iter().collect())),
             ]
         })

@@ -1,6 +1,7 @@
 //! Writes canonical JSON straight into a buffer. Every event on the way to a target passes here, so members are put in
 //! order as bytes; no tree of values is built.
 
+use std::cmp::Ordering;
 use std::fmt::Display;
 
 use serde::ser::{
@@ -38,6 +39,8 @@ pub(super) struct Members<'a> {
 
 /// Where a member stands: its quoted name, and to the end of its value.
 struct Member {
+    /// How its name begins: most differ in that, and comparing it costs next to nothing.
+    first_bytes: u64,
     start: usize,
     name_end: usize,
     end: usize,
@@ -81,7 +84,7 @@ impl Members<'_> {
         if text.first() != Some(&b'"') || !text.is_ascii() || text.contains(&b'\\') {
             return Err(Refused("a member name is no plain ASCII text"));
         }
-        self.members.push(Member { start, name_end: self.out.len(), end: self.out.len() });
+        self.push(start);
         Ok(())
     }
 
@@ -107,8 +110,16 @@ impl Members<'_> {
         self.out.push(b'"');
         self.out.extend_from_slice(name.as_bytes());
         self.out.push(b'"');
-        self.members.push(Member { start, name_end: self.out.len(), end: self.out.len() });
+        self.push(start);
         self.value(value)
+    }
+
+    /// A member whose quoted name begins here, and is the last thing written.
+    fn push(&mut self, start: usize) {
+        let end = self.out.len();
+        let mut member = Member { first_bytes: 0, start, name_end: end, end };
+        member.first_bytes = first_bytes(name(self.out, &member));
+        self.members.push(member);
     }
 
     /// Puts the members in order: for ASCII names, byte order is RFC 8785's order of UTF-16 code units.
@@ -124,12 +135,12 @@ impl Members<'_> {
     }
 
     fn is_ordered(&self) -> bool {
-        self.members.is_sorted_by(|one, next| name(self.out, one) < name(self.out, next))
+        self.members.is_sorted_by(|one, next| in_order(self.out, one, next) == Ordering::Less)
     }
 
     fn put_in_order(&mut self) {
         let out = &*self.out;
-        self.members.sort_unstable_by(|one, other| name(out, one).cmp(name(out, other)));
+        self.members.sort_unstable_by(|one, other| in_order(out, one, other));
         // Behind what is there first, and then in its place.
         let unordered = self.start..self.out.len();
         for member in &mut self.members {
@@ -147,13 +158,25 @@ impl Members<'_> {
 impl Member {
     fn moved_to(&self, start: usize) -> Self {
         let at = |position: usize| start.saturating_add(position.saturating_sub(self.start));
-        Self { start, name_end: at(self.name_end), end: at(self.end) }
+        Self { first_bytes: self.first_bytes, start, name_end: at(self.name_end), end: at(self.end) }
     }
 }
 
 /// A member's name without its quotes: compared with them, `"a"` would not come before `"a b"`.
 fn name<'o>(out: &'o [u8], member: &Member) -> &'o [u8] {
     out.get(member.start.saturating_add(1)..member.name_end.saturating_sub(1)).unwrap_or_default()
+}
+
+/// As many of a name's bytes as fit, so that numbers compare as names do. A shorter name is filled up with zeros, which no
+/// name holds.
+fn first_bytes(name: &[u8]) -> u64 {
+    let mut bytes = [0; size_of::<u64>()];
+    bytes.iter_mut().zip(name).for_each(|(byte, of_name)| *byte = *of_name);
+    u64::from_be_bytes(bytes)
+}
+
+fn in_order(out: &[u8], one: &Member, other: &Member) -> Ordering {
+    one.first_bytes.cmp(&other.first_bytes).then_with(|| name(out, one).cmp(name(out, other)))
 }
 
 impl<'a> Serializer for Writer<'a> {

@@ -121,7 +121,7 @@ impl Session {
                 self.subject = open.actor.subject;
                 self.connection = open.connection;
             }
-            EventBody::Statement(statement) => self.statement(time, statement),
+            EventBody::Statement(statement) => self.statement(time, *statement),
             EventBody::Execute(execute) => self.execute(time, &execute),
             EventBody::Outcome(outcome) => self.outcome(time, outcome),
             EventBody::RolledBack(range) => self.rolled_back(&range),

@@ -164,7 +164,7 @@ impl Recording {
         for event in chunk.events().map_while(Result::ok) {
             self.told_before(event.time_us);
             match event.body {
-                EventBody::SessionOpen(open) => self.open = Some((event.time_us, open)),
+                EventBody::SessionOpen(open) => self.open = Some((event.time_us, *open)),
                 body => {
                     let opened_us = self.open.as_ref().map_or(event.time_us, |(time_us, _)| *time_us);
                     self.push(events::item(&body, event.time_us, opened_us));

@@ -418,7 +418,7 @@ pub(super) fn query(number: u64, text: &str) -> Permit {
         upstream: Bytes::from(format!("upstream {text}")),
         client: Bytes::from(text.to_owned()),
         events: vec![
-            EventBody::Statement(statement),
+            EventBody::Statement(Box::new(statement)),
             EventBody::Execute(Execute { execution: number, statement: number, row_limit: 0, rows_kept: None }),
         ],
     }

@@ -620,8 +620,8 @@ fn append_event(content: &mut Vec<u8>, event: &Event) {
 fn other_name(content: &mut Vec<u8>, _: &mut ChunkManifest) {
     let mut events = read_events(content);
     let EventBody::SessionOpen(details) = &events[0].body else { unreachable!() };
-    let details = SessionOpen { client_address: "198.51.100.1:1".to_owned(), ..details.clone() };
-    events[0].body = EventBody::SessionOpen(details);
+    let details = SessionOpen { client_address: "198.51.100.1:1".to_owned(), ..SessionOpen::clone(details) };
+    events[0].body = EventBody::SessionOpen(Box::new(details));
     content.clear();
     events.iter().for_each(|event| append_event(content, event));
 }

@@ -407,7 +407,7 @@ impl<'a> Writer<'a> {
     pub(crate) fn details(&self) -> EventBody {
         let EventBody::SessionOpen(details) = sample::session_open() else { unreachable!() };
         let salt = Sha256Digest::of(self.id.to_string().as_bytes()).to_string();
-        EventBody::SessionOpen(SessionOpen { salt, ..details })
+        EventBody::SessionOpen(Box::new(SessionOpen { salt, ..*details }))
     }
 
     /// Stores the next chunk and gives it.
