@@ -143,9 +143,10 @@ resource "aws_ecs_service" "this" {
     registry_arn = aws_service_discovery_service.peers.arn
   }
 
-  # No way back: what a relay obeyed before would be in force again, and `terraform apply` would have told nobody.
+  # ECS goes on trying, and the alarm tells. There is no way back: what a relay obeyed before would be in force again, and
+  # `terraform apply` would have told nobody.
   deployment_circuit_breaker {
-    enable   = true
+    enable   = false
     rollback = false
   }
 
