@@ -92,7 +92,7 @@ impl Life {
         }
         proxy.weather(severed());
         // Dropped, it would still close its session.
-        std::mem::forget(recorder);
+        let _open = std::mem::ManuallyDrop::new(recorder);
         // The dead one's own folder is locked for as long as this process lives.
         let spool = tempfile::tempdir().unwrap();
         let mut copy = Command::new("cp");
