@@ -70,7 +70,7 @@ pub struct RelayAsked {
 #[derive(Debug, thiserror::Error)]
 pub enum CertifyingError {
     /// Not by this way.
-    #[error("refused: {0}")]
+    #[error("{0}")]
     Way(&'static str),
     /// The relay's certificate.
     #[error(transparent)]

@@ -57,6 +57,10 @@ pub async fn redraw(
                 (None, None) => run.done = key,
             }
         }
+        // A relay that was idle for a year has a thousand pages, and nothing to draw.
+        if Instant::now() >= until {
+            return Ok(run.stop());
+        }
     }
     if let Some(listed) = listed
         && !run.draw(listed).await?

@@ -81,6 +81,13 @@ impl State {
         let state: Self = serde_json::from_slice(bytes).ok()?;
         ((state.number, state.root) == (head.number, head.root)).then_some(state.progress)
     }
+
+    /// Whether these are two states at this checkpoint that differ at most in what somebody was told of.
+    pub(super) fn agree(bytes: &[u8], others: &[u8], head: &Head) -> bool {
+        let unnamed = |bytes| Self::read(bytes, head).map(|progress| Progress { named: BTreeSet::new(), ..progress });
+        let one = unnamed(bytes);
+        one.is_some() && one == unnamed(others)
+    }
 }
 
 impl Progress {

@@ -5,6 +5,7 @@ use schemas::log::Staged;
 use seams::{Retention, StoreError};
 
 use super::head::Head;
+use super::progress::State;
 use super::{Log, SealerError, damaged};
 
 /// Writes down what the checkpoint `next` will make new, before it is committed.
@@ -40,7 +41,7 @@ pub(super) async fn publish(log: &Log<'_>, head: &Head, staged: Staged) -> Resul
         let retention = if tile.is_full() { log.env.retention } else { Retention::none() };
         put(log, &log.origin.tile(tile), bytes, retention).await?;
     }
-    put(log, &log.origin.state(head.number), &staged.state, Retention::none()).await?;
+    put_state(log, head, &staged.state).await?;
     store.delete(&log.origin.staged(head.number, &head.root)).await?;
     // From here on nothing is lost when it is not done.
     for tile in staged.tiles.keys().filter(|tile| tile.is_full()) {
@@ -58,6 +59,15 @@ async fn put(log: &Log<'_>, key: &str, bytes: &[u8], retention: Retention) -> Re
         Err(StoreError::Conflict { key }) => Err(damaged(key, "another object stands there")),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A sealer that ran at the same time may have remembered there whom it told of what, or be about to.
+async fn put_state(log: &Log<'_>, head: &Head, state: &[u8]) -> Result<(), SealerError> {
+    let key = log.origin.state(head.number);
+    let Err(error) = put(log, &key, state, Retention::none()).await else { return Ok(()) };
+    let is_remembered = matches!(error, SealerError::Damaged { .. })
+        && log.env.store.get(&key).await?.is_none_or(|there| State::agree(&there, state, head));
+    if is_remembered { Ok(()) } else { Err(error) }
 }
 
 /// Deletes states that were followed by another, and what was staged for checkpoints that others made.

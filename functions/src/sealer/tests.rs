@@ -22,7 +22,7 @@ use super::{Env, Sealed, SealerError, remember_named, seal};
 use evidence::Evidence;
 use store::{MemoryStore, Objects};
 
-use crate::steps::{Stepped, Steps};
+use crate::steps::{Fault, Stepped, Steps};
 
 /// A relay's evidence, a store, and a sealer's surroundings.
 struct Scene {
@@ -236,6 +236,32 @@ async fn what_was_named_is_not_named_again_until_the_sealer_forgot_it() {
     let state = scene.store.objects().into_keys().find(|key| key.starts_with(&scene.origin().states())).unwrap();
     scene.store.remove(&state);
     assert_eq!(scene.seal().await.unwrap().rejected, named(&[&first, &second]));
+}
+
+/// One sealer dies at any step, and one that ran beside it then remembers what it named.
+#[tokio::test]
+async fn what_another_sealer_remembers_keeps_nobody_from_publishing() {
+    let mut scene = Scene::new().await;
+    let life = scene.evidence.life(2);
+    life.store(&scene.store, 0..3);
+    scene.store.insert(&Evidence::stranger(&scene.evidence).life(1).objects[0]);
+    let named = scene.seal().await.unwrap().rejected;
+    life.store(&scene.store, 3..5);
+    let before = scene.store.objects();
+    let (env, steps) = scene.stepped();
+    seal(&env).await.unwrap();
+    for at in 0..steps.taken() {
+        for fault in Fault::BOTH {
+            scene.store.reset(&before);
+            steps.fail([(at, fault)]);
+            let _died = seal(&env).await;
+            let place = format!("{fault:?}: {}", steps.name(at));
+            // Not where tiles are missing, which the next run puts.
+            let _maybe = remember_named(&scene.env, &named).await;
+            let sealed = scene.seal().await.unwrap_or_else(|error| panic!("{place}: {error}"));
+            assert_eq!(sealed.newest.unwrap().size, 5, "{place}");
+        }
+    }
 }
 
 #[tokio::test]

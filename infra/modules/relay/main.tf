@@ -121,9 +121,11 @@ resource "aws_ecs_service" "this" {
   platform_version                   = "LATEST"
   deployment_minimum_healthy_percent = 0
   deployment_maximum_percent         = 100
-  health_check_grace_period_seconds  = 300 # A successor first completes what its predecessor left.
-  enable_execute_command             = false
-  propagate_tags                     = "SERVICE"
+  # For as long as ECS takes: it would end tasks that are not ready, and with them the sessions that may go on while S3 is away
+  # or wait for room in the spool. A relay that is of no use ends itself, but for a fenced one, about which somebody must think.
+  health_check_grace_period_seconds = 2147483647
+  enable_execute_command            = false
+  propagate_tags                    = "SERVICE"
 
   network_configuration {
     subnets          = var.subnets
@@ -141,9 +143,11 @@ resource "aws_ecs_service" "this" {
     registry_arn = aws_service_discovery_service.peers.arn
   }
 
+  # ECS goes on trying, and the alarm tells. There is no way back: what a relay obeyed before would be in force again, and
+  # `terraform apply` would have told nobody.
   deployment_circuit_breaker {
-    enable   = true
-    rollback = true
+    enable   = false
+    rollback = false
   }
 
   depends_on = [aws_lb_listener.this, aws_efs_mount_target.spool, aws_iam_role_policy.relay]

@@ -141,7 +141,7 @@ variable "issuers" {
 }
 
 variable "connections" {
-  description = "Target databases by the name that clients ask for, as in the relay's configuration. The password comes from a secret with the JSON keys `username` and `password`, as RDS makes it, or from RDS's IAM authentication (`rds_resource_id`, e.g. `db-ABC`). `classification` is the text of the TOML file. Times in seconds. No default."
+  description = "Target databases by the name that clients ask for, as in the relay's configuration. The password comes from a secret with the JSON keys `username` and `password`, as RDS makes it, or from RDS's IAM authentication (`rds_resource_id`, e.g. `db-ABC`). `ca` is the PEM of who signs the target's certificate (RDS: the bundle of your region, <https://truststore.pki.rds.amazonaws.com>); without it Mozilla's authorities, of which RDS's own are none. `classification` is the text of the TOML file. Times in seconds. No default."
   type = map(object({
     host             = string
     port             = optional(number, 5432)

@@ -185,10 +185,7 @@ impl Tokens {
 async fn answered(asking: impl Future<Output = Result<Secret, SecretsError>>) -> Result<Secret, UpstreamError> {
     match timeout(ANSWER_LIMIT, asking).await {
         Ok(Ok(secret)) => Ok(secret),
-        Ok(Err(error)) => {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            Err(UpstreamError::Login(format!("{error}{cause}")))
-        }
+        Ok(Err(error)) => Err(UpstreamError::Login(error.to_string())),
         Err(_) => Err(UpstreamError::Login("whoever holds the secret did not answer in time".to_owned())),
     }
 }

@@ -125,8 +125,8 @@ pub enum StoreError {
         key: String,
     },
     /// The store is away or broken; the same call may succeed later.
-    #[error("{0}: store unavailable")]
-    Unavailable(String, #[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("{0}: store unavailable: {1}")]
+    Unavailable(String, Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl OverlayKind {

@@ -114,8 +114,8 @@ pub enum IndexError {
         member: &'static str,
     },
     /// The index is away or broken; the same call may succeed later.
-    #[error("{0}: index unavailable")]
-    Unavailable(String, #[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("{0}: index unavailable: {1}")]
+    Unavailable(String, Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl SessionRow {

@@ -57,8 +57,8 @@ pub enum KeysError {
     #[error("the wrapped key does not open for this session")]
     NotOurs,
     /// The key holder is away or broken; the same call may succeed later.
-    #[error("{0}: keys unavailable")]
-    Unavailable(String, #[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("{0}: keys unavailable: {1}")]
+    Unavailable(String, Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl KeyName {

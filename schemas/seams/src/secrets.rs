@@ -44,8 +44,8 @@ pub enum SecretsError {
     #[error("{0}: {1}")]
     Unusable(String, &'static str),
     /// Its holder is away; the same call may succeed later.
-    #[error("{0}: unavailable")]
-    Unavailable(String, #[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("{0}: unavailable: {1}")]
+    Unavailable(String, Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Secret {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use proptest::prelude::*;
 use schemas::identifiers::SessionId;
-use schemas::layout::lake_file;
+use schemas::layout::{Scope, lake_file};
 use schemas::signature::PublicKey;
 use schemas::tables::parquet::ParquetReader;
 use schemas::tables::{Derivation, RowSink, SessionRows, Table, Value};
@@ -307,6 +307,27 @@ async fn all_of_it_is_drawn_again_out_of_the_evidence_alone() {
         assert!(left < before, "{left} after {key}");
         before = left;
     }
+}
+
+/// A year of heartbeats is more than one call has time for.
+#[tokio::test]
+async fn where_nothing_is_to_be_drawn_a_redraw_still_ends_in_time_and_goes_on_from_there() {
+    let scene = Scene::new().await;
+    let (tenant, environment) = ("clinic".parse().unwrap(), "test".parse().unwrap());
+    let relay = Scope { tenant, environment, relay: "idle".parse().unwrap() };
+    let life = "0123456789abcdef0123456789abcdef".parse().unwrap();
+    let beats: Vec<String> = (1..=2_500).map(|sequence| relay.heartbeat(&life, sequence)).collect();
+    for key in &beats {
+        scene.store.put(key, b"", Retention::none()).await.unwrap();
+    }
+    let (mut after, mut calls) = (String::new(), 0);
+    while let Some(next) =
+        redraw(&scene.env(), (&relay.tenant, &relay.environment), &after, Instant::now()).await.unwrap().after
+    {
+        assert!(next > after && calls < 10);
+        (after, calls) = (next, calls + 1);
+    }
+    assert_eq!((calls, after), (3, beats[2_499].clone()));
 }
 
 proptest! {

@@ -179,6 +179,16 @@ run "a_spool_has_one_relay_at_a_time_and_a_successor" {
   }
 
   assert {
+    condition     = alltrue([for service in aws_ecs_service.this : service.health_check_grace_period_seconds > 10 * 365 * 24 * 3600])
+    error_message = "ECS would end the sessions of a relay that waits for its store."
+  }
+
+  assert {
+    condition     = alltrue([for service in aws_ecs_service.this : !service.deployment_circuit_breaker[0].rollback])
+    error_message = "Policies that were replaced would come back by themselves."
+  }
+
+  assert {
     condition     = { for relay, point in aws_efs_access_point.spool : relay => point.root_directory[0].path } == { one = "/one", two = "/two" }
     error_message = "Relays share a spool."
   }

@@ -61,9 +61,10 @@ impl fmt::Debug for SecretsManager {
 }
 
 fn failed(arn: &str, error: &SdkError<GetSecretValueError, HttpResponse>) -> SecretsError {
+    let failed = CallFailed::of("GetSecretValue", error);
     match code(error) {
-        Some(code) if REFUSALS.contains(&code) => SecretsError::Refused(arn.to_owned()),
-        _ => SecretsError::Unavailable(arn.to_owned(), Box::new(CallFailed::of("GetSecretValue", error))),
+        Some(code) if REFUSALS.contains(&code) => SecretsError::Refused(format!("{arn}: {failed}")),
+        _ => SecretsError::Unavailable(arn.to_owned(), Box::new(failed)),
     }
 }
 

@@ -30,7 +30,8 @@ async fn a_secret_is_what_it_is_now_and_what_it_is_not_is_named() {
     assert_eq!(secrets.get(&arn).await.unwrap().text().len(), SECRET_BYTES_MAX);
     let nothing = format!("{arn}-that-nobody-made");
     let error = secrets.get(&nothing).await.unwrap_err();
-    assert!(matches!(&error, SecretsError::Refused(named) if *named == nothing), "{error:?}");
+    let told = format!("{nothing}: GetSecretValue: ResourceNotFoundException");
+    assert!(matches!(&error, SecretsError::Refused(named) if *named == told), "{error:?}");
 }
 
 #[tokio::test]

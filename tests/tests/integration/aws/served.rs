@@ -95,7 +95,11 @@ async fn what_cannot_be_is_refused_and_the_field_is_named() {
     for (name, value, told) in [
         ("AFFIDAVIT_KEY_DATA", "", "AFFIDAVIT_KEY_DATA: is missing or empty"),
         ("AFFIDAVIT_CONFIG", "s3://configuration/r1/latest/", "AFFIDAVIT_CONFIG: expected s3://<bucket>/<relay>/"),
-        ("AFFIDAVIT_BUCKET_EVIDENCE", "of-nobody", "did not start: of-nobody: store unavailable"),
+        (
+            "AFFIDAVIT_BUCKET_EVIDENCE",
+            "of-nobody",
+            "did not start: of-nobody: store unavailable: GetBucketVersioning: NoSuchBucket",
+        ),
         ("AFFIDAVIT_CERTIFIER", &format!("{certifier}:r2"), "not what was asked for"),
         ("AFFIDAVIT_CERTIFIER", &certifier, "expected that a relay invokes the alias of its name"),
     ] {

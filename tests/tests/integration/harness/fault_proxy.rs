@@ -47,8 +47,8 @@ struct Plan {
     client: Option<Arc<Mutex<Child>>>,
     /// Requests that came.
     requests: usize,
-    /// What fell on them, by the service.
-    struck: BTreeMap<String, usize>,
+    /// What fell on them, by the call.
+    struck: BTreeMap<Call, usize>,
 }
 
 impl FaultProxy {
@@ -102,7 +102,15 @@ impl FaultProxy {
 
     /// How often something fell on a request to this service.
     pub(crate) fn struck(&self, service: &str) -> usize {
-        self.plan.lock().unwrap().struck.get(service).copied().unwrap_or_default()
+        let plan = self.plan.lock().unwrap();
+        plan.struck.iter().filter(|(call, _)| call.service == service).map(|(_, times)| times).sum()
+    }
+
+    /// How often something fell on each call to this service.
+    pub(crate) fn struck_calls(&self, service: &str) -> BTreeMap<String, usize> {
+        let plan = self.plan.lock().unwrap();
+        let of_service = plan.struck.iter().filter(|(call, _)| call.service == service);
+        of_service.map(|(call, times)| (call.operation.clone(), *times)).collect()
     }
 }
 
@@ -143,7 +151,7 @@ fn due(plan: &Mutex<Plan>, head: &str) -> Option<Strike> {
     if let Some(weather) = &mut plan.weather {
         let call = Call::of(head);
         let strike = weather(&call)?;
-        *plan.struck.entry(call.service).or_default() += 1;
+        *plan.struck.entry(call).or_default() += 1;
         return Some(strike);
     }
     let fault = plan.fault.filter(|_| plan.times > 0 && head.to_lowercase().contains(plan.of))?;

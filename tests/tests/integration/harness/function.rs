@@ -63,11 +63,12 @@ impl Function {
 
     /// What it answers to an event, called by this ARN.
     pub(crate) fn invoke(&mut self, arn: &str, event: &Value) -> Result<Value, Unanswered> {
-        let deadline = Instant::now() + self.timeout;
         let process = match self.process.take() {
             Some(process) => process,
             None => self.start(),
         };
+        // The first start waits for its program to be built.
+        let deadline = Instant::now() + self.timeout;
         let deadline_ms = (SystemTime::now() + self.timeout).duration_since(UNIX_EPOCH).unwrap().as_millis();
         process.events.send(Event { arn: arn.to_owned(), body: event.to_string(), deadline_ms }).unwrap();
         loop {

@@ -1,12 +1,13 @@
 //! What falls on requests to AWS: by the service and the call, the same again for the same seed and the same requests.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Fault;
 use super::workload::Moments;
 
 /// What a request asks, and of whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Call {
     /// As requests are signed for it: `s3`, `dynamodb`, `kms`, `sqs`, `lambda`.
     pub(crate) service: String,
@@ -45,16 +46,26 @@ impl Call {
     }
 }
 
-/// Of so many requests one suffers, at random, anything that may come over it but silence.
+/// Of so many requests one suffers, at random, anything that may come over it but silence. Keys are asked for so seldom
+/// that chance would spare them: each call to them fails at first, more often than any program tries it, and then every
+/// second one suffers.
 pub(crate) fn storm(seed: u64, one_in: u32) -> Weather {
     let mut moments = Moments::of(seed);
+    let mut of_keys: BTreeMap<String, usize> = BTreeMap::new();
     Box::new(move |call| {
-        if moments.below(one_in) > 0 {
+        let is_of_keys = call.service == "kms";
+        let fails = is_of_keys && {
+            let asked = of_keys.entry(call.operation.clone()).or_default();
+            *asked += 1;
+            *asked <= KEYS_AWAY
+        };
+        if !fails && moments.below(if is_of_keys { 2 } else { one_in }) > 0 {
             return None;
         }
         let statuses = statuses(&call.service);
         let (status, code) = statuses[moments.below(u32::try_from(statuses.len()).unwrap()) as usize];
-        let (fault, persists) = match moments.below(8) {
+        // The last two end well.
+        let (fault, persists) = match moments.below(if fails { 6 } else { 8 }) {
             0 => (Fault::Cut, false),
             1 => (Fault::Cut, true),
             2 => (Fault::Torn, true),
@@ -72,6 +83,11 @@ pub(crate) fn throttled(service: &'static str) -> Weather {
     let (status, code) = statuses(service)[0];
     let strike = Strike { fault: Fault::Status(status, code), persists: false };
     Box::new(move |call| (call.service == service).then_some(strike))
+}
+
+/// Nothing gets through any more.
+pub(crate) fn severed() -> Weather {
+    Box::new(|_| Some(Strike { fault: Fault::Cut, persists: false }))
 }
 
 /// Who sends the request of this number from now on, from 1, does not live to see its answer.
@@ -99,4 +115,6 @@ fn statuses(service: &str) -> &'static [(u16, &'static str)] {
     }
 }
 
+/// Programs try five times, or three.
+pub(crate) const KEYS_AWAY: usize = 6;
 const LATE: Duration = Duration::from_millis(300);

@@ -1,6 +1,7 @@
 //! A relay's life that records and ships to AWS: its own spool, sealing and shipping, without clients and a target.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,15 +9,18 @@ use async_trait::async_trait;
 use aws::{KmsKeys, PlacedStore};
 use relay::clock::SystemClock;
 use relay::evidence::{CertificateRequest, Certifier, CertifierError, Incarnation, Settings};
+use relay::recorder::Recorder;
 use schemas::dsse::Envelope;
 use schemas::entropy::{Entropy, SystemEntropy};
 use schemas::event::{CloseReason, EventBody};
 use schemas::identifiers::SessionId;
 use schemas::log::LogOrigin;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::world::World;
-use crate::harness::{Emulator, FaultProxy, Function, now_s};
+use crate::harness::weather::severed;
+use crate::harness::{Emulator, FaultProxy, Function, Said, now_s};
 
 /// See there.
 pub(super) struct Life {
@@ -24,7 +28,13 @@ pub(super) struct Life {
     /// Statements of each session that was served to its end.
     pub(super) served: BTreeMap<SessionId, usize>,
     /// It ends with this.
-    _spool: tempfile::TempDir,
+    spool: TempDir,
+}
+
+/// What is left of a relay that died.
+pub(super) struct Legacy {
+    spool: TempDir,
+    served: BTreeMap<SessionId, usize>,
 }
 
 /// The function `certifier`, called by the alias of the relay's name.
@@ -36,7 +46,13 @@ struct Alias {
 impl Life {
     /// Begins it, as often as it must be tried, with this between it and AWS.
     pub(super) async fn begin(world: &World<'_>, proxy: &FaultProxy) -> Self {
-        let spool = tempfile::tempdir().unwrap();
+        let legacy = Legacy { spool: tempfile::tempdir().unwrap(), served: BTreeMap::new() };
+        Self::succeed(world, proxy, legacy).await
+    }
+
+    /// The same over what a dead one left, which it completes.
+    pub(super) async fn succeed(world: &World<'_>, proxy: &FaultProxy, legacy: Legacy) -> Self {
+        let Legacy { spool, served } = legacy;
         let name = |text: &str| text.parse().unwrap();
         let text = format!("spool = {:?}\nsegment_bytes = 65536\nretain_days = 1", spool.path().join("spool"));
         let settings = Settings {
@@ -55,7 +71,7 @@ impl Life {
             let Ok(store) = PlacedStore::open(&connection, &world.lambdas.buckets, now_s).await else { continue };
             let (store, clock) = (Arc::new(store), Arc::new(SystemClock));
             match Incarnation::start(settings.clone(), store, keys.clone(), certifier.clone(), clock).await {
-                Ok(incarnation) => return Self { incarnation, served: BTreeMap::new(), _spool: spool },
+                Ok(incarnation) => return Self { incarnation, served, spool },
                 Err(error) => println!("a relay did not start: {error}"),
             }
         }
@@ -64,6 +80,28 @@ impl Life {
 
     /// Serves a session of so many statements, each with so many bytes of a result that does not compress.
     pub(super) async fn serve(&mut self, statements: usize, bytes: usize) {
+        let recorder = self.record(statements, bytes).await;
+        recorder.close(CloseReason::ClientTerminated).await.unwrap();
+    }
+
+    /// Dies over a session that is open, of so many statements; nothing that it began reaches AWS from then on.
+    pub(super) async fn die(mut self, proxy: &FaultProxy, statements: usize, bytes: usize) -> Legacy {
+        let recorder = self.record(statements, bytes).await;
+        while self.incarnation.unsettled() > 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        proxy.weather(severed());
+        // Dropped, it would still close its session.
+        let _open = std::mem::ManuallyDrop::new(recorder);
+        // The dead one's own folder is locked for as long as this process lives.
+        let spool = tempfile::tempdir().unwrap();
+        let mut copy = Command::new("cp");
+        Said::by(copy.arg("-a").arg(self.spool.path().join("spool")).arg(spool.path())).ok();
+        Legacy { spool, served: self.served }
+    }
+
+    /// A session that has so many statements and is open.
+    async fn record(&mut self, statements: usize, bytes: usize) -> Recorder {
         for _ in 0..ATTEMPTS {
             let mut recorder = match self.incarnation.open_session(details()).await {
                 Ok(recorder) => recorder,
@@ -81,9 +119,8 @@ impl Life {
                 SystemEntropy.fill(&mut result).unwrap();
                 recorder.record_replies(&result, vec![outcome]).await.unwrap();
             }
-            recorder.close(CloseReason::ClientTerminated).await.unwrap();
             self.served.insert(session, statements);
-            return;
+            return recorder;
         }
         panic!("no session is served");
     }

@@ -20,10 +20,10 @@ use self::life::Life;
 use self::world::{Look, World, stormy};
 use super::proxy;
 use crate::emulator;
-use crate::harness::weather::{death, throttled};
+use crate::harness::weather::{KEYS_AWAY, death, throttled};
 use crate::harness::workload::{Moments, setting};
 
-/// One request in so many, of every program and of the relay, suffers something.
+/// One request in so many, of every program and of the relay, suffers something, and a relay dies over an open session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_storm_over_every_call_loses_nothing_and_doubles_nothing() {
     let emulator = emulator!();
@@ -34,7 +34,10 @@ async fn a_storm_over_every_call_loses_nothing_and_doubles_nothing() {
     let proxy = stormy(emulator, &mut moments, ONE_IN);
     let (mut served, mut late) = (BTreeMap::<SessionId, usize>::new(), Vec::new());
     for _ in 0..setting("AFFIDAVIT_STORM", 1) {
-        let mut life = Life::begin(&world, &proxy).await;
+        let doomed = stormy(emulator, &mut moments, ONE_IN);
+        let legacy = Life::begin(&world, &doomed).await.die(&doomed, 2, RESULT).await;
+        world.died += 1;
+        let mut life = Life::succeed(&world, &proxy, legacy).await;
         for statements in [3, 9, 1] {
             life.serve(statements, RESULT).await;
             // The next run does what this one does not.
@@ -57,6 +60,17 @@ async fn a_storm_over_every_call_loses_nothing_and_doubles_nothing() {
     let by_bundler = world.bundler.proxy.struck("s3");
     println!("suffered: relay {by_relay:?}, indexer {by_indexer:?}, sealer {by_sealer:?}, bundler {by_bundler}");
     assert!(by_relay.0 > 5 && by_indexer.0 > 5 && by_indexer.1 > 5 && by_sealer.0 > 5 && by_bundler > 2);
+    for (who, proxy, calls) in [
+        ("relay", &proxy, &["Decrypt", "Encrypt", "GetPublicKey"][..]),
+        ("certifier", &world.certifier.lock().unwrap().proxy, &["GetPublicKey", "Sign"]),
+        ("indexer", &world.indexer.proxy, &["GetPublicKey"]),
+        ("sealer", &world.sealer.proxy, &["GetPublicKey", "Sign"]),
+        ("bundler", &world.bundler.proxy, &["GetPublicKey", "Sign"]),
+    ] {
+        let struck = proxy.struck_calls("kms");
+        println!("{who}: {struck:?}");
+        assert!(struck.keys().eq(calls) && struck.values().all(|times| *times >= KEYS_AWAY), "{who}: {struck:?}");
+    }
     balance(&mut world, &served).await;
 }
 

@@ -26,6 +26,8 @@ pub(super) struct World<'a> {
     pub(super) told: Vec<String>,
     /// From which the indexer is called.
     work: String,
+    /// How many relays died over a session.
+    pub(super) died: usize,
     /// Where messages end that were handed over too often.
     pub(super) dead: String,
     _folder: tempfile::TempDir,
@@ -40,6 +42,8 @@ pub(super) enum Look {
     Answered,
     /// It died over it.
     Died,
+    /// It could not begin.
+    Unopened,
 }
 
 impl<'a> World<'a> {
@@ -59,7 +63,7 @@ impl<'a> World<'a> {
         let sealer = function("sealer", &[KeyName::Certificates, KeyName::Checkpoints], &[]);
         let names = [KeyName::Certificates, KeyName::Checkpoints, KeyName::Bundles];
         let bundler = function("bundler", &names, &[("AFFIDAVIT_WORK", work_folder)]);
-        Self { certifier, indexer, sealer, bundler, told: Vec::new(), work, dead, _folder: folder, lambdas }
+        Self { certifier, indexer, sealer, bundler, told: Vec::new(), work, died: 0, dead, _folder: folder, lambdas }
     }
 
     /// Another indexer, with a table of its own and nothing between it and AWS.
@@ -162,6 +166,8 @@ impl<'a> World<'a> {
                 Look::Answered
             }
             Err(Unanswered::Died) => Look::Died,
+            // As Lambda hands a batch over again after an error.
+            Err(Unanswered::Error(error)) if error["errorType"] == "TryAgain" => Look::Unopened,
             Err(Unanswered::Error(error)) => panic!("the indexer answers with what failed: {error}"),
         }
     }
@@ -172,7 +178,7 @@ impl<'a> World<'a> {
             match self.look().await {
                 Look::Nothing if self.waiting(&self.work).await == 0 => return,
                 Look::Nothing => tokio::time::sleep(PAUSE).await,
-                Look::Answered | Look::Died => {}
+                Look::Answered | Look::Died | Look::Unopened => {}
             }
         }
         panic!("messages are left: {}", self.indexer.log());
