@@ -46,7 +46,7 @@ impl Generator<'_> {
 
     fn comparison(&mut self) -> String {
         let Some(kind) = self.some_kind() else { return self.leaf(Kind::Bool) };
-        if self.random.chance(10) {
+        if self.random.chance(12) {
             let part = self.expression(Kind::Bool, 1);
             return format!("({part} {})", self.random.pick(OF_TRUTH));
         }
@@ -55,7 +55,7 @@ impl Generator<'_> {
             return self.random.pick(TESTS).replace("{0}", &part);
         }
         let own = OF_KIND.iter().filter(|(of, _)| *of == kind).map(|(_, form)| *form).collect::<Vec<_>>();
-        if !own.is_empty() && self.random.chance(35) {
+        if !own.is_empty() && self.random.chance(45) {
             let part = self.leaf(kind);
             return self.random.pick(&own).replace("{0}", &part);
         }
@@ -72,7 +72,7 @@ impl Generator<'_> {
             parts.push(match self.random.below(100) {
                 0..=24 => self.expression(kind, 1),
                 25..=44 if !form.contains("ARRAY[") => self.untyped(kind),
-                45..=64 => self.of_now(kind).unwrap_or_else(|| self.literal(kind)),
+                45..=74 => self.of_now(kind).unwrap_or_else(|| self.literal(kind)),
                 _ => self.literal(kind),
             });
         }
