@@ -1,5 +1,6 @@
 //! The third net: what detectors see in results, literals and parameters. The event is on record before what it was seen in
-//! is released; where the connection says `end`, that is neither released nor recorded.
+//! is released; where the connection says `end`, that is neither released nor recorded. Of errors and notices it withholds the
+//! text.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,7 +9,7 @@ use smallvec::SmallVec;
 use wire::postgres::backend::FieldDescription;
 use wire::postgres::conversation::{Incoming, Reply};
 use wire::postgres::frontend::Bind;
-use wire::postgres::{Backend, BackendMessage, MessageRef, SqlState};
+use wire::postgres::{Backend, BackendMessage, ErrorFields, MessageRef, SqlState};
 
 use crate::config::WhenDetected;
 use crate::detectors::{Columns, Kinds, each_copied, each_text};
@@ -156,6 +157,13 @@ impl Session {
             kinds.join(", ")
         );
         Err(Ending::told(CloseReason::IdentifierDetected, SqlState::INSUFFICIENT_PRIVILEGE, &text))
+    }
+
+    /// Whether a diagnostic quotes what no result may hold: a failed cast does, a row that breaks a constraint. It then comes
+    /// without its text, and the session goes on, for what it quotes may as well be the client's own.
+    pub(super) fn detected_in(&self, fields: &ErrorFields) -> bool {
+        let ends = self.guarded.detectors.as_ref().filter(|detectors| detectors.action() == WhenDetected::End);
+        ends.is_some_and(|detectors| fields.texts().any(|text| detectors.within(text.as_bytes()) != Kinds::default()))
     }
 
     /// What stands in the literals of a text, by the numbers of its statements and how many literals each has.

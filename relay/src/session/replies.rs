@@ -107,8 +107,7 @@ impl Session {
                 return Ok(());
             }
             BackendMessage::NoticeResponse(fields) => {
-                let exposure = self.exposure(&answer);
-                batch.release.put(&backend::notice_response(&released(&fields, exposure)));
+                batch.release.put(&backend::notice_response(&self.shown(&fields, &answer)));
                 return Ok(());
             }
             // A trigger's or another session's text: for whom policy lets hear it, and nobody else.
@@ -166,7 +165,7 @@ impl Session {
         let refusal = answer.ticket.and_then(|ticket| self.operations.get(ticket)).and_then(Operation::refusal);
         let (shown, kind) = match refusal.filter(|_| !fields.severity.ends_session()) {
             Some(refusal) => (refusal_fields(refusal), OutcomeKind::Refused),
-            None => (released(fields, self.exposure(answer)), OutcomeKind::Failed),
+            None => (self.shown(fields, answer), OutcomeKind::Failed),
         };
         self.undone = true;
         self.chosen.failed();
@@ -203,6 +202,12 @@ impl Session {
     fn on_transaction(&self, answer: &Reply) -> OnTransaction {
         let operation = answer.ticket.and_then(|ticket| self.operations.get(ticket));
         operation.map_or(OnTransaction::Nothing, Operation::on_transaction)
+    }
+
+    /// What the client gets of a diagnostic of the target's.
+    fn shown(&self, fields: &ErrorFields, answer: &Reply) -> ErrorFields {
+        let exposure = if self.detected_in(fields) { Exposure::Withheld } else { self.exposure(answer) };
+        released(fields, exposure)
     }
 
     fn exposure(&self, answer: &Reply) -> Exposure {

@@ -472,6 +472,17 @@ fn a_view_shows_no_more_of_the_system_than_may_be_read_there() {
     }
 }
 
+/// `CYCLE … TO 'again' DEFAULT '-'` as `pg_get_viewdef` prints it.
+#[test]
+fn a_view_that_the_server_prints_in_no_grammar_is_refused_as_unsupported() {
+    let printed = "WITH RECURSIVE q(n) AS (SELECT 1 UNION SELECT q.n + 1 FROM q WHERE q.n < 3) CYCLE n SET met TO 'again'::text \
+                   DEFAULT '-'::text USING path SELECT q.n AS id, q.met AS email FROM q";
+    let refusal = Clinic::changed(&|catalog| catalog["relations"][9]["definition"] = json!(printed))
+        .refusal("SELECT email FROM clinic.contacts");
+    assert_eq!(refusal.sqlstate, "0A000", "{}", refusal.message);
+    assert!(refusal.message.contains("view clinic.contacts cannot be read: the server prints"), "{}", refusal.message);
+}
+
 #[test]
 fn an_operator_of_the_sessions_path_cannot_slip_into_an_inlined_view() {
     let clinic = Clinic::changed(&|catalog| {

@@ -112,6 +112,16 @@ impl ErrorFields {
         self
     }
 
+    /// All that it says in words, which may be anybody's.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let names = [&self.schema, &self.table, &self.column, &self.data_type, &self.constraint];
+        let texts = [&self.detail, &self.hint, &self.internal_query, &self.context, &self.severity_shown];
+        let places = [&self.file, &self.line, &self.routine];
+        let all =
+            texts.into_iter().chain(names).chain(places).flatten().chain(self.unknown.iter().map(|(_, text)| text));
+        std::iter::once(&self.message).chain(all).map(String::as_str)
+    }
+
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let start = reader.clone();
         let mut found = Found::default();

@@ -16,7 +16,32 @@ pub(crate) struct Class {
     pub(crate) class: String,
     #[expect(dead_code, reason = "for people")]
     about: String,
+    /// Where its cases are made, when the product is set up for them otherwise than for the rest.
+    database: Option<Own>,
     pub(crate) case: Vec<Case>,
+}
+
+/// A database of a class's own, and what is special of the product in front of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Own {
+    /// As a case's `own_database`.
+    name: String,
+    /// What the superuser makes before the cases do.
+    #[serde(default)]
+    pub(crate) setup: String,
+    /// What is protected for all cases.
+    #[serde(default)]
+    pub(crate) protects: BTreeMap<String, BTreeMap<String, toml::Value>>,
+    /// The product logs in without every right: the set-up gives those that it has.
+    #[serde(default)]
+    pub(crate) plain_login: bool,
+    /// Kinds of identifiers that are seen by their form, in columns that nobody protected.
+    #[serde(default)]
+    pub(crate) detects: Vec<String>,
+    /// Relations in which masks are stored once somebody approves, who approves everything.
+    #[serde(default)]
+    pub(crate) stores_masks: Vec<String>,
 }
 
 /// One attack.
@@ -75,10 +100,20 @@ pub(crate) struct Corpus {
 impl Corpus {
     /// Reads all of it; a file that is not as the README says fails by name.
     pub(crate) fn read() -> Self {
-        let classes = corpus::classes(&folder(), |class: &Class| &class.class);
+        let mut classes = corpus::classes(&folder(), |class: &Class| &class.class);
+        for class in &mut classes {
+            if let Some(own) = &class.database {
+                class.case.iter_mut().for_each(|case| case.own_database = Some(own.name.clone()));
+            }
+        }
         let schema: Schema = toml::from_str(&std::fs::read_to_string(folder().join("schema.toml")).unwrap()).unwrap();
         let canaries = Marks::of(schema.canaries.values());
         Self { schema, canaries, classes }
+    }
+
+    /// What is special of the product in front of this database.
+    pub(crate) fn own(&self, name: &str) -> Option<&Own> {
+        self.classes.iter().filter_map(|class| class.database.as_ref()).find(|own| own.name == name)
     }
 
     /// Every case, with the name of its class.

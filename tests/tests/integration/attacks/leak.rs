@@ -78,8 +78,12 @@ impl Marks {
     }
 }
 
-/// What of an answer a client can tell apart: all but where in the server's source an error came from.
+/// What of an answer a client can tell apart: all but where in the server's source an error came from, and that it had to
+/// wait for somebody, which names each time another request.
 pub(crate) fn told(seen: &Seen) -> Vec<(char, String)> {
+    let waits = |message: &&Message| {
+        message.tag == 'N' && message.fields().get(&'M').is_some_and(|text| text.starts_with(HELD))
+    };
     let of = |message: &Message| match message.tag {
         'E' | 'N' => {
             let mut fields = message.fields();
@@ -88,7 +92,7 @@ pub(crate) fn told(seen: &Seen) -> Vec<(char, String)> {
         }
         tag => (tag, String::from_utf8_lossy(&message.body).into_owned()),
     };
-    seen.answers().map(of).collect()
+    seen.answers().filter(|message| !waits(message)).map(of).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -111,6 +115,9 @@ fn base64_of_three(three: &[u8]) -> String {
     let number = three.iter().fold(0_usize, |number, byte| number << 8 | usize::from(*byte));
     (0..4).rev().map(|place| char::from(BASE64[number >> (6 * place) & 63])).collect()
 }
+
+/// The relay's own notice.
+const HELD: &str = "held for approval";
 
 /// Bytes; no mark is shorter.
 const PREFIX: usize = 4;

@@ -64,6 +64,9 @@ fn judge(database: &'static Database) {
     let cases: Vec<(&str, &Case)> = corpus.cases().filter(applies).collect();
     // Beside each other: they are made in databases of their own.
     let (direct, relayed) = std::thread::scope(|scope| {
+        let (_asking, over) = std::sync::mpsc::channel();
+        let world = &world;
+        scope.spawn(move || world.approve(&over));
         let direct = scope.spawn(|| try_all(&corpus, &cases, |case| world.direct(case)));
         let relayed = try_all(&corpus, &cases, |case| world.relayed(case));
         (direct.join().unwrap(), relayed)

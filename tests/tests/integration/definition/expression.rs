@@ -46,7 +46,7 @@ impl Generator<'_> {
 
     fn comparison(&mut self) -> String {
         let Some(kind) = self.some_kind() else { return self.leaf(Kind::Bool) };
-        if self.random.chance(8) {
+        if self.random.chance(12) {
             let part = self.expression(Kind::Bool, 1);
             return format!("({part} {})", self.random.pick(OF_TRUTH));
         }
@@ -55,7 +55,7 @@ impl Generator<'_> {
             return self.random.pick(TESTS).replace("{0}", &part);
         }
         let own = OF_KIND.iter().filter(|(of, _)| *of == kind).map(|(_, form)| *form).collect::<Vec<_>>();
-        if !own.is_empty() && self.random.chance(25) {
+        if !own.is_empty() && self.random.chance(45) {
             let part = self.leaf(kind);
             return self.random.pick(&own).replace("{0}", &part);
         }
@@ -72,6 +72,7 @@ impl Generator<'_> {
             parts.push(match self.random.below(100) {
                 0..=24 => self.expression(kind, 1),
                 25..=44 if !form.contains("ARRAY[") => self.untyped(kind),
+                45..=74 => self.of_now(kind).unwrap_or_else(|| self.literal(kind)),
                 _ => self.literal(kind),
             });
         }
@@ -101,6 +102,17 @@ impl Generator<'_> {
             return self.refer(&column);
         }
         self.literal(kind)
+    }
+
+    /// A moment later than all that is stored, so that it does not matter which one.
+    fn of_now(&mut self, kind: Kind) -> Option<String> {
+        let ways: &[&str] = match kind {
+            Kind::Date => &["CURRENT_DATE", "CURRENT_DATE", "(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')::date"],
+            Kind::Timestamp => &["LOCALTIMESTAMP", "(CURRENT_TIMESTAMP AT TIME ZONE 'UTC')", "CURRENT_DATE::timestamp"],
+            Kind::Timestamptz => &["CURRENT_TIMESTAMP", "(LOCALTIMESTAMP AT TIME ZONE 'UTC')"],
+            _ => return None,
+        };
+        Some(self.random.pick(ways).to_owned())
     }
 
     /// A constant or parameter whose type follows from what it is compared with.

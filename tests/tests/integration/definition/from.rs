@@ -60,7 +60,7 @@ impl Generator<'_> {
         if since == 0 && self.random.chance(6) {
             return format!("{left} CROSS JOIN {}", item.sql);
         }
-        if single && natural(&lefts, &rights) && self.random.chance(50) {
+        if single && natural(&lefts, &rights) && self.random.chance(65) {
             self.at(Place::Join, |own| common.iter().for_each(|column| drop(own.refer(column))));
             return format!("{left} NATURAL {kind} {}", item.sql);
         }

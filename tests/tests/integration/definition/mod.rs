@@ -138,6 +138,8 @@ const EXPECTED: &[&str] = &[
     "ColumnRef",
     "CommonTableExpr",
     "CopyStmt",
+    "CteCycleClause",
+    "CteSearchClause",
     "DeclareCursorStmt",
     "ExecuteStmt",
     "FetchStmt",

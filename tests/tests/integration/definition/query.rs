@@ -306,21 +306,21 @@ impl Generator<'_> {
 
     fn with(&mut self, kinds: Option<&[Kind]>, depth: usize) -> Select {
         let visible = self.tables.len();
-        let recursive = self.random.chance(30);
+        let recursive = self.random.chance(40);
         let mut texts = Vec::new();
         for _ in 0..self.random.between(1, 2) {
             self.subqueries = self.subqueries.saturating_sub(1);
+            if recursive && texts.is_empty() {
+                let (text, table) = self.recursive();
+                texts.push(text);
+                self.tables.push(table);
+                continue;
+            }
             // With RECURSIVE it would mean itself where its own query names it.
             let name = if recursive { self.name("q") } else { self.table_name() };
-            let (list, query, columns) = if recursive && texts.is_empty() {
-                self.recursive(&name)
-            } else {
-                let select = self.nested(|own| own.alone(|own| own.select(None, depth)));
-                (String::new(), format!("{})", select.sql), select.columns)
-            };
-            let how = self.random.pick(&["", "", "MATERIALIZED ", "NOT MATERIALIZED "]);
-            texts.push(format!("{name}{list} AS {how}({query}"));
-            self.tables.push(Table { name, columns });
+            let select = self.nested(|own| own.alone(|own| own.select(None, depth)));
+            texts.push(format!("{name} AS {}({})", self.materialized(), select.sql));
+            self.tables.push(Table { name, columns: select.columns });
         }
         let mut select = self.body(kinds, depth);
         self.tail(&mut select);
@@ -336,8 +336,42 @@ impl Generator<'_> {
         if !taken && self.random.chance(25) { name } else { self.name("q") }
     }
 
-    /// Counts to three, or follows rows from one to the next.
-    fn recursive(&mut self, name: &str) -> (String, String, Vec<Shown>) {
+    fn materialized(&mut self) -> &'static str {
+        self.random.pick(&["", "", "MATERIALIZED ", "NOT MATERIALIZED "])
+    }
+
+    /// Counts to three, or follows rows from one to the next. What SEARCH and CYCLE add is of types that no kind is of, so
+    /// another query shows it as text.
+    fn recursive(&mut self) -> (String, Table) {
+        let name = self.name("q");
+        let (query, protected) = self.recursive_query(&name);
+        let mut text = format!("{name} (n, x) AS {}({query})", self.materialized());
+        let column = |name: &str, kind, protected| Shown { name: name.to_owned(), kind, protected };
+        let mut columns = vec![column("n", Kind::Int, false), column("x", Kind::Text, protected)];
+        let how = self.random.below(100);
+        if how < 25 {
+            return (text, Table { name, columns });
+        }
+        let mut shown = "n, x".to_owned();
+        if how < 70 {
+            let (first, by) = (self.random.pick(&["DEPTH", "BREADTH"]), self.random.pick(&["n", "x", "x, n"]));
+            text.push_str(&format!(" SEARCH {first} FIRST BY {by} SET place"));
+            shown.push_str(", place::text AS place");
+            columns.push(column("place", Kind::Text, protected));
+        }
+        if how >= 55 {
+            // No text: the server prints a view that has one as it would not take it.
+            let (mark, kind) = *self.random.one_of(&[("", Kind::Bool), (" TO 1 DEFAULT 0", Kind::Int)]);
+            text.push_str(&format!(" CYCLE {} SET met{mark} USING path", self.random.pick(&["x", "x", "n, x"])));
+            shown.push_str(", met, path::text AS path");
+            columns.extend([column("met", kind, protected), column("path", Kind::Text, protected)]);
+        }
+        let all = self.name("q");
+        (format!("{text}, {all} AS (SELECT {shown} FROM {name})"), Table { name: all, columns })
+    }
+
+    /// Whether what it finds is protected, too.
+    fn recursive_query(&mut self, name: &str) -> (String, bool) {
         let relation = self.some_relation();
         let text = relation.columns.iter().find(|column| column.kind == Kind::Text);
         let shown = text.map_or_else(|| "'none'".to_owned(), |column| super::kind::quoted(&column.name));
@@ -355,14 +389,7 @@ impl Generator<'_> {
         };
         let step =
             if text.is_none() { format!("SELECT n + 1, (x || '.')::text FROM {name} WHERE n < 3") } else { step };
-        let query = format!("SELECT 1, {shown}::text FROM {table} UNION {step}");
-        let query = match self.random.below(100) {
-            0..=4 => format!("{query}) SEARCH DEPTH FIRST BY n SET place"),
-            5..=9 => format!("{query}) CYCLE x SET again USING path"),
-            _ => format!("{query})"),
-        };
-        let column = |name: &str, kind, protected| Shown { name: name.to_owned(), kind, protected };
-        (" (n, x)".to_owned(), query, vec![column("n", Kind::Int, false), column("x", Kind::Text, protected)])
+        (format!("SELECT 1, {shown}::text FROM {table} UNION {step}"), protected)
     }
 
     /// Sees nothing of the levels around.

@@ -92,6 +92,10 @@ fn by_cursor(generator: &mut Generator<'_>, sql: &str, ordered: bool) -> (String
     let part = if ordered { *generator.random.one_of(&[0, 1, 1, 2, 2, 2]) } else { 0 };
     let (how, fetches): (&str, &[&str]) = match part {
         0 if generator.random.chance(20) => ("WITH HOLD ", &["COMMIT", "FETCH ALL FROM c", "BEGIN"]),
+        0 if generator.random.chance(40) => (
+            "SCROLL ",
+            &["FETCH ALL FROM c", "FETCH BACKWARD ALL FROM c", "FETCH ABSOLUTE 0 FROM c", "FETCH ALL FROM c"],
+        ),
         0 => ("", &["FETCH ALL FROM c"]),
         1 => ("NO SCROLL ", &["FETCH 2 FROM c", "MOVE 1 FROM c", "FETCH FORWARD ALL FROM c"]),
         _ => ("SCROLL ", &["FETCH 3 FROM c", "FETCH PRIOR FROM c", "FETCH LAST FROM c", "FETCH ABSOLUTE 1 FROM c"]),

@@ -25,11 +25,13 @@ impl Generator<'_> {
         })
     }
 
-    /// An array of what a query finds.
+    /// An array of what a query finds, or something of it.
     pub(super) fn gathered(&mut self, kind: Kind) -> Option<String> {
-        let of = match kind {
-            Kind::Texts => Kind::Text,
-            Kind::Ints => Kind::Int,
+        let (of, form) = match kind {
+            Kind::Texts => (Kind::Text, "{0}::text[]"),
+            Kind::Ints => (Kind::Int, "{0}::int[]"),
+            Kind::Text => (Kind::Text, "array_to_string({0}, '+', '?')"),
+            Kind::Int => (Kind::Text, "cardinality({0})"),
             _ => return None,
         };
         self.subqueries -= 1;
@@ -39,7 +41,7 @@ impl Generator<'_> {
             let value = own.expression(of, 1);
             let condition = own.maybe_condition(50);
             own.levels.pop();
-            format!("ARRAY(SELECT {value} FROM {from}{condition} ORDER BY 1)::{}", kind.sql())
+            form.replace("{0}", &format!("ARRAY(SELECT {value} FROM {from}{condition} ORDER BY 1)"))
         });
         Some(found)
     }
@@ -67,7 +69,7 @@ impl Generator<'_> {
             return format!("(({one}, {two}) {} ({}))", self.random.pick(&["IN", "NOT IN", "= ANY"]), found.sql);
         }
         let found = self.permitting(false, false, |own| own.select(Some(&[kind]), 0));
-        let how = ["IN", "IN", "NOT IN", "= ANY", "<> ALL", "<= ANY", ">= ALL", "= SOME"];
+        let how = ["IN", "IN", "NOT IN", "= ANY", "<> ALL", "<= ANY", ">= ALL", "< ALL", "= SOME"];
         format!("({one} {} ({}))", self.random.pick(&how), found.sql)
     }
 

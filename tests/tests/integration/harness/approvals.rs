@@ -1,6 +1,6 @@
 //! The console's part, and an attacker's: finding requests, signing decisions, putting them where the relay looks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -36,8 +36,7 @@ impl Pending {
     pub(crate) fn about(relay: &Relay, what: &str) -> Self {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let waits = |one: &Self| !one.decision.exists() && one.details.text.contains(what);
-            if let Some(found) = Self::all(relay).into_iter().find(waits) {
+            if let Some(found) = Self::undecided(relay).into_iter().find(|one| one.details.text.contains(what)) {
                 return found;
             }
             assert!(Instant::now() < deadline, "nothing is held:\n{}", relay.log());
@@ -47,6 +46,15 @@ impl Pending {
 
     /// All requests there ever were.
     pub(crate) fn all(relay: &Relay) -> Vec<Self> {
+        Self::those(relay, |_| true)
+    }
+
+    /// Those that nobody has decided on.
+    pub(crate) fn undecided(relay: &Relay) -> Vec<Self> {
+        Self::those(relay, |decision| !decision.exists())
+    }
+
+    fn those(relay: &Relay, wanted: impl Fn(&Path) -> bool) -> Vec<Self> {
         let data = relay.evidence().parent().unwrap().to_owned();
         let (mut found, mut folders) = (Vec::new(), vec![relay.evidence().join("objects/approvals")]);
         while let Some(folder) = folders.pop() {
@@ -55,13 +63,16 @@ impl Pending {
                 if path.is_dir() {
                     folders.push(path);
                 } else if let Some(stem) = path.to_str().unwrap().strip_suffix(".request.json") {
+                    let decision = PathBuf::from(format!("{stem}.decision.json"));
+                    if !wanted(&decision) {
+                        continue;
+                    }
                     let envelope = Envelope::from_slice(&std::fs::read(&path).unwrap()).unwrap();
                     let details = envelope.read_unverified().unwrap();
                     let token = relay.token("bob");
                     let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
                     let claims = jsonwebtoken::dangerous::insecure_decode::<Value>(&token).unwrap().claims;
                     let issuer = claims["iss"].as_str().unwrap().to_owned();
-                    let decision = PathBuf::from(format!("{stem}.decision.json"));
                     found.push(Self { details, decision, data: data.clone(), issuer, kid });
                 }
             }
