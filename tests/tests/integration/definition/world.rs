@@ -112,7 +112,7 @@ fn views(database: &Database, random: &mut Random, tables: &[Relation], names: [
         let made =
             names.map(|name| try_script(database.psql(), name, &format!("SET search_path = app;\n{definition};")));
         match &made {
-            [Ok(()), Ok(())] => match as_printed(database, &names[0], &view) {
+            [Ok(()), Ok(())] => match as_printed(database, names[0], &view) {
                 Ok(()) => views.push(view),
                 Err(why) => eprintln!("left out {}: {why}", view.name),
             },
