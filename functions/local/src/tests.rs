@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::init::{Init, Target, TargetTls, init};
 use crate::issuing::Issuing;
+use crate::running::{Parts, Running};
 use crate::settings::Endpoints;
 use crate::tokens::token;
 use crate::{Error, Folder};
@@ -67,6 +68,24 @@ async fn a_fresh_folder_is_one_the_relay_accepts() {
     assert!(matches!(tls, ListenerTls::Files { key, .. } if *key == folder.server_key()), "{tls:?}");
     assert!(!Classification::read(&config.connection[0].classification).unwrap().table.is_empty());
     assert!(config.policies.join("clinic.cedar").exists());
+}
+
+#[tokio::test]
+async fn what_a_relay_alone_stored_is_logged_by_the_next_run_of_everything() {
+    let outer = tempfile::tempdir().unwrap();
+    let (folder, password) = (Folder::new(&outer.path().join("data")).unwrap(), outer.path().join("password"));
+    std::fs::write(&password, "synthetic\n").unwrap();
+    let target = Target { password_file: Some(password), ..settings().target };
+    init(&folder, &Init { target, ..settings() }).await.unwrap();
+    let stored = |what: &str| {
+        let paths = files(&folder.evidence());
+        paths.iter().filter(|path| path.display().to_string().contains(what)).count()
+    };
+    Running::start(&folder, Parts::RelayAlone).await.unwrap().stop().await.unwrap();
+    assert!(stored("/objects/evidence/") > 0, "a relay's start is evidence");
+    assert_eq!(stored("/objects/log/"), 0);
+    Running::start(&folder, Parts::All).await.unwrap().stop().await.unwrap();
+    assert!(stored("/objects/log/") > 0);
 }
 
 #[tokio::test]
